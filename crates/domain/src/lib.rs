@@ -1,0 +1,32 @@
+//! The rules of Tidegate: plans, categories, the catalogue, organisations, keys, usage and prices.
+//! Pure: it takes `now` and random bytes as values and knows no network, storage or HTTP.
+
+mod api_key;
+mod catalogue;
+mod category;
+mod ids;
+mod limit_row;
+mod model;
+mod money;
+mod org;
+mod plan;
+mod pool;
+mod provider;
+mod time;
+mod usage;
+mod view;
+
+pub use api_key::{ApiKey, ApiKeyHash, ParseApiKeyError};
+pub use catalogue::{Catalogue, CatalogueFault, CustomPool, Entitlement, ModelIndex};
+pub use category::Category;
+pub use ids::{KeyId, ModelId, OrgId, ParseIdError, PlanId, ProviderName, RequestId};
+pub use limit_row::{LimitRow, Selector};
+pub use model::{Model, Target, Tokenizer};
+pub use money::{Money, ParseMoneyError, Price};
+pub use org::{CustomLimit, Key, KeyLimits, Org};
+pub use plan::{HoldPolicy, OnExhausted, Plan};
+pub use pool::{DAY_US, Kind, PoolId, PoolLimit, PoolLimits, Source};
+pub use provider::{Provider, ProviderKind, ProviderState};
+pub use time::{Clock, Entropy, Now, UnixMicros};
+pub use usage::{Counted, Endpoint, Outcome, RefusalEvent, TokenUsage, UsageRecord};
+pub use view::PoolView;
