@@ -1,0 +1,33 @@
+//! What the data plane knows of a provider at this moment, as the control plane may ask it.
+//! Which attempts lead to a cooldown is not decided here.
+
+use crate::{ProviderName, UnixMicros};
+
+/// A time in which nothing is sent to a provider, or to one model of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cooldown {
+    /// The model's name at the provider; `None`: the whole provider.
+    pub model: Option<String>,
+    /// When it is tried again.
+    pub until: UnixMicros,
+    /// Why, for people: such as `429 Too Many Requests, retry-after 20 s`. Never a prompt or a credential.
+    pub why: String,
+}
+
+/// A provider at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProviderStatus {
+    /// Cooldowns that have not ended; empty: it is tried.
+    pub cooldowns: Vec<Cooldown>,
+    /// Attempts in progress.
+    pub in_flight: u64,
+}
+
+/// The data plane's answer about providers; the binary hands it to the control plane.
+pub trait ProviderRuntime: Send + Sync {
+    /// How `provider` stands; the default for one that was never tried.
+    fn status(&self, provider: &ProviderName) -> ProviderStatus;
+
+    /// Ends all cooldowns of `provider`, so that the next request may try it. Nothing happens where there is none.
+    fn clear_cooldown(&self, provider: &ProviderName);
+}
