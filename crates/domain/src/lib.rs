@@ -25,11 +25,11 @@ pub use ids::{KeyId, ModelId, OrgId, ParseIdError, PlanId, ProviderName, Request
 pub use limit_row::{LimitRow, Selector};
 pub use model::{Model, Target, Tokenizer};
 pub use money::{Money, ParseMoneyError, Price};
-pub use org::{CustomLimit, Key, KeyLimits, Org};
+pub use org::{CustomLimit, Key, KeyLimits, Org, RateLimitBody};
 pub use plan::{HoldPolicy, OnExhausted, Plan};
 pub use pool::{DAY_US, Kind, PoolId, PoolLimit, PoolLimits, Source};
 pub use provider::{Provider, ProviderKind, ProviderState};
-pub use provider_runtime::{Cooldown, ProviderRuntime, ProviderStatus};
+pub use provider_runtime::{Cooldown, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester};
 pub use rate_limit_body::RateLimitBody;
 pub use time::{Clock, Entropy, Now, UnixMicros};
 pub use usage::{Counted, Endpoint, Outcome, RefusalEvent, TokenUsage, UsageRecord};

@@ -1,6 +1,8 @@
 //! What the data plane knows of a provider at this moment, as the control plane may ask it.
 //! Which attempts lead to a cooldown is not decided here.
 
+use std::pin::Pin;
+
 use crate::{ProviderName, UnixMicros};
 
 /// A time in which nothing is sent to a provider, or to one model of it.
@@ -30,4 +32,23 @@ pub trait ProviderRuntime: Send + Sync {
 
     /// Ends all cooldowns of `provider`, so that the next request may try it. Nothing happens where there is none.
     fn clear_cooldown(&self, provider: &ProviderName);
+}
+
+/// What came of asking a provider for its models.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderTest {
+    /// Whether it answered in its language and took the credential.
+    pub ok: bool,
+    /// The models it says it has.
+    pub models: Vec<String>,
+    /// How long it took, in microseconds.
+    pub elapsed_us: u64,
+    /// One line for people: what is wrong and what to do, or that all is well. Never a credential.
+    pub message: String,
+}
+
+/// Whoever can reach providers; the binary hands it to the control plane.
+pub trait ProviderTester: Send + Sync {
+    /// Asks the provider of this name for its models, within a bounded time.
+    fn test(&self, name: ProviderName) -> Pin<Box<dyn Future<Output = ProviderTest> + Send + '_>>;
 }
