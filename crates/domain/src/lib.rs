@@ -25,7 +25,7 @@ pub use ids::{KeyId, ModelId, OrgId, ParseIdError, PlanId, ProviderName, Request
 pub use limit_row::{LimitRow, Selector};
 pub use model::{Model, Target, Tokenizer};
 pub use money::{Money, ParseMoneyError, Price};
-pub use org::{CustomLimit, Key, KeyLimits, Org, RateLimitBody};
+pub use org::{CustomLimit, Key, KeyLimits, Org};
 pub use plan::{HoldPolicy, OnExhausted, Plan};
 pub use pool::{DAY_US, Kind, PoolId, PoolLimit, PoolLimits, Source};
 pub use provider::{Provider, ProviderKind, ProviderState};

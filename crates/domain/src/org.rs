@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiKeyHash, KeyId, LimitRow, ModelId, OrgId, PlanId, PoolLimit, UnixMicros};
+use crate::{ApiKeyHash, KeyId, LimitRow, ModelId, OrgId, PlanId, PoolLimit, RateLimitBody, UnixMicros};
 
 /// A custom limit: it replaces the plan's row of the same selector while it is valid, and survives plan changes.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,6 +76,8 @@ pub struct Key {
     pub models: Option<Vec<ModelId>>,
     /// Its own limits.
     pub limits: KeyLimits,
+    /// The shape of its 429s; `None`: the installation's.
+    pub rate_limit_body: Option<RateLimitBody>,
     /// When it was made.
     pub created: UnixMicros,
     /// When it was revoked.
