@@ -1,1 +1,36 @@
-//! Placeholder.
+//! Durable and shared state: SQL, the live directory that admission reads, the pools, and the recorder.
+//! It knows no HTTP and reads no clock.
+
+mod caps;
+mod config;
+mod directory;
+mod error;
+mod health;
+mod open;
+mod ops;
+mod page;
+mod recorder;
+mod seal;
+mod store;
+
+pub use config::StoreConfig;
+pub use directory::{Directory, KeyEntry, OrgEntry, OrgState};
+pub use error::{DatabaseFault, ErrorClass, OperationError};
+pub use health::StoreHealth;
+pub use open::OpenError;
+pub use ops::apply::{ApplyError, ApplyOptions, Change, ChangeAction, Desired, Diff, FieldChange};
+pub use ops::audit::{AuditEntry, ReadAuditError};
+pub use ops::custom_limits::{LimitFact, ReadLimitFactsError, SetCustomLimitsError};
+pub use ops::keys::{CreateKeyError, ListKeysError, NewKey, RevokeKeyError};
+pub use ops::models::{DeleteModelError, PutModelError};
+pub use ops::orgs::{CreateOrgError, DeleteOrgError, ListOrgsError, NewOrg, OrgPatch, UpdateOrgError};
+pub use ops::plans::{DeletePlanError, PutPlanError};
+pub use ops::providers::{
+    CredentialChange, CredentialKind, DeleteProviderError, ProviderDraft, ProviderInfo, PutProviderError, SetProviderStateError,
+};
+pub use ops::usage::{Bucket, GroupBy, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery};
+pub use ops::{Actor, Managed, Origin, PutMode, Written};
+pub use page::{Page, PageRequest};
+pub use recorder::Recorder;
+pub use seal::SecretKey;
+pub use store::Store;

@@ -1,0 +1,30 @@
+//! Every bound of this crate.
+
+/// Keys that are neither revoked nor expired, in one organisation.
+pub(crate) const MAX_KEYS_PER_ORG: usize = 10_000;
+/// Custom limits of one organisation.
+pub(crate) const MAX_CUSTOM_LIMITS: usize = 500;
+/// Models that a key's list may name.
+pub(crate) const MAX_MODELS_PER_KEY: usize = 200;
+/// Characters of a name that people give.
+pub(crate) const MAX_NAME_CHARS: usize = 200;
+/// Characters of a custom limit's reason.
+pub(crate) const MAX_REASON_CHARS: usize = 1_000;
+/// Rows of a plan.
+pub(crate) const MAX_ROWS_PER_PLAN: usize = 500;
+/// Plans, models and providers of an installation, each.
+pub(crate) const MAX_DEFINITIONS: usize = 10_000;
+/// Elements of a page where the caller names no number.
+pub(crate) const PAGE_DEFAULT: usize = 50;
+/// Most elements of a page.
+pub(crate) const PAGE_MAX: usize = 200;
+/// Records and refusals queued for the database before admission stops.
+pub(crate) const QUEUE_HIGH_WATER: usize = 100_000;
+/// Rows of one batch of the recorder.
+pub(crate) const BATCH_ROWS: usize = 5_000;
+/// Longest wait of a queued row for its batch, in milliseconds.
+pub(crate) const BATCH_MS: u64 = 200;
+/// Elements of a usage series.
+pub(crate) const MAX_SERIES: usize = 10_000;
+/// Buckets of a usage series.
+pub(crate) const MAX_BUCKETS: usize = 3_000;

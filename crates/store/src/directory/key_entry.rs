@@ -1,0 +1,79 @@
+//! An API key as admission needs it, kept small: there may be a million.
+
+use std::sync::Arc;
+
+use domain::{ApiKeyHash, KeyId, ModelId, PoolLimits, RateLimitBody, UnixMicros};
+
+use crate::OrgEntry;
+
+/// What few keys have.
+#[derive(Debug, Default)]
+pub(crate) struct KeyExtras {
+    pub(crate) models: Option<Box<[ModelId]>>,
+    pub(crate) pool: Option<Arc<PoolLimits>>,
+    pub(crate) rate_limit_body: Option<RateLimitBody>,
+}
+
+/// An API key. Immutable: a change makes a new one.
+pub struct KeyEntry {
+    pub(crate) id: KeyId,
+    pub(crate) hash: ApiKeyHash,
+    pub(crate) org: Arc<OrgEntry>,
+    pub(crate) expires: i64,
+    pub(crate) revoked: i64,
+    pub(crate) extras: Option<Box<KeyExtras>>,
+}
+
+/// Stands for "never" where a moment is kept in eight bytes.
+pub(crate) const NEVER: i64 = i64::MAX;
+
+fn moment(us: i64) -> Option<UnixMicros> {
+    (us != NEVER).then_some(UnixMicros(us))
+}
+
+impl KeyEntry {
+    /// Its public name.
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// SHA-256 of its secret.
+    pub fn hash(&self) -> &ApiKeyHash {
+        &self.hash
+    }
+
+    /// The organisation it speaks for.
+    pub fn org(&self) -> &Arc<OrgEntry> {
+        &self.org
+    }
+
+    /// Refused from this moment on.
+    pub fn expires(&self) -> Option<UnixMicros> {
+        moment(self.expires)
+    }
+
+    /// When it was revoked.
+    pub fn revoked(&self) -> Option<UnixMicros> {
+        moment(self.revoked)
+    }
+
+    /// Whether it may be used: neither revoked nor expired, and its organisation not deleted.
+    pub fn is_valid_at(&self, now: UnixMicros) -> bool {
+        self.revoked == NEVER && now.0 < self.expires && !self.org.state().deleted
+    }
+
+    /// The only models it may use, by the catalogue's ids; `None`: all of the plan.
+    pub fn models(&self) -> Option<&[ModelId]> {
+        self.extras.as_ref().and_then(|extras| extras.models.as_deref())
+    }
+
+    /// Its own limits.
+    pub fn pool(&self) -> Option<&Arc<PoolLimits>> {
+        self.extras.as_ref().and_then(|extras| extras.pool.as_ref())
+    }
+
+    /// The shape of its 429s; `None`: the installation's.
+    pub fn rate_limit_body(&self) -> Option<RateLimitBody> {
+        self.extras.as_ref().and_then(|extras| extras.rate_limit_body)
+    }
+}

@@ -1,0 +1,28 @@
+//! What operations' errors have in common, so that a plane can map them to answers in one place.
+
+/// How an operation's error is to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorClass<'a> {
+    /// What was named is not there (404).
+    NotFound,
+    /// It contradicts what is there (409).
+    Conflict,
+    /// The input is wrong (422): which member, where one is to blame.
+    Invalid {
+        /// The member's path, such as `limits[2].rpm`; empty where no single one is to blame.
+        param: &'a str,
+    },
+    /// The database can't be used now (503).
+    Unavailable,
+}
+
+/// Every operation's error. Its `Display` is fit for the operator's eyes.
+pub trait OperationError: std::error::Error {
+    /// How it is to be answered.
+    fn class(&self) -> ErrorClass<'_>;
+}
+
+/// The database failed. `Display` says what happened and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("the database can't be used now: {0}")]
+pub struct DatabaseFault(#[from] sqlx::Error);

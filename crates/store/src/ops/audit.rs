@@ -1,0 +1,54 @@
+//! The audit log: who changed what, and when. Written by every operation in its own transaction.
+
+use domain::UnixMicros;
+use serde::Serialize;
+
+use crate::{Actor, DatabaseFault, ErrorClass, OperationError, Page, PageRequest, Store};
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AuditEntry {
+    /// Grows with each entry.
+    pub id: i64,
+    /// When.
+    pub at: UnixMicros,
+    /// Who.
+    pub actor: Actor,
+    /// What was done, such as `org.update`.
+    pub action: String,
+    /// To what, such as `org_01J…`.
+    pub subject: String,
+    /// Details without secrets.
+    pub details: serde_json::Value,
+}
+
+/// Why the audit log can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadAuditError {
+    /// The cursor is none that a page gave.
+    #[error("cursor \"{cursor}\" is not one that a page gave")]
+    BadCursor {
+        /// What was given.
+        cursor: String,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Unavailable(#[from] DatabaseFault),
+}
+
+impl OperationError for ReadAuditError {
+    fn class(&self) -> ErrorClass<'_> {
+        match self {
+            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
+            Self::Unavailable(_) => ErrorClass::Unavailable,
+        }
+    }
+}
+
+impl Store {
+    /// A page of the audit log, newest first.
+    pub async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ReadAuditError> {
+        let _ = page;
+        todo!()
+    }
+}

@@ -1,0 +1,70 @@
+//! The operations of the control plane. Each writes SQL and the audit entry in one transaction, then publishes to the
+//! directory before it returns, so that it is in force for the next request.
+
+pub(crate) mod apply;
+pub(crate) mod audit;
+pub(crate) mod custom_limits;
+pub(crate) mod keys;
+pub(crate) mod models;
+pub(crate) mod orgs;
+pub(crate) mod plans;
+pub(crate) mod providers;
+pub(crate) mod usage;
+
+use std::sync::Arc;
+
+use domain::UnixMicros;
+use serde::{Deserialize, Serialize};
+
+/// Who changes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Actor {
+    /// Whoever holds the operator token.
+    Operator,
+    /// Tidegate itself: at start, from its configuration file.
+    System,
+}
+
+/// Where a provider, model or plan comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// The configuration file: it is applied anew at each start ("managed by file").
+    File,
+    /// The control API.
+    Api,
+    /// What an installation begins with.
+    Seed,
+    /// Found in the environment.
+    Discovered,
+}
+
+/// What a put does with what is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutMode {
+    /// Conflict where it exists.
+    Create,
+    /// Make or replace.
+    Upsert,
+}
+
+/// A model or plan with where it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Managed<T> {
+    /// The thing itself.
+    pub item: Arc<T>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// When it was last changed.
+    pub updated: UnixMicros,
+}
+
+/// What a put left behind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written<T> {
+    /// Whether it was not there before.
+    pub created: bool,
+    /// What is there now.
+    pub value: T,
+}
