@@ -1,14 +1,36 @@
-//! The project's tasks, one module each. What a task does, its module says.
+//! The project's tasks: `cargo xtask test | check | tidy | bench`. What a task does, its module says.
 
 mod bench;
+mod check;
+mod counts;
+mod deny;
+mod node;
+mod python;
+mod shell;
+mod steps;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
 
 use anyhow::bail;
 
-fn main() -> anyhow::Result<()> {
+use crate::shell::Shell;
+
+const USAGE: &str = "cargo xtask TASK
+  test     everything: format, lints, tidy, licences, all tests, the SDKs, a real model server; installs what it lacks
+  check    format, lints and tidy: what to run before a commit
+  tidy     the project's own rules on files and crates
+  bench    measures the gateway; see `cargo xtask bench --help`";
+
+fn main() -> anyhow::Result<ExitCode> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.split_first() {
-        Some((task, rest)) if task == "bench" => bench::run(rest),
-        Some((task, _)) => bail!("there is no task `{task}`: try bench"),
-        None => bail!("which task? cargo xtask bench"),
+        Some((task, [])) if task == "test" => steps::run(&Shell::new()?, &test::steps()),
+        Some((task, [])) if task == "check" => steps::run(&Shell::new()?, &check::steps()),
+        Some((task, [])) if task == "tidy" => steps::run(&Shell::new()?, &[tidy::step()]),
+        Some((task, rest)) if task == "bench" => bench::run(rest).map(|()| ExitCode::SUCCESS),
+        Some((task, _)) => bail!("no such task: {task}\n{USAGE}"),
+        None => bail!("{USAGE}"),
     }
 }
