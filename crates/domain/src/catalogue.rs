@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::{Category, CustomLimit, Model, ModelId, Plan, PlanId, PoolLimits, Provider, ProviderName, Selector, Source, UnixMicros};
+use crate::{
+    Category, CustomLimit, LimitRow, Model, ModelId, Plan, PlanId, PoolLimits, Provider, ProviderName, Selector, Source, UnixMicros,
+};
 
 /// A model's place in one catalogue. It means nothing in another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -219,6 +221,14 @@ impl Catalogue {
         kept.chain(valid.iter().map(|c| &c.pool)).cloned().collect()
     }
 
+    /// The rows of an organisation on `plan` with these custom limits, in the order of `pools`.
+    pub fn rows_in_force<'a>(&'a self, plan: &PlanId, custom: &'a [CustomLimit], now: UnixMicros) -> Vec<RowInForce<'a>> {
+        let valid: Vec<_> = custom.iter().filter(|c| c.is_valid_at(now)).collect();
+        let replaced = |row: &LimitRow| valid.iter().any(|c| c.row.selector == row.selector);
+        let of_plan = self.plans.get(plan).into_iter().flat_map(|entry| &entry.plan.limits).filter(|row| !replaced(row));
+        of_plan.map(RowInForce::Plan).chain(valid.iter().map(|limit| RowInForce::Custom(limit))).collect()
+    }
+
     /// The ids of the plans that have a row for the model.
     pub fn plans_with(&self, model: &Model) -> Vec<PlanId> {
         let has = |id: &&PlanId| self.plans.get(*id).is_some_and(|entry| Self::selectors_of(model).any(|s| entry.rows.contains_key(&s)));
@@ -242,6 +252,15 @@ impl Catalogue {
         let category: Option<Category> = model.size_category();
         [Some(Selector::Model(model.id.clone())), category.map(Selector::Category), Some(Selector::Any)].into_iter().flatten()
     }
+}
+
+/// A row that is in force for an organisation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RowInForce<'a> {
+    /// Its plan's.
+    Plan(&'a LimitRow),
+    /// A custom limit that is valid now.
+    Custom(&'a CustomLimit),
 }
 
 /// A custom limit in the form that admission asks for.
@@ -336,6 +355,12 @@ mod tests {
         assert_eq!(pool_of(&c, "free", &custom, "llama-3.3-70b", 15).as_deref(), Some("category:large 500"));
         let names: Vec<_> = c.pools(&"starter".into(), &custom, UnixMicros(15)).iter().map(|p| p.name.to_string()).collect();
         assert_eq!(names, ["category:medium", "any", "category:large"]);
+        let agreed = [limit];
+        let rows = c.rows_in_force(&"starter".into(), &agreed, UnixMicros(15)).into_iter().map(|row| match row {
+            RowInForce::Plan(row) => row.selector.to_string(),
+            RowInForce::Custom(limit) => limit.row.selector.to_string(),
+        });
+        assert_eq!(rows.collect::<Vec<_>>(), names);
     }
 
     #[test]
