@@ -28,3 +28,7 @@ pub(crate) const BATCH_MS: u64 = 200;
 pub(crate) const MAX_SERIES: usize = 10_000;
 /// Buckets of a usage series.
 pub(crate) const MAX_BUCKETS: usize = 3_000;
+/// Asks of one request that need no memory of their own.
+pub(crate) const INLINE_ASKS: usize = 10;
+/// The number of a limit that only records: above what any window can hold, and far from overflow.
+pub(crate) const SHADOW_N: u64 = 1 << 60;

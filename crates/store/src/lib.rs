@@ -9,6 +9,7 @@ mod health;
 mod open;
 mod ops;
 mod page;
+pub mod pools;
 mod recorder;
 mod seal;
 mod store;
@@ -31,6 +32,7 @@ pub use ops::providers::{
 pub use ops::usage::{Bucket, GroupBy, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery};
 pub use ops::{Actor, Managed, Origin, PutMode, Written};
 pub use page::{Page, PageRequest};
+pub use pools::Pools;
 pub use recorder::Recorder;
 pub use seal::SecretKey;
 pub use store::Store;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{Clock, Entropy};
 use tokio_util::task::TaskTracker;
 
-use crate::{Directory, OpenError, Recorder, StoreConfig, StoreHealth};
+use crate::{Directory, OpenError, Pools, Recorder, StoreConfig, StoreHealth};
 
 /// Everything durable and shared. Cheap to clone.
 #[derive(Clone)]
@@ -15,6 +15,7 @@ pub struct Store {
 
 struct Inner {
     directory: Arc<Directory>,
+    pools: Pools,
     recorder: Recorder,
 }
 
@@ -33,6 +34,11 @@ impl Store {
     /// Callers, organisations and the catalogue, in memory.
     pub fn directory(&self) -> &Arc<Directory> {
         &self.inner.directory
+    }
+
+    /// The organisations' pools.
+    pub fn pools(&self) -> &Pools {
+        &self.inner.pools
     }
 
     /// Where usage records and refusals go.

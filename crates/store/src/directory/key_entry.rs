@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use domain::{ApiKeyHash, KeyId, ModelId, PoolLimits, RateLimitBody, UnixMicros};
 
+use super::shards::Spread;
 use crate::OrgEntry;
 
 /// What few keys have.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct KeyExtras {
     pub(crate) models: Option<Box<[ModelId]>>,
     pub(crate) pool: Option<Arc<PoolLimits>>,
@@ -15,6 +16,7 @@ pub(crate) struct KeyExtras {
 }
 
 /// An API key. Immutable: a change makes a new one.
+#[derive(Clone)]
 pub struct KeyEntry {
     pub(crate) id: KeyId,
     pub(crate) hash: ApiKeyHash,
@@ -75,5 +77,17 @@ impl KeyEntry {
     /// The shape of its 429s; `None`: the installation's.
     pub fn rate_limit_body(&self) -> Option<RateLimitBody> {
         self.extras.as_ref().and_then(|extras| extras.rate_limit_body)
+    }
+}
+
+impl Spread for KeyEntry {
+    type Id = ApiKeyHash;
+
+    fn id(&self) -> &ApiKeyHash {
+        &self.hash
+    }
+
+    fn bits(hash: &ApiKeyHash) -> u64 {
+        hash.0.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte))
     }
 }

@@ -1,33 +1,64 @@
 //! The live directory: callers, organisations and the catalogue in memory, read without locks.
+//! It knows no SQL: operations write there first, then publish here.
 
 mod key_entry;
 mod org_entry;
+mod shards;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use domain::{ApiKeyHash, Catalogue, OrgId};
+use domain::{ApiKeyHash, Catalogue, OrgId, ProviderName};
+use hashbrown::HashMap;
 use secrecy::SecretString;
 
 pub use key_entry::KeyEntry;
+pub(crate) use key_entry::{KeyExtras, NEVER};
+pub(crate) use org_entry::KeyPool;
 pub use org_entry::{OrgEntry, OrgState};
+pub(crate) use shards::Filling;
+use shards::Shards;
+
+use crate::CredentialKind;
+
+/// A credential and where it is kept.
+#[derive(Clone)]
+pub(crate) struct Credential {
+    pub(crate) secret: SecretString,
+    pub(crate) kind: CredentialKind,
+}
+
+pub(crate) type Credentials = HashMap<ProviderName, Credential>;
 
 /// Callers, organisations and the catalogue as they are now.
 pub struct Directory {
+    keys: Shards<KeyEntry>,
+    orgs: Shards<OrgEntry>,
     catalogue: ArcSwap<Catalogue>,
+    credentials: ArcSwap<Credentials>,
+    generation: AtomicU64,
 }
 
 impl Directory {
+    pub(crate) fn new(keys: Filling<KeyEntry>, orgs: Filling<OrgEntry>, catalogue: Catalogue, credentials: Credentials) -> Self {
+        Self {
+            keys: keys.share(),
+            orgs: orgs.share(),
+            catalogue: ArcSwap::from_pointee(catalogue),
+            credentials: ArcSwap::from_pointee(credentials),
+            generation: AtomicU64::new(1),
+        }
+    }
+
     /// The key with this hash, revoked and expired ones included.
     pub fn caller(&self, hash: &ApiKeyHash) -> Option<Arc<KeyEntry>> {
-        let _ = hash;
-        None
+        self.keys.get(hash)
     }
 
     /// The organisation, deleted ones included.
     pub fn org(&self, id: OrgId) -> Option<Arc<OrgEntry>> {
-        let _ = id;
-        None
+        self.orgs.get(&id)
     }
 
     /// The catalogue in force.
@@ -35,24 +66,45 @@ impl Directory {
         self.catalogue.load()
     }
 
-    /// Grows with each change of providers, models or plans.
+    /// Grows with each change of providers, their credentials, models or plans, after it has been published.
     pub fn generation(&self) -> u64 {
-        0
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The provider's credential.
     pub fn credential(&self, provider: &str) -> Option<SecretString> {
-        let _ = provider;
-        None
+        self.credentials.load().get(provider).map(|credential| credential.secret.clone())
     }
 
-    /// Keys in memory, revoked ones included.
+    /// Keys in memory, revoked and expired ones included.
     pub fn key_count(&self) -> usize {
-        0
+        self.keys.len()
     }
 
-    /// Organisations in memory.
+    /// Organisations in memory, deleted ones included.
     pub fn org_count(&self) -> usize {
-        0
+        self.orgs.len()
+    }
+
+    pub(crate) fn credentials(&self) -> Arc<Credentials> {
+        self.credentials.load_full()
+    }
+
+    pub(crate) fn put_key(&self, key: KeyEntry) {
+        self.keys.put(Arc::new(key));
+    }
+
+    pub(crate) fn put_org(&self, org: Arc<OrgEntry>) {
+        self.orgs.put(org);
+    }
+
+    pub(crate) fn publish(&self, catalogue: Catalogue, credentials: Credentials) {
+        self.credentials.store(Arc::new(credentials));
+        self.catalogue.store(Arc::new(catalogue));
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    pub(crate) fn for_each_org(&self, each: impl FnMut(&Arc<OrgEntry>)) {
+        self.orgs.for_each(each);
     }
 }

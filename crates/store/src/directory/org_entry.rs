@@ -1,9 +1,12 @@
 //! An organisation as admission needs it: what it is entitled to, and its ledger.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use domain::{CustomLimit, CustomPool, KeyId, OrgId, PlanId, PoolLimits, UnixMicros};
+use domain::{CustomLimit, CustomPool, KeyId, Org, OrgId, PlanId, PoolLimits, UnixMicros};
+use limits::SharedLedger;
+
+use super::shards::Spread;
 
 /// A key's own pool, as the organisation's views list it.
 #[derive(Clone, Debug)]
@@ -11,6 +14,12 @@ pub(crate) struct KeyPool {
     pub(crate) key: KeyId,
     pub(crate) expires: Option<UnixMicros>,
     pub(crate) pool: Arc<PoolLimits>,
+}
+
+impl KeyPool {
+    pub(crate) fn is_valid_at(&self, now: UnixMicros) -> bool {
+        self.expires.is_none_or(|expires| now < expires)
+    }
 }
 
 /// What may change of an organisation. Immutable: a change makes a new one.
@@ -37,9 +46,14 @@ pub struct OrgState {
 pub struct OrgEntry {
     id: OrgId,
     state: ArcSwap<OrgState>,
+    ledger: OnceLock<SharedLedger>,
 }
 
 impl OrgEntry {
+    pub(crate) fn new(id: OrgId, state: OrgState) -> Self {
+        Self { id, state: ArcSwap::from_pointee(state), ledger: OnceLock::new() }
+    }
+
     /// Its id.
     pub fn id(&self) -> OrgId {
         self.id
@@ -48,5 +62,46 @@ impl OrgEntry {
     /// Its state now. Read it once for a decision.
     pub fn state(&self) -> arc_swap::Guard<Arc<OrgState>> {
         self.state.load()
+    }
+
+    /// The ledger of all its limits, made when it is first asked for. It stays; what it holds is given back when it is empty.
+    pub fn ledger(&self) -> &SharedLedger {
+        self.ledger.get_or_init(SharedLedger::new)
+    }
+
+    /// The ledger, if anything was ever asked of it.
+    pub(crate) fn ledger_if_any(&self) -> Option<&SharedLedger> {
+        self.ledger.get()
+    }
+
+    /// Puts a new state in force. Callers take turns.
+    pub(crate) fn set_state(&self, state: OrgState) {
+        self.state.store(Arc::new(state));
+    }
+
+    /// The organisation as people see it.
+    pub(crate) fn to_org(&self) -> Org {
+        let state = self.state();
+        Org {
+            id: self.id,
+            name: state.name.as_ref().into(),
+            plan: state.plan.clone(),
+            effective_plan: state.effective_plan.clone(),
+            custom: state.custom.to_vec(),
+            created: state.created,
+        }
+    }
+}
+
+impl Spread for OrgEntry {
+    type Id = OrgId;
+
+    fn id(&self) -> &OrgId {
+        &self.id
+    }
+
+    /// The low bits of a ULID are random.
+    fn bits(id: &OrgId) -> u64 {
+        id.bits() as u64
     }
 }

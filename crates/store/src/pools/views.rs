@@ -1,0 +1,56 @@
+//! What the pools of an organisation look like to people: `/v1/limits` and the control API's limits.
+
+use std::sync::Arc;
+
+use domain::{Now, PoolLimits, PoolView};
+
+use super::{Pools, key_of};
+use crate::{KeyEntry, OrgEntry};
+
+impl Pools {
+    /// Every limit of every pool of the organisation, untouched ones included: the plan's and the custom ones, then the
+    /// keys' own, of keys that are neither revoked nor expired.
+    pub fn views(&self, org: &OrgEntry, now: Now) -> Vec<PoolView> {
+        let mut pools = self.pools_of(org, now);
+        pools.extend(org.state().key_pools.iter().filter(|key| key.is_valid_at(now.wall)).map(|key| Arc::clone(&key.pool)));
+        view(org, &pools, now)
+    }
+
+    /// What concerns one caller: the organisation's pools, then the key's own.
+    pub fn views_of_key(&self, key: &KeyEntry, now: Now) -> Vec<PoolView> {
+        let mut pools = self.pools_of(key.org(), now);
+        pools.extend(key.pool().cloned());
+        view(key.org(), &pools, now)
+    }
+
+    fn pools_of(&self, org: &OrgEntry, now: Now) -> Vec<Arc<PoolLimits>> {
+        let state = org.state();
+        self.directory.catalogue().pools(&state.effective_plan, &state.custom_pools, now.wall)
+    }
+}
+
+/// Doesn't make a ledger where there is none.
+fn view(org: &OrgEntry, pools: &[Arc<PoolLimits>], now: Now) -> Vec<PoolView> {
+    let limits = || pools.iter().flat_map(|pool| pool.limits.iter().map(move |limit| (pool, limit)));
+    let untouched = || limits().map(|_| limits::Status::default()).collect::<Vec<_>>();
+    let statuses = org.ledger_if_any().map_or_else(untouched, |ledger| {
+        ledger.with(|ledger| limits().map(|(pool, limit)| ledger.status(key_of(pool, limit), limit.n, now.mono_us)).collect())
+    });
+    let views = limits().zip(statuses).map(|((pool, limit), status)| PoolView {
+        pool: Arc::clone(&pool.name),
+        kind: limit.kind,
+        window_seconds: (limit.window_us > 0).then_some(limit.window_us as f64 / 1e6),
+        limit: limit.n,
+        used: status.used,
+        held: status.held,
+        remaining: remaining(limit.n, &status),
+        resets_at: status.resets_at.map(|at| now.wall_at(at)),
+        source: pool.source,
+        enforce: pool.enforce,
+    });
+    views.collect()
+}
+
+fn remaining(n: u64, status: &limits::Status) -> u64 {
+    n.saturating_sub(status.used).saturating_sub(status.held).saturating_sub(status.waiting)
+}
