@@ -1,0 +1,32 @@
+//! `[errors]`: the shape of a refusal.
+
+use serde::Deserialize;
+
+use super::table::Table;
+use super::written::Word;
+
+/// The shape of a 429's body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RateLimitBody {
+    /// `error` is a text.
+    #[default]
+    Text,
+    /// `error` is OpenAI's object.
+    Openai,
+}
+
+/// `[errors]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Errors {
+    /// The shape for clients that don't choose one.
+    pub rate_limit_body: RateLimitBody,
+}
+
+impl Errors {
+    pub(super) fn read(table: Table<'_>) -> Self {
+        let word = table.get::<Word<RateLimitBody>>("rate_limit_body");
+        table.close();
+        Self { rate_limit_body: word.map(|Word(body)| body).unwrap_or_default() }
+    }
+}

@@ -1,0 +1,58 @@
+//! Sections whose feature this version doesn't have: their keys are known and checked, and what was set to something
+//! else than its default is named in a warning, so that nobody relies on it.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::table::Table;
+use super::written::{Parse, Word};
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SignupMode {
+    Invite,
+    Open,
+    Closed,
+}
+
+#[derive(Clone, Copy, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum BillingProvider {
+    Manual,
+    Stripe,
+    Test,
+}
+
+pub(super) fn signup(table: Table<'_>) {
+    unless(&table, "mode", |Word(mode): &Word<SignupMode>| *mode == SignupMode::Invite, "nobody can sign up");
+    unless(&table, "plan", |plan: &String| plan == "free", "nobody can sign up");
+    unless(&table, "orgs_per_person", |n: &u64| *n == 3, "nobody can sign up");
+    table.close();
+}
+
+pub(super) fn billing(table: Table<'_>) {
+    unless(&table, "provider", |Word(p): &Word<BillingProvider>| *p == BillingProvider::Manual, "plans are set by the operator");
+    let stripe = table.section("stripe");
+    for key in ["secret_key", "webhook_secret"] {
+        unless(&stripe, key, |_: &SecretString| false, "plans are set by the operator");
+    }
+    unless(&stripe, "api_base", |_: &String| false, "plans are set by the operator");
+    stripe.close();
+    table.close();
+}
+
+/// A section that no key is known of yet.
+pub(super) fn empty(table: Table<'_>, name: &str) {
+    if table.is_present() {
+        table.warn(table.place(), format!("[{name}] has no effect in this version"));
+    }
+    table.close();
+}
+
+fn unless<T: Parse>(table: &Table<'_>, key: &'static str, is_default: impl FnOnce(&T) -> bool, instead: &str) {
+    if let Some((value, place)) = table.located::<T>(key)
+        && !is_default(&value)
+    {
+        table.warn(place, format!("{key} has no effect in this version: {instead}"));
+    }
+}

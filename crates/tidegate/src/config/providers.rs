@@ -1,0 +1,136 @@
+//! `[[providers]]`: upstreams and their credentials.
+
+use std::collections::BTreeMap;
+
+use domain::{Provider, ProviderKind, ProviderState, checked_base_url, header_fault};
+use secrecy::SecretString;
+
+use super::cross::Places;
+use super::table::Table;
+use super::written::{Parse, Word, Written};
+
+/// A provider with its credential.
+#[derive(Clone, Debug)]
+pub struct ConfiguredProvider {
+    /// The provider.
+    pub provider: Provider,
+    /// Its API key; `None`: it asks for none.
+    pub credential: Option<SecretString>,
+}
+
+const MOST_HEADERS: usize = 32;
+
+pub(super) fn read(tables: Vec<Table<'_>>, environment: &BTreeMap<String, String>, places: &mut Places) -> Vec<ConfiguredProvider> {
+    tables.into_iter().filter_map(|table| provider(table, environment, places)).collect()
+}
+
+fn provider(table: Table<'_>, environment: &BTreeMap<String, String>, places: &mut Places) -> Option<ConfiguredProvider> {
+    let name = table.located::<String>("name");
+    table.missing("name", "\"openai\"");
+    if let Some((name, place)) = &name {
+        places.add("provider", name, place.clone());
+    }
+    let kind = table.get::<Kind>("kind").map(|Kind(kind)| kind);
+    table.missing("kind", "\"openai\"");
+    let base_url = table.checked("base_url", |text: String| checked_base_url(&text));
+    let timeout_seconds = table.seconds("timeout_seconds", 0.001, 86_400.0).map(|d| d.as_secs_f64());
+    let first_byte_timeout_seconds = table.seconds("first_byte_timeout_seconds", 0.001, 86_400.0).map(|d| d.as_secs_f64());
+    let headers = headers(&table);
+    let (rpm, tpm) = (quota(&table, "rpm"), quota(&table, "tpm"));
+    let state = table.get::<Word<ProviderState>>("state").map(|Word(state)| state).unwrap_or_default();
+    let credential = credential(&table, environment);
+    let kind_place = table.place();
+    if let Some(kind) = kind
+        && base_url.is_none()
+        && kind.default_base_url().is_none()
+    {
+        table.missing("base_url", "\"http://127.0.0.1:8081/v1\"");
+    }
+    let read = name.zip(kind).map(|((name, _), kind)| {
+        let base_url = base_url.unwrap_or_else(|| kind.default_base_url().unwrap_or_default().into());
+        let provider = Provider {
+            name: name.into(),
+            kind,
+            base_url,
+            timeout_seconds,
+            first_byte_timeout_seconds,
+            headers,
+            rpm,
+            tpm,
+            state,
+        };
+        if kind == ProviderKind::Demo && !provider.base_url.is_empty() {
+            table.fault(kind_place, "base_url: the demo provider is built in and has none; remove base_url");
+        }
+        ConfiguredProvider { provider, credential }
+    });
+    table.close();
+    read
+}
+
+struct Kind(ProviderKind);
+
+impl Parse for Kind {
+    fn parse(written: Written<'_>) -> Result<Self, String> {
+        const KNOWN: &str = "\"openai\" (and every look-alike), \"vllm\", \"ollama\", \"llama_cpp\", \"demo\"";
+        let text = String::parse(written)?;
+        match Word::<ProviderKind>::parse(Written::Text(&text)) {
+            Ok(Word(kind)) => Ok(Self(kind)),
+            Err(_) if matches!(text.as_str(), "anthropic" | "gemini" | "azure" | "bedrock") => {
+                Err(format!("\"{text}\" is not in this version; its kinds are {KNOWN}"))
+            }
+            Err(_) => Err(format!("unknown kind \"{text}\"; the kinds are {KNOWN}")),
+        }
+    }
+}
+
+fn quota(table: &Table<'_>, key: &'static str) -> Option<u64> {
+    let (n, place) = table.located::<u64>(key)?;
+    table.warn(place, format!("{key} has no effect in this version: a provider's own quota shows by its 429, which leads to a cooldown"));
+    Some(n)
+}
+
+fn headers(table: &Table<'_>) -> BTreeMap<String, String> {
+    let mut headers = BTreeMap::new();
+    for (name, value, place) in table.pairs("headers") {
+        let crowded = headers.len() == MOST_HEADERS;
+        let fault = header_fault(&name, &value).or(crowded.then_some("is one too many"));
+        match fault {
+            Some(fault) => table.fault(place, format!("headers: {name} {fault}")),
+            None => drop(headers.insert(name.to_lowercase(), value)),
+        }
+    }
+    headers
+}
+
+fn credential(table: &Table<'_>, environment: &BTreeMap<String, String>) -> Option<SecretString> {
+    let text = table.located::<SecretString>("api_key");
+    let variable = table.located::<String>("api_key_env");
+    let file = table.located::<std::path::PathBuf>("api_key_file");
+    let places = [text.as_ref().map(|t| &t.1), variable.as_ref().map(|v| &v.1), file.as_ref().map(|f| &f.1)];
+    if let Some(second) = places.into_iter().flatten().max().filter(|_| places.iter().flatten().count() > 1) {
+        table.fault(second.clone(), "give exactly one of api_key, api_key_env, api_key_file");
+        return None;
+    }
+    if let Some((name, place)) = variable {
+        let value = environment.get(&name).map(|v| v.trim()).filter(|v| !v.is_empty());
+        if value.is_none() {
+            table.fault(place, format!("api_key_env: environment variable {name} is not set"));
+        }
+        return value.map(Into::into);
+    }
+    if let Some((path, place)) = file {
+        return match std::fs::read_to_string(&path) {
+            Ok(text) if !text.trim().is_empty() => Some(text.trim().into()),
+            Ok(_) => {
+                table.fault(place, format!("api_key_file: {} is empty", path.display()));
+                None
+            }
+            Err(error) => {
+                table.fault(place, format!("api_key_file: can't read {}: {error}", path.display()));
+                None
+            }
+        };
+    }
+    text.map(|(secret, _)| secret)
+}

@@ -1,0 +1,214 @@
+//! Faulty configurations, each with its place; precedence; and that the example names every key.
+
+use super::*;
+
+fn sources(text: &str, variables: &[(&str, &str)]) -> Sources {
+    let environment = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    Sources { file: Some(("t.toml".into(), text.into())), environment, ..Sources::default() }
+}
+
+fn faults_in(sources: &Sources) -> Vec<String> {
+    let base = crate::seed::base(&sources.environment).unwrap();
+    match Config::read(sources, &base) {
+        Ok(_) => Vec::new(),
+        Err(faults) => faults.0.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Each text, and for every fault in order its place and a part of its message.
+const FAULTY: &[(&str, &[(&str, &str)])] = &[
+    ("[server]\nlistne = \"x\"", &[("2:1", "unknown key \"listne\"; did you mean \"listen\"?")]),
+    ("listen = \"x\"", &[("1:1", "it belongs in [metrics] or [server]")]),
+    ("[servr]\n", &[("1:2", "did you mean \"server\"?")]),
+    ("[server]\nlisten = 8080", &[("2:10", "listen: expected an address and port such as 127.0.0.1:8080, found an integer")]),
+    ("[server]\nlisten = \"here\"", &[("2:10", "listen: expected an address and port")]),
+    ("[server]\nmax_body_bytes = -1", &[("2:18", "expected a whole number, 0 or more, found -1")]),
+    ("[server]\nmax_body_bytes = 1", &[("2:18", "must lie between 1024 and")]),
+    ("[server]\nbody_timeout_seconds = \"30s\"", &[("2:24", "expected a number, found a string")]),
+    ("[server]\nheader_timeout_seconds = nan", &[("2:26", "expected a number")]),
+    ("[server]\ntls = { cert = \"c.pem\" }", &[("2:7", "tls.key is missing")]),
+    ("[server]\ntls = true", &[("2:7", "tls must be a table, found boolean")]),
+    ("[server]\ntrusted_proxies = [\"10.0.0.0/40\"]", &[("2:19", "expected an address or a range such as 10.0.0.0/8")]),
+    ("[server]\npublic_url = \"example.com\"", &[("2:14", "expected a URL such as")]),
+    ("server = 3", &[("1:10", "server must be a table, found integer")]),
+    ("[store]\ndatabase = \"postgres://h/d\"", &[("2:12", "PostgreSQL is not in this version; use \"sqlite\"")]),
+    ("[store]\nlimits = \"redis://h\"", &[("2:10", "not in this version; use \"memory\"")]),
+    ("[limits]\nwindow_seconds = 0", &[("2:18", "must lie between 0.001 and")]),
+    ("[limits]\nwhen_store_lost = \"panic\"", &[("2:19", "expected \"strict\" or \"safe_share\"")]),
+    ("[errors]\nrate_limit_body = \"xml\"", &[("2:19", "expected \"text\" or \"openai\"")]),
+    ("[log]\nfilter = \"a=b=c\"", &[("2:10", "expected directives such as")]),
+    ("[signup]\nmode = \"everybody\"", &[("2:8", "unknown choice \"everybody\"")]),
+    ("[billing]\nprovider = \"paypal\"", &[("2:12", "unknown choice \"paypal\"")]),
+    ("[email]\nsmtp = \"x\"", &[("2:1", "[email] has no keys in this version")]),
+    ("[[providers]]\n", &[("1:1", "kind is missing"), ("1:1", "name is missing")]),
+    ("[[providers]]\nname = \"a\"\nkind = \"anthropic\"", &[("3:8", "\"anthropic\" is not in this version")]),
+    ("[[providers]]\nname = \"a\"\nkind = \"opnai\"", &[("3:8", "unknown kind \"opnai\"; the kinds are")]),
+    ("[[providers]]\nname = \"a\"\nkind = \"llama_cpp\"", &[("1:1", "base_url is missing")]),
+    (
+        "[[providers]]\nname = \"a\"\nkind = \"openai\"\nbase_url = \"http://169.254.169.254/\"",
+        &[("4:12", "link-local address, which is never called")],
+    ),
+    (
+        "[[providers]]\nname = \"a\"\nkind = \"openai\"\napi_key = \"k\"\napi_key_env = \"K\"",
+        &[("5:15", "give exactly one of api_key, api_key_env, api_key_file")],
+    ),
+    ("[[providers]]\nname = \"a\"\nkind = \"openai\"\napi_key_env = \"NOT_SET\"", &[("4:15", "environment variable NOT_SET is not set")]),
+    ("[[providers]]\nname = \"a\"\nkind = \"openai\"\napi_key_file = \"/no/such\"", &[("4:16", "can't read /no/such")]),
+    (
+        "[[providers]]\nname = \"a\"\nkind = \"openai\"\nheaders = { authorization = \"x\", \"b c\" = \"y\" }",
+        &[("4:29", "is a credential"), ("4:42", "is not a header's name")],
+    ),
+    (
+        "[[providers]]\nname = \"a\"\nkind = \"ollama\"\n[[providers]]\nname = \"a\"\nkind = \"ollama\"",
+        &[("5:8", "provider \"a\" is defined twice")],
+    ),
+    ("[[providers]]\nname = \"a/b\"\nkind = \"ollama\"", &[("2:8", "can't hold a slash")]),
+    ("[[models]]\nid = \"m\"", &[("2:6", "give category or parameters_b")]),
+    ("[[models]]\nid = \"m\"\ncategory = \"huge\"", &[("3:12", "expected one of \"small\", \"medium\", \"large\"")]),
+    ("[[models]]\nid = \"m\"\nparameters_b = 0", &[("3:16", "expected billions of parameters")]),
+    ("[[models]]\nid = \"\"\ncategory = \"small\"", &[("2:6", "use 1 to 200 printable characters")]),
+    ("[[models]]\nid = \"m\"\ncategory = \"small\"\ninput_price = \"free\"", &[("4:15", "expected a decimal amount")]),
+    (
+        "[[models]]\nid = \"m\"\ncategory = \"small\"\ntargets = [{ provider = \"nobody\", weight = 0 }]",
+        &[("4:24", "add [[providers]] with name = \"nobody\""), ("4:43", "weight: must be 1 or more")],
+    ),
+    (
+        "[[models]]\nid = \"m\"\ncategory = \"small\"\naliases = [\"n\"]\n[[models]]\nid = \"n\"\ncategory = \"small\"",
+        &[("6:6", "model name \"n\" is defined twice")],
+    ),
+    ("[[models]]\nid = \"mine\"\naliases = [\"mistral-7b\"]\ncategory = \"small\"", &[("3:11", "already names the built-in model \"mistral-7b\"")]),
+    ("[[plans]]\nid = \"p\"\nlimits = [{ category = \"small\", model = \"m\" }]", &[("3:11", "names exactly one of")]),
+    ("[[plans]]\nid = \"p\"\nlimits = [{ rpm = 1 }]", &[("3:11", "names exactly one of")]),
+    ("[[plans]]\nid = \"p\"\nlimits = [{ any = false }]", &[("3:19", "leave the row out")]),
+    ("[[plans]]\nid = \"p\"\nlimits = [{ any = true, rpmm = 1 }]", &[("3:24", "did you mean \"rpm\"?")]),
+    ("[[plans]]\nid = \"p\"\nlimits = [{ any = true, rpm = \"many\" }]", &[("3:30", "rpm: expected a whole number")]),
+    ("[[plans]]\nid = \"p\"\nlimits = [{ any = true, window_seconds = 0 }]", &[("3:11", "window_seconds = 0 must lie between")]),
+    ("[[plans]]\nid = \"p\"\nlimits = [{ model = \"mistral:7b\" }]", &[("3:11", "rows name ids, not aliases: \"mistral-7b\"")]),
+    (
+        "[[plans]]\nid = \"p\"\nlimits = [{ any = true, rpm = 1 }, { any = true, tpm = 1 }]",
+        &[("3:36", "two limit rows for any: put their numbers into one row")],
+    ),
+    ("[[plans]]\nid = \"p\"\non_exhausted = \"stop\"", &[("3:16", "unknown choice \"stop\"")]),
+    ("plans = [1]", &[("1:10", "plans must hold tables, found integer")]),
+    ("[server]\nlisten = \n[limits]\nwindow_secs = 1", &[("2:9", "not TOML"), ("4:1", "did you mean \"window_seconds\"?")]),
+];
+
+#[test]
+fn each_fault_has_its_line_and_says_what_to_do() {
+    for (text, expected) in FAULTY {
+        let found = faults_in(&sources(text, &[]));
+        assert_eq!(found.len(), expected.len(), "{text}\n{found:#?}");
+        for (fault, (place, part)) in found.iter().zip(*expected) {
+            assert!(fault.starts_with(&format!("t.toml:{place}: ")), "{text}\n{fault}\nexpected at {place}");
+            assert!(fault.contains(part), "{text}\n{fault}\nexpected {part}");
+        }
+    }
+}
+
+#[test]
+fn all_faults_are_found_at_once() {
+    let mut text = String::new();
+    let mut expected = 0;
+    let tables_of_arrays = FAULTY.iter().filter(|(t, _)| t.starts_with("[[") && !t.contains("id = \"p\"") && !t.contains("name = \"a\""));
+    for (faulty, faults) in tables_of_arrays.filter(|(t, _)| !t.contains("\"m\"")) {
+        text.push_str(faulty);
+        text.push('\n');
+        expected += faults.len();
+    }
+    assert!(expected >= 3);
+    let text = format!("[server]\nlisten = 1\nidle = 2\n[store]\ndatabase = \"x\"\n{text}");
+    assert_eq!(faults_in(&sources(&text, &[])).len(), expected + 3);
+}
+
+#[test]
+fn an_unknown_or_faulty_variable_is_a_fault() {
+    for (name, value, part) in [
+        ("TIDEGATE_SERVER__LISTNE", "x", "environment variable TIDEGATE_SERVER__LISTNE: sets no known key; did you mean TIDEGATE_SERVER__LISTEN?"),
+        ("TIDEGATE_NONSENSE__X", "x", "sets no known key"),
+        ("TIDEGATE_SERVER__LISTEN", "x", "environment variable TIDEGATE_SERVER__LISTEN: listen: expected an address and port"),
+        ("TIDEGATE_LIMITS__WINDOW_SECONDS", "abc", "window_seconds: expected a number"),
+        ("TIDEGATE_PROVIDERS__NAME", "x", "sets no known key"),
+    ] {
+        let found = faults_in(&sources("", &[(name, value)]));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(part), "{found:?}");
+    }
+    let passed_over = [("TIDEGATE_OPERATOR_TOKEN", "t"), ("TIDEGATE_URL", "u"), ("TIDEGATE_SERVER__LISTEN", ""), ("OTHER__X", "1")];
+    assert_eq!(faults_in(&sources("", &passed_over)), [""; 0]);
+}
+
+#[test]
+fn flag_beats_environment_beats_file_beats_default() {
+    let read = |sources: &Sources| Config::read(sources, &Entries::default()).unwrap();
+    let file = "[server]\nlisten = \"127.0.0.1:1\"\nmax_body_bytes = 5000\n[limits]\nwindow_seconds = 5";
+    let variables = [
+        ("TIDEGATE_SERVER__LISTEN", "127.0.0.1:2"),
+        ("TIDEGATE_LIMITS__WINDOW_SECONDS", "1.5"),
+        ("TIDEGATE_SERVER__TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
+        ("TIDEGATE_SERVER__TLS__CERT", "c"),
+        ("TIDEGATE_SERVER__TLS__KEY", "k"),
+        ("TIDEGATE_DISCOVERY__LOCAL", "false"),
+    ];
+    let mut given = sources(file, &[]);
+    assert_eq!(read(&given).server.listen.port(), 1);
+    given = sources(file, &variables);
+    let config = read(&given);
+    assert_eq!((config.server.listen.port(), config.limits.window_us(), config.server.max_body_bytes), (2, 1_500_000, 5_000));
+    assert_eq!((config.server.trusted_proxies.len(), config.discovery.local), (2, false));
+    assert_eq!(config.server.tls, Some(TlsFiles { cert: "c".into(), key: "k".into() }));
+    given.listen = Some("127.0.0.1:3".parse().unwrap());
+    given.data_dir = Some("elsewhere".into());
+    let config = read(&given);
+    assert_eq!((config.server.listen.port(), config.server.data_dir), (3, PathBuf::from("elsewhere")));
+    assert_eq!(read(&Sources::default()).server.listen.to_string(), "127.0.0.1:8080");
+}
+
+#[test]
+fn what_has_no_effect_yet_is_named_in_a_warning() {
+    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[billing]\nprovider = \"test\"\n[otel]\n[limits]\nwhen_store_lost = \"safe_share\"\n\
+                [[plans]]\nid = \"p\"\nhold = \"fixed\"\non_exhausted = \"cut\"\n[[providers]]\nname = \"a\"\nkind = \"ollama\"\nrpm = 5";
+    let config = Config::from_toml(text).unwrap();
+    let lines: Vec<_> = config.warnings.iter().map(|w| w.place.to_string().replace("configuration:", "")).collect();
+    assert_eq!(lines, ["2:8", "5:12", "6:1", "8:19", "11:8", "12:16", "16:7"]);
+    assert!(config.warnings.iter().all(|w| w.message.contains("has no effect in this version")));
+    let silent = "[signup]\nmode = \"invite\"\norgs_per_person = 3\n[billing]\nprovider = \"manual\"\n[[plans]]\nid = \"p\"\nhold = \"learned\"";
+    assert_eq!(Config::from_toml(silent).unwrap().warnings, []);
+}
+
+#[test]
+fn secrets_are_in_no_debug_text_and_no_fault() {
+    let text = "[[providers]]\nname = \"a\"\nkind = \"openai\"\napi_key = \"sk-very-secret\"";
+    assert!(!format!("{:?}", Config::from_toml(text).unwrap()).contains("very-secret"));
+    for broken in [text.replace("openai", "opnai"), text.replace("\"sk-very-secret\"", "sk-very-secret"), format!("{text}\napi_key_env = \"K\"")] {
+        let faults = faults_in(&sources(&broken, &[]));
+        assert!(!faults.is_empty() && !faults.join("\n").contains("very-secret"), "{faults:?}");
+    }
+    let found = faults_in(&sources("", &[("TIDEGATE_BILLING__STRIPE__SECRET_KEYS", "sk-very-secret")]));
+    assert!(!found.is_empty() && !found.join("\n").contains("very-secret"), "{found:?}");
+}
+
+#[test]
+fn a_credential_comes_from_one_of_three_places() {
+    use secrecy::ExposeSecret;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key");
+    std::fs::write(&path, "from-file\n").unwrap();
+    for (line, expected) in [
+        ("api_key = \"inline\"".to_owned(), Some("inline")),
+        ("api_key_env = \"MY_KEY\"".to_owned(), Some("from-env")),
+        (format!("api_key_file = {:?}", path.display().to_string()), Some("from-file")),
+        (String::new(), None),
+    ] {
+        let given = sources(&format!("[[providers]]\nname = \"a\"\nkind = \"openai\"\n{line}"), &[("MY_KEY", "from-env")]);
+        let config = Config::read(&given, &Entries::default()).unwrap();
+        assert_eq!(config.providers[0].credential.as_ref().map(|c| c.expose_secret()), expected, "{line}");
+    }
+}
+
+#[test]
+fn an_entry_may_refer_to_what_is_built_in_or_found() {
+    let text = "[[models]]\nid = \"m\"\ncategory = \"small\"\ntargets = [{ provider = \"openai\" }, { provider = \"demo\" }]\n\
+                [[plans]]\nid = \"p\"\nlimits = [{ model = \"qwen-3-coder-next\", rpm = 1 }]";
+    assert_eq!(faults_in(&sources(text, &[("OPENAI_API_KEY", "k")])), [""; 0]);
+    assert_eq!(faults_in(&sources(text, &[])).len(), 1);
+}

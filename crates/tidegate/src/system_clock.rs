@@ -1,0 +1,31 @@
+//! The only clock: it reads the machine's. Everything else takes `Now` or `Arc<dyn Clock>`.
+
+use domain::{Clock, Now, UnixMicros};
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// `CLOCK_BOOTTIME` and `CLOCK_REALTIME`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        let mono_us = u64::try_from(micros(clock_gettime(ClockId::Boottime))).unwrap_or(0);
+        Now { mono_us, wall: UnixMicros(micros(clock_gettime(ClockId::Realtime))) }
+    }
+}
+
+fn micros(t: Timespec) -> i64 {
+    t.tv_sec.saturating_mul(1_000_000).saturating_add(t.tv_nsec / 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_runs_forward_and_knows_the_century() {
+        let (a, b) = (SystemClock.now(), SystemClock.now());
+        assert!(a.mono_us <= b.mono_us && a.mono_us > 0);
+        assert!(a.wall > UnixMicros(1_700_000_000_000_000));
+    }
+}
