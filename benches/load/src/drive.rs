@@ -10,9 +10,11 @@ use crate::client::{Connection, Outcome};
 use crate::options::{Mode, Options};
 use crate::tally::Tally;
 
-/// One connection's own copy of the request, and the connection, reopened after a failure or a close.
+/// One connection's own copy of the request, what it saw, and the connection, reopened after a failure or a close. All is
+/// made before a run starts: touching a tally's pages for the first time takes long enough to delay other callers.
 pub(crate) struct Caller {
     options: Arc<Options>,
+    tally: Tally,
     request: Vec<u8>,
     key: Range<usize>,
     next_key: usize,
@@ -24,7 +26,7 @@ impl Caller {
     pub(crate) fn new(options: &Arc<Options>, nth: usize) -> Self {
         let (request, key) = options.request();
         let next_key = nth * (options.keys.len() / options.conns).max(1);
-        Self { options: options.clone(), request, key, next_key, connection: None }
+        Self { options: options.clone(), tally: Tally::new(), request, key, next_key, connection: None }
     }
 
     pub(crate) async fn connect(&mut self) {
@@ -52,23 +54,21 @@ impl Caller {
 /// Requests one after the other until `end`, or until all callers together have `sent` the options' count.
 pub(crate) async fn closed(mut caller: Caller, end: Instant, sent: Arc<AtomicU64>) -> Tally {
     let options = caller.options.clone();
-    let mut tally = Tally::new();
     while Instant::now() < end && sent.fetch_add(1, Relaxed) < options.count {
         let from = Instant::now();
         let result = caller.call().await;
-        tally.record(&options, from, &result);
+        caller.tally.record(&options, from, &result);
         if result.is_err() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-    tally
+    caller.tally
 }
 
 /// Every `conns`-th request of a schedule of `rate` a second. Latency counts from when a request was due if its
 /// connection was still busy then (so that a stall is charged to all that it held up), and from sending otherwise.
 pub(crate) async fn paced(mut caller: Caller, start: Instant, nth: usize) -> Tally {
     let options = caller.options.clone();
-    let mut tally = Tally::new();
     let total = (options.rate * options.secs) as u64;
     for slot in (nth as u64..total).step_by(options.conns) {
         let due = start + Duration::from_secs_f64(slot as f64 / options.rate);
@@ -80,15 +80,14 @@ pub(crate) async fn paced(mut caller: Caller, start: Instant, nth: usize) -> Tal
             false => due,
         };
         let result = caller.call().await;
-        tally.record(&options, from, &result);
+        caller.tally.record(&options, from, &result);
     }
-    tally
+    caller.tally
 }
 
 /// One event stream. Starts are spread over the pause between two events, as real streams' are.
 pub(crate) async fn stream(mut caller: Caller, start: Instant, nth: usize) -> Tally {
     let options = caller.options.clone();
-    let mut tally = Tally::new();
     let offset = Duration::from_micros(options.delay_us.max(1000)).mul_f64(nth as f64 / options.conns as f64);
     tokio::time::sleep_until((start + offset).into()).await;
     let from = Instant::now();
@@ -97,6 +96,6 @@ pub(crate) async fn stream(mut caller: Caller, start: Instant, nth: usize) -> Ta
         Ok(result) => result,
         Err(_) => Err(std::io::Error::other("the stream took more than twice its time")),
     };
-    tally.record(&options, from, &result);
-    tally
+    caller.tally.record(&options, from, &result);
+    caller.tally
 }

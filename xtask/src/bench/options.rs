@@ -1,0 +1,94 @@
+//! The options of `cargo xtask bench`. It knows nothing of what they lead to.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+
+pub(super) const HELP: &str = "\
+cargo xtask bench [options]: measures Tidegate beside nginx and a floor, on this machine
+
+  --rounds N      rounds, each of which starts everything afresh (3)
+  --secs S        length of one closed or paced run in seconds (4)
+  --quick         one round of short runs; writes no file unless --out says where
+  --only LIST     of nginx, floor, tidegate: which to measure (all)
+  --bin PATH      this tidegate instead of the one that is built
+  --out PATH      where the Markdown goes (benches/RESULTS.md)
+  --json PATH     where the JSON goes (nowhere)";
+
+pub(super) struct Options {
+    pub(super) rounds: usize,
+    /// Length of one closed or paced run, in seconds.
+    pub(super) secs: f64,
+    /// Events of content in each stream, 50 ms apart.
+    pub(super) chunks: u64,
+    pub(super) nginx: bool,
+    pub(super) floor: bool,
+    pub(super) tidegate: bool,
+    pub(super) bin: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
+    pub(super) json: Option<PathBuf>,
+}
+
+impl Options {
+    pub(super) fn parse(args: &[String]) -> anyhow::Result<Self> {
+        let results = super::root().join("benches/RESULTS.md");
+        let (nginx, floor, tidegate) = (true, true, true);
+        let mut options = Self { rounds: 3, secs: 4.0, chunks: 100, nginx, floor, tidegate, bin: None, out: Some(results), json: None };
+        let mut args = args.iter();
+        // First, so that others may change what it sets, wherever they stand.
+        if args.clone().any(|arg| arg == "--quick") {
+            (options.rounds, options.secs, options.chunks, options.out) = (1, 1.0, 20, None);
+        }
+        while let Some(name) = args.next() {
+            if name == "--quick" {
+                continue;
+            }
+            let value = args.next().with_context(|| format!("`{name}` needs a value; see --help"))?;
+            options.set(name, value)?;
+        }
+        ensure!(options.rounds > 0, "--rounds must be 1 or more");
+        ensure!((0.1..=600.0).contains(&options.secs), "--secs must lie between 0.1 and 600");
+        Ok(options)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> anyhow::Result<()> {
+        match name {
+            "--rounds" => self.rounds = value.parse().context("--rounds must be a number")?,
+            "--secs" => self.secs = value.parse().context("--secs must be a number")?,
+            "--only" => {
+                let names: Vec<&str> = value.split(',').collect();
+                (self.nginx, self.floor, self.tidegate) = (names.contains(&"nginx"), names.contains(&"floor"), names.contains(&"tidegate"));
+                if let Some(other) = names.iter().find(|name| !["nginx", "floor", "tidegate"].contains(name)) {
+                    bail!("--only knows nginx, floor and tidegate, not `{other}`");
+                }
+            }
+            "--bin" => self.bin = Some(value.into()),
+            "--out" => self.out = Some(value.into()),
+            "--json" => self.json = Some(value.into()),
+            _ => bail!("unknown option `{name}`; see --help"),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Options;
+
+    fn parse(line: &str) -> anyhow::Result<Options> {
+        Options::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn quick_is_a_default_that_others_change() {
+        let options = parse("--rounds 2 --quick").unwrap();
+        assert_eq!((options.rounds, options.secs, options.out), (2, 1.0, None));
+    }
+
+    #[test]
+    fn says_what_it_does_not_know() {
+        assert!(parse("--only nginx,apache").err().unwrap().to_string().contains("apache"));
+        assert!(parse("--fast yes").err().unwrap().to_string().contains("--fast"));
+        assert!(parse("--rounds").is_err());
+    }
+}
