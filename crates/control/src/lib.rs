@@ -1,1 +1,44 @@
-//! Placeholder.
+//! The control plane: the operator API under `/api/v1`. It decides nothing: handlers convert, call the store, convert.
+//! It knows no data plane but through the traits of `domain`.
+
+mod answer;
+mod api;
+mod app;
+mod authenticate;
+mod body;
+mod caps;
+mod documented_errors;
+mod errors;
+mod layers;
+mod problem;
+mod query;
+mod routes;
+mod segments;
+mod shapes;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tower::ServiceBuilder;
+use tower::util::MapRequestLayer;
+
+pub use app::{ControlConfig, ControlParts};
+pub use authenticate::hash_operator_token;
+
+/// Everything under `/api/v1`, its own 404s and 405s included.
+pub fn router(parts: ControlParts) -> Router {
+    let app = app::App::new(parts);
+    let (routes, _) = routes::routes().split_for_parts();
+    let routes = routes
+        .fallback(errors::unknown_path)
+        .method_not_allowed_fallback(errors::unknown_method)
+        .layer(from_fn_with_state(app.clone(), layers::own_origin))
+        .layer(from_fn(layers::safe_headers))
+        .with_state(app);
+    // Around the router and not a layer of it, since layers run when the route is chosen already.
+    Router::new().fallback_service(ServiceBuilder::new().layer(MapRequestLayer::new(layers::encode_model_slashes)).service(routes))
+}
+
+/// The OpenAPI document of everything under `/api/v1`.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes::routes().into_openapi()
+}

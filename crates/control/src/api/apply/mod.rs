@@ -1,0 +1,3 @@
+//! `/apply`.
+
+pub(crate) mod create;

@@ -1,0 +1,10 @@
+//! The endpoints: one file each, its path mirroring the URL. Handlers convert, call the store, convert.
+
+pub(crate) mod apply;
+pub(crate) mod audit;
+pub(crate) mod models;
+pub(crate) mod openapi;
+pub(crate) mod orgs;
+pub(crate) mod plans;
+pub(crate) mod providers;
+pub(crate) mod status;

@@ -1,0 +1,5 @@
+//! `/orgs/{id}/keys`: the keys of an organisation.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod list;

@@ -1,0 +1,4 @@
+//! `/orgs/{id}/limits`: pools as they stand, and custom limits.
+
+pub(crate) mod get;
+pub(crate) mod put;

@@ -1,0 +1,11 @@
+//! `/orgs`: organisations and what is theirs.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod keys;
+pub(crate) mod limits;
+pub(crate) mod list;
+pub(crate) mod patch;
+pub(crate) mod queries;
+pub(crate) mod usage;

@@ -1,0 +1,3 @@
+//! `/orgs/{id}/usage`.
+
+pub(crate) mod get;

@@ -1,0 +1,7 @@
+//! `/plans`: plans.
+
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod put;

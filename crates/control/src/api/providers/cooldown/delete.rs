@@ -1,0 +1,26 @@
+//! `DELETE /providers/{name}/cooldown`: the provider is tried again at once.
+
+use axum::extract::State;
+use http::StatusCode;
+
+use crate::app::App;
+use crate::authenticate::Operator;
+use crate::documented_errors::{DeleteErrors, NotFound};
+use crate::problem::Problem;
+use crate::segments::Segments;
+
+/// End a provider's cooldown
+///
+/// The next request may try it. Where there is no cooldown nothing changes.
+#[utoipa::path(delete, path = "/providers/{name}/cooldown", tag = "providers",
+    params(("name" = String, Path, description = "The provider's name")),
+    responses((status = 204, description = "It is not cooling down"), DeleteErrors, NotFound))]
+pub(crate) async fn end_provider_cooldown(
+    _: Operator,
+    State(app): State<App>,
+    Segments(name): Segments<String>,
+) -> Result<StatusCode, Problem> {
+    let kept = app.store().provider(&name).ok_or_else(|| Problem::not_found("provider", &name))?;
+    app.providers().clear_cooldown(&kept.provider.name);
+    Ok(StatusCode::NO_CONTENT)
+}

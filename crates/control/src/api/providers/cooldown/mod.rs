@@ -1,0 +1,3 @@
+//! `/providers/{name}/cooldown`.
+
+pub(crate) mod delete;

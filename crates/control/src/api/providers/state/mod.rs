@@ -1,0 +1,3 @@
+//! `/providers/{name}/state`.
+
+pub(crate) mod get;

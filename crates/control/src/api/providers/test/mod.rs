@@ -1,0 +1,3 @@
+//! `/providers/{name}/test`.
+
+pub(crate) mod create;

@@ -1,0 +1,3 @@
+//! `/status`.
+
+pub(crate) mod get;

@@ -1,0 +1,123 @@
+//! JSON in: the bounded body of a write, read into a type, with errors that say where. It knows no type in particular.
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::error::Category;
+
+use crate::app::App;
+use crate::caps::MAX_BODY_BYTES;
+use crate::problem::Problem;
+
+/// The body of a write.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        demand_json(request.headers())?;
+        let reading = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
+        let read = tokio::time::timeout(app.config().body_timeout, reading).await;
+        let body = read.map_err(|_| late())?.map_err(|error| broken(&*error))?;
+        parse(&body.to_bytes()).map(Self)
+    }
+}
+
+fn demand_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let refuse = |message: String| Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", message));
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+    if let Some(encoding) = text(header::CONTENT_ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
+        return refuse(format!("Bodies are taken uncompressed; this one has content-encoding {encoding}."));
+    }
+    let Some(declared) = text(header::CONTENT_TYPE) else {
+        return refuse("Send \"content-type: application/json\".".into());
+    };
+    let essence = declared.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    refuse(format!("Send JSON with \"content-type: application/json\"; this is declared as {essence}."))
+}
+
+fn late() -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time.")
+}
+
+fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Problem {
+    if error.is::<LengthLimitError>() {
+        let message = format!("The body is longer than {MAX_BODY_BYTES} bytes.");
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
+    }
+    Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body ended before it was complete.")
+}
+
+/// Reads `body` as a `T`: 400 where it is not JSON, whatever else is wrong with it; 422 where it is, but not a `T`.
+fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    if body.trim_ascii().is_empty() {
+        return Err(not_json("The body is empty; JSON is expected."));
+    }
+    let text = std::str::from_utf8(body).map_err(|e| not_json(format!("The body is not UTF-8 from byte {} on.", e.valid_up_to())))?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|e| not_json(format!("The body is not JSON: {e}.")))?;
+    let mut json = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        match error.classify() {
+            Category::Data => wrong_value(&path, &error),
+            Category::Io | Category::Syntax | Category::Eof => not_json(format!("The body is not JSON: {error}.")),
+        }
+    })
+}
+
+fn not_json(message: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_json", message)
+}
+
+fn wrong_value(path: &str, error: &serde_json::Error) -> Problem {
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let text = error.to_string();
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    let said = fault(text);
+    let within = path.trim_start_matches('.');
+    let param = match said.member {
+        Some(member) if within.is_empty() => member.into(),
+        Some(member) if within.rsplit('.').next() == Some(member) => within.into(),
+        Some(member) => format!("{within}.{member}"),
+        None if within.is_empty() => String::new(),
+        None => within.into(),
+    };
+    let message = if param.is_empty() { format!("{}{place}.", said.message) } else { format!("{param}: {}{place}.", said.message) };
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, said.code, message);
+    if param.is_empty() { problem } else { problem.at(param) }
+}
+
+struct Fault<'a> {
+    code: &'static str,
+    member: Option<&'a str>,
+    message: String,
+}
+
+/// What serde's text says: it has no other form than text for it.
+fn fault(text: &str) -> Fault<'_> {
+    let member = text.split('`').nth(1);
+    if let Some((_, known)) = text.strip_prefix("unknown field ").and_then(|rest| rest.split_once(", ")) {
+        return Fault {
+            code: "unknown_member",
+            member,
+            message: format!("there is no such member; {}", known.replace("there are no fields", "none is expected")),
+        };
+    }
+    if text.starts_with("missing field ") {
+        return Fault { code: "missing_member", member, message: "this member is missing".into() };
+    }
+    if text.starts_with("duplicate field ") {
+        return Fault { code: "duplicate_member", member, message: "this member is there twice".into() };
+    }
+    let message = text
+        .replace("expected u64", "expected a whole number of 0 or more")
+        .replace("expected u32", "expected a whole number of 0 or more");
+    Fault { code: "invalid_value", member: None, message }
+}

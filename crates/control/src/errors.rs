@@ -1,0 +1,53 @@
+//! Every error's way to HTTP: operations of the store, faulty values, paths and methods that are not there.
+
+use http::{Method, StatusCode, Uri};
+use store::{ErrorClass, OperationError};
+
+use crate::problem::Problem;
+use crate::shapes::text::Invalid;
+
+impl<E: OperationError> From<E> for Problem {
+    fn from(error: E) -> Self {
+        let said = error.to_string();
+        match error.class() {
+            ErrorClass::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", sentence(&said)),
+            ErrorClass::Conflict => Self::new(StatusCode::CONFLICT, "conflict", sentence(&said)),
+            ErrorClass::Invalid { param } => Self::from(Invalid::new(param, said)),
+            ErrorClass::Unavailable => {
+                tracing::error!(error = said, "an operation of the control API failed");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence(&said))
+            }
+        }
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(fault: Invalid) -> Self {
+        let Invalid { param, message } = fault;
+        if param.is_empty() {
+            return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", sentence(&message));
+        }
+        Self::invalid(param.clone(), sentence(&format!("{param}: {message}")))
+    }
+}
+
+/// 404 for a path that no route has.
+pub(crate) async fn unknown_path(uri: Uri) -> Problem {
+    let message = format!("There is no {}; GET /api/v1/openapi.json lists every path.", uri.path());
+    Problem::new(StatusCode::NOT_FOUND, "unknown_path", message)
+}
+
+/// 405 for a method that the path does not have.
+pub(crate) async fn unknown_method(method: Method, uri: Uri) -> Problem {
+    let message = format!("{} does not take {method}; the Allow header lists what it takes.", uri.path());
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}
+
+/// The text with a full stop, and a capital where it does not begin with a member's name.
+fn sentence(text: &str) -> String {
+    let names_member = text.split_once(": ").is_some_and(|(before, _)| !before.contains(' '));
+    let mut letters = text.chars();
+    let first = letters.next().filter(|_| !names_member).map(|c| c.to_uppercase().to_string());
+    let text = first.map_or_else(|| text.into(), |first| first + letters.as_str());
+    if text.ends_with('.') { text } else { text + "." }
+}

@@ -1,0 +1,89 @@
+//! The one shape of an error on the control API, and how it becomes a response. What leads to which is in `errors.rs`.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The class of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ErrorType {
+    /// The request is at fault.
+    InvalidRequestError,
+    /// There is no valid operator token.
+    AuthenticationError,
+    /// The caller may not do this.
+    PermissionError,
+    /// The server can't do it now.
+    ServerError,
+}
+
+/// What went wrong, for programs (`type`, `code`, `param`) and for people (`message`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct ErrorDetail {
+    /// The class of the error.
+    #[serde(rename = "type")]
+    pub(crate) kind: ErrorType,
+    /// Stable name of the error.
+    pub(crate) code: &'static str,
+    /// What is wrong and what to do, in a sentence.
+    pub(crate) message: String,
+    /// The member, query parameter or path segment at fault.
+    pub(crate) param: Option<String>,
+}
+
+/// Every error of the control API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(crate) struct ErrorBody {
+    /// The error.
+    pub(crate) error: ErrorDetail,
+}
+
+/// An error on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) detail: Box<ErrorDetail>,
+}
+
+impl Problem {
+    /// An error of the class that goes with `status`.
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        let kind = match status {
+            StatusCode::UNAUTHORIZED => ErrorType::AuthenticationError,
+            StatusCode::FORBIDDEN => ErrorType::PermissionError,
+            status if status.is_server_error() => ErrorType::ServerError,
+            _ => ErrorType::InvalidRequestError,
+        };
+        Self { status, detail: Box::new(ErrorDetail { kind, code, message: message.into(), param: None }) }
+    }
+
+    /// The same, naming what is at fault.
+    pub(crate) fn at(mut self, param: impl Into<String>) -> Self {
+        self.detail.param = Some(param.into());
+        self
+    }
+
+    /// 422: the JSON is right, a value in it is not.
+    pub(crate) fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", message).at(param)
+    }
+
+    /// 404: there is no such thing.
+    pub(crate) fn not_found(what: &str, name: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no {what} \"{name}\"."))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, Json(ErrorBody { error: *self.detail })).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tidegate\""));
+        }
+        response
+    }
+}

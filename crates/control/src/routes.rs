@@ -1,0 +1,73 @@
+//! Every route of the control API on one screen. The document is made of the same list, so the two can't differ.
+
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::api::{apply, audit, models, openapi, orgs, plans, providers, status};
+use crate::app::App;
+use crate::problem::ErrorBody;
+
+/// The routes below `/api/v1` and their documentation.
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    let routes = OpenApiRouter::new()
+        .routes(routes!(orgs::create::create_org, orgs::list::list_orgs))
+        .routes(routes!(orgs::get::get_org, orgs::patch::change_org, orgs::delete::delete_org))
+        .routes(routes!(orgs::limits::get::get_org_limits, orgs::limits::put::put_org_limits))
+        .routes(routes!(orgs::usage::get::get_usage))
+        .routes(routes!(orgs::keys::create::create_key, orgs::keys::list::list_keys))
+        .routes(routes!(orgs::keys::delete::revoke_key))
+        .routes(routes!(providers::create::create_provider, providers::list::list_providers))
+        .routes(routes!(
+            providers::get::get_provider,
+            providers::put::put_provider,
+            providers::patch::change_provider,
+            providers::delete::delete_provider
+        ))
+        .routes(routes!(providers::state::get::get_provider_state))
+        .routes(routes!(providers::cooldown::delete::end_provider_cooldown))
+        .routes(routes!(providers::test::create::test_provider))
+        .routes(routes!(models::create::create_model, models::list::list_models))
+        .routes(routes!(models::get::get_model, models::put::put_model, models::delete::delete_model))
+        .routes(routes!(plans::create::create_plan, plans::list::list_plans))
+        .routes(routes!(plans::get::get_plan, plans::put::put_plan, plans::delete::delete_plan))
+        .routes(routes!(apply::create::apply))
+        .routes(routes!(audit::list::list_audit))
+        .routes(routes!(status::get::get_status))
+        .routes(routes!(openapi::get::get_openapi));
+    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", routes)
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Tidegate control API",
+        description = "Organisations, their keys, limits and usage; providers, models and plans. \
+            Every answer is JSON; times are RFC 3339 in UTC; money and prices are decimal strings; an absent number of a limit row is unlimited. \
+            The bearer is the operator token.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    components(schemas(ErrorBody)),
+    modifiers(&BearerToken),
+    security(("operator_token" = [])),
+    tags(
+        (name = "organisations", description = "Organisations, their plan, limits and usage"),
+        (name = "keys", description = "API keys of organisations"),
+        (name = "providers", description = "Where models are had"),
+        (name = "models", description = "The catalogue"),
+        (name = "plans", description = "What organisations may use"),
+        (name = "installation", description = "The installation as a whole")
+    )
+)]
+struct Document;
+
+struct BearerToken;
+
+impl Modify for BearerToken {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The operator token")).build();
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("operator_token", SecurityScheme::Http(scheme));
+    }
+}

@@ -1,0 +1,33 @@
+//! Entries of the audit log as the API writes them.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::choice::Actor;
+use super::time::Time;
+
+/// One change.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct AuditEntry {
+    /// Grows with each entry.
+    id: i64,
+    /// When.
+    at: Time,
+    /// Who.
+    actor: Actor,
+    /// What was done, such as `org.update`.
+    action: String,
+    /// To what, such as `org_01J…`.
+    subject: String,
+    /// Details, without secrets.
+    #[schema(value_type = Object)]
+    details: serde_json::Value,
+}
+
+impl AuditEntry {
+    /// The entry as it is kept.
+    pub(crate) fn of(entry: store::AuditEntry) -> Self {
+        let store::AuditEntry { id, at, actor, action, subject, details } = entry;
+        Self { id, at: Time(at), actor: actor.into(), action, subject, details }
+    }
+}

@@ -1,0 +1,204 @@
+//! The enums that the API writes, mirrored from the domain so that their schemas are documented here.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Declares a choice that mirrors one of the domain's, with the conversions. The compiler refuses a missing or a new variant.
+macro_rules! mirror {
+    ($(#[$doc:meta])* $name:ident = $domain:path, $rename:literal, { $($(#[$of:meta])* $variant:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+        #[serde(rename_all = $rename)]
+        pub(crate) enum $name { $($(#[$of])* $variant),+ }
+
+        impl From<$domain> for $name {
+            fn from(of: $domain) -> Self {
+                use $domain as Domain;
+                match of { $(Domain::$variant => Self::$variant),+ }
+            }
+        }
+
+        impl From<$name> for $domain {
+            fn from(of: $name) -> Self {
+                use $domain as Domain;
+                match of { $($name::$variant => Domain::$variant),+ }
+            }
+        }
+    };
+}
+
+mirror! {
+    /// A model's size category.
+    Category = domain::Category, "lowercase", {
+        /// Up to 8 billion parameters.
+        Small,
+        /// Above 8 and up to 35 billion parameters.
+        Medium,
+        /// Above 35 billion parameters.
+        Large,
+    }
+}
+
+mirror! {
+    /// What a limit counts.
+    Kind = domain::Kind, "lowercase", {
+        /// Requests admitted in the window.
+        Requests,
+        /// Input and output tokens processed in the window.
+        Tokens,
+        /// Requests in progress.
+        Concurrent,
+    }
+}
+
+mirror! {
+    /// Where a limit comes from.
+    Source = domain::Source, "lowercase", {
+        /// The organisation's plan.
+        Plan,
+        /// A custom agreement with the organisation.
+        Custom,
+        /// The API key's own lower limits.
+        Key,
+    }
+}
+
+mirror! {
+    /// Which language a provider speaks.
+    ProviderKind = domain::ProviderKind, "snake_case", {
+        /// OpenAI's, and every look-alike.
+        #[serde(alias = "openai_compatible")]
+        Openai,
+        /// vLLM's server.
+        Vllm,
+        /// Ollama.
+        Ollama,
+        /// llama.cpp's server.
+        #[serde(alias = "llama.cpp", alias = "llamacpp")]
+        LlamaCpp,
+        /// Built in: simulated answers, no network.
+        Demo,
+    }
+}
+
+mirror! {
+    /// Whether a provider takes requests.
+    ProviderState = domain::ProviderState, "snake_case", {
+        /// It takes requests.
+        Enabled,
+        /// What it has is finished; nothing new is sent.
+        Draining,
+        /// Nothing is sent.
+        Disabled,
+    }
+}
+
+mirror! {
+    /// Which tokenizer counts a model's text before its provider has.
+    Tokenizer = domain::Tokenizer, "snake_case", {
+        /// OpenAI's `o200k_base`, also the stand-in for models whose own is not built in.
+        #[serde(alias = "o200k")]
+        O200kBase,
+        /// OpenAI's `cl100k_base`.
+        #[serde(alias = "cl100k")]
+        Cl100kBase,
+    }
+}
+
+mirror! {
+    /// How much output is held when a request is admitted.
+    HoldPolicy = domain::HoldPolicy, "snake_case", {
+        /// From what this organisation's requests to this model have needed.
+        Learned,
+        /// The request's `max_tokens`, or the catalogue's default where it states none.
+        MaxTokens,
+        /// The catalogue's default.
+        Fixed,
+    }
+}
+
+mirror! {
+    /// What happens to a stream whose hold can't be extended.
+    OnExhausted = domain::OnExhausted, "snake_case", {
+        /// It pauses until room frees.
+        Pace,
+        /// It goes on, and the excess becomes debt.
+        Overdraft,
+        /// It ends with `finish_reason: "length"`.
+        Cut,
+    }
+}
+
+mirror! {
+    /// How a rate-limit refusal's body is shaped.
+    RateLimitBody = domain::RateLimitBody, "lowercase", {
+        /// `{"error":"<model> model is rate limited until …"}`: the error is a string.
+        Text,
+        /// OpenAI's object.
+        Openai,
+    }
+}
+
+mirror! {
+    /// Who manages a provider, model or plan.
+    ManagedBy = store::Origin, "lowercase", {
+        /// The configuration file: it is applied anew at each start.
+        File,
+        /// This API.
+        Api,
+        /// What an installation begins with.
+        Seed,
+        /// Found in the environment.
+        Discovered,
+    }
+}
+
+mirror! {
+    /// Who changed something.
+    Actor = store::Actor, "lowercase", {
+        /// Whoever holds the operator token.
+        Operator,
+        /// Tidegate itself: at start, from its configuration file.
+        System,
+    }
+}
+
+mirror! {
+    /// What usage is split by.
+    GroupBy = store::GroupBy, "lowercase", {
+        /// The catalogue's model.
+        Model,
+        /// The API key's id.
+        Key,
+        /// The model's size category.
+        Category,
+        /// The provider that answered or was tried last.
+        Provider,
+        /// The HTTP status that the client was sent.
+        Status,
+    }
+}
+
+mirror! {
+    /// How long one element of a usage series is.
+    Bucket = store::Bucket, "lowercase", {
+        /// A minute.
+        Minute,
+        /// An hour of the time zone.
+        Hour,
+        /// A day of the time zone: 23 or 25 hours where clocks change.
+        Day,
+    }
+}
+
+mirror! {
+    /// What happens to an entry of the catalogue.
+    Action = store::ChangeAction, "lowercase", {
+        /// It is new.
+        Create,
+        /// Some of its fields change.
+        Update,
+        /// It is deleted.
+        Delete,
+    }
+}

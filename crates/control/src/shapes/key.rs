@@ -1,0 +1,125 @@
+//! API keys as the API writes them. The secret is in the answer to its making only.
+
+use domain::{ApiKey, KeyLimits, ModelId};
+use serde::{Deserialize, Serialize};
+use store::NewKey;
+use utoipa::ToSchema;
+
+use super::choice::RateLimitBody;
+use super::text::{Invalid, at_most, printable};
+use super::time::Time;
+use crate::caps::MAX_KEY_MODELS;
+
+/// An API key to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyInput {
+    /// What people call it.
+    name: String,
+    /// Refused from this moment on; absent: never.
+    #[serde(default)]
+    expires: Option<Time>,
+    /// The only models it may use, by id or alias; absent: all of the plan.
+    #[serde(default)]
+    models: Option<Vec<String>>,
+    /// Its own limit: requests a minute over all models.
+    #[serde(default)]
+    rpm: Option<u64>,
+    /// Its own limit: tokens a minute over all models.
+    #[serde(default)]
+    tpm: Option<u64>,
+    /// The shape of its 429s; absent: the installation's.
+    #[serde(default)]
+    rate_limit_body: Option<RateLimitBody>,
+}
+
+impl KeyInput {
+    /// What the store is to make.
+    pub(crate) fn into_new(self) -> Result<NewKey, Invalid> {
+        printable("name", &self.name)?;
+        at_most("models", self.models.as_ref().map_or(0, Vec::len), MAX_KEY_MODELS)?;
+        Ok(NewKey {
+            name: self.name,
+            expires: self.expires.map(|time| time.0),
+            models: self.models.map(|models| models.into_iter().map(ModelId::from).collect()),
+            limits: KeyLimits { rpm: self.rpm, tpm: self.tpm },
+            rate_limit_body: self.rate_limit_body.map(Into::into),
+        })
+    }
+}
+
+/// An API key without its secret.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Key {
+    /// `key_` and a ULID. It is not the secret.
+    id: String,
+    /// What people call it.
+    name: String,
+    /// The secret's first characters, to tell keys apart.
+    prefix: String,
+    /// Refused from this moment on; `null`: never.
+    expires: Option<Time>,
+    /// The only models it may use; `null`: all of the plan.
+    models: Option<Vec<String>>,
+    /// Its own limit: requests a minute; `null`: none.
+    rpm: Option<u64>,
+    /// Its own limit: tokens a minute; `null`: none.
+    tpm: Option<u64>,
+    /// The shape of its 429s; `null`: the installation's.
+    rate_limit_body: Option<RateLimitBody>,
+    /// When it was made.
+    created: Time,
+    /// When it was revoked; `null`: it was not.
+    revoked: Option<Time>,
+}
+
+impl Key {
+    /// The key as it is kept.
+    pub(crate) fn of(key: domain::Key) -> Self {
+        Self {
+            id: key.id.to_string(),
+            name: key.name,
+            prefix: key.prefix,
+            expires: key.expires.map(Time),
+            models: key.models.map(|models| models.into_iter().map(String::from).collect()),
+            rpm: key.limits.rpm,
+            tpm: key.limits.tpm,
+            rate_limit_body: key.rate_limit_body.map(Into::into),
+            created: Time(key.created),
+            revoked: key.revoked.map(Time),
+        }
+    }
+}
+
+/// An API key as it was made, with its secret, which is shown this once.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewKeyShown {
+    /// `key_` and a ULID. It is not the secret.
+    id: String,
+    /// The secret: `tg_` and 40 letters and digits. Shown this once, kept as a hash.
+    key: String,
+    /// What people call it.
+    name: String,
+    /// The secret's first characters, to tell keys apart.
+    prefix: String,
+    /// Refused from this moment on; `null`: never.
+    expires: Option<Time>,
+    /// The only models it may use; `null`: all of the plan.
+    models: Option<Vec<String>>,
+    /// Its own limit: requests a minute; `null`: none.
+    rpm: Option<u64>,
+    /// Its own limit: tokens a minute; `null`: none.
+    tpm: Option<u64>,
+    /// The shape of its 429s; `null`: the installation's.
+    rate_limit_body: Option<RateLimitBody>,
+    /// When it was made.
+    created: Time,
+}
+
+impl NewKeyShown {
+    /// The key and its secret.
+    pub(crate) fn of(key: domain::Key, secret: &ApiKey) -> Self {
+        let Key { id, name, prefix, expires, models, rpm, tpm, rate_limit_body, created, revoked: _ } = Key::of(key);
+        Self { id, key: secret.expose().into(), name, prefix, expires, models, rpm, tpm, rate_limit_body, created }
+    }
+}

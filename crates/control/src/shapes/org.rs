@@ -1,0 +1,104 @@
+//! Organisations as the API writes them.
+
+use domain::{Catalogue, RowInForce, Source, UnixMicros};
+use serde::{Deserialize, Serialize};
+use store::{NewOrg, OrgPatch};
+use utoipa::ToSchema;
+
+use super::limit_row::LimitRow;
+use super::text::{Invalid, at_most, each, printable};
+use super::time::Time;
+use crate::caps::MAX_ROWS;
+
+/// An organisation to make.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrgInput {
+    /// What people call it.
+    name: String,
+    /// Its plan's id.
+    plan: String,
+    /// Custom limit rows; each replaces the plan's row of its selector.
+    #[serde(default)]
+    limits: Vec<LimitRow>,
+}
+
+impl OrgInput {
+    /// What the store is to make.
+    pub(crate) fn into_new(self) -> Result<NewOrg, Invalid> {
+        printable("name", &self.name)?;
+        Ok(NewOrg { name: self.name, plan: self.plan.into(), custom: custom("limits", self.limits)? })
+    }
+}
+
+/// What to change of an organisation; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OrgChange {
+    /// What people call it.
+    #[serde(default)]
+    name: Option<String>,
+    /// Its plan's id: in force for the next request.
+    #[serde(default)]
+    plan: Option<String>,
+    /// All custom limit rows anew.
+    #[serde(default)]
+    limits: Option<Vec<LimitRow>>,
+}
+
+impl OrgChange {
+    /// What the store is to change.
+    pub(crate) fn into_patch(self) -> Result<OrgPatch, Invalid> {
+        self.name.as_deref().map_or(Ok(()), |name| printable("name", name))?;
+        let custom = self.limits.map(|rows| custom("limits", rows)).transpose()?;
+        Ok(OrgPatch { name: self.name, plan: self.plan.map(Into::into), custom })
+    }
+}
+
+/// Custom limit rows as the store takes them; `param` is where they stand.
+pub(crate) fn custom(param: &str, rows: Vec<LimitRow>) -> Result<Vec<domain::CustomLimit>, Invalid> {
+    at_most(param, rows.len(), MAX_ROWS)?;
+    each(param, rows, LimitRow::into_custom)
+}
+
+/// An organisation.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Org {
+    /// `org_` and a ULID.
+    id: String,
+    /// What people call it.
+    name: String,
+    /// The plan bought.
+    plan: String,
+    /// The plan in force: the same, but for late payment.
+    effective_plan: String,
+    /// The limit rows in force now: the plan's, and custom ones in their place or beside them.
+    limits: Vec<LimitRow>,
+    /// All custom limit rows, also those that are not valid yet or no longer.
+    custom_limits: Vec<LimitRow>,
+    /// When it was made.
+    created: Time,
+}
+
+impl Org {
+    /// The organisation as it stands at `now`.
+    pub(crate) fn of(org: &domain::Org, catalogue: &Catalogue, now: UnixMicros) -> Self {
+        let rows = catalogue.rows_in_force(&org.effective_plan, &org.custom, now).into_iter();
+        Self {
+            id: org.id.to_string(),
+            name: org.name.clone(),
+            plan: org.plan.as_str().into(),
+            effective_plan: org.effective_plan.as_str().into(),
+            limits: rows.map(in_force).collect(),
+            custom_limits: org.custom.iter().map(LimitRow::of_custom).collect(),
+            created: Time(org.created),
+        }
+    }
+}
+
+fn in_force(row: RowInForce<'_>) -> LimitRow {
+    match row {
+        RowInForce::Plan(row) => LimitRow::of_plan(row).from_source(Source::Plan),
+        RowInForce::Custom(limit) => LimitRow::of_custom(limit).from_source(Source::Custom),
+    }
+}

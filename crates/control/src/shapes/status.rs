@@ -1,0 +1,51 @@
+//! How the installation stands, as the API writes it.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::time::Time;
+
+/// How the installation stands: what `tidegate doctor` reads.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Status {
+    /// Tidegate's version.
+    version: &'static str,
+    /// The server's time.
+    now: Time,
+    /// Whether what is recorded reaches the database, or there is room to wait for it.
+    ready: bool,
+    /// Records and refusals waiting for the database.
+    records_queued: usize,
+    /// Why the last batch could not be written, and what to do; `null`: it was.
+    last_fault: Option<String>,
+    /// Organisations.
+    organisations: usize,
+    /// API keys, revoked ones included.
+    keys: usize,
+    /// Providers.
+    providers: usize,
+    /// Models.
+    models: usize,
+    /// Plans.
+    plans: usize,
+}
+
+impl Status {
+    /// The installation as its store sees it.
+    pub(crate) fn of(store: &store::Store, now: domain::UnixMicros) -> Self {
+        let (health, directory) = (store.health(), store.directory());
+        let catalogue = directory.catalogue();
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            now: Time(now),
+            ready: health.is_ready(),
+            records_queued: health.queued,
+            last_fault: health.last_fault,
+            organisations: directory.org_count(),
+            keys: directory.key_count(),
+            providers: catalogue.providers().len(),
+            models: catalogue.models().count(),
+            plans: catalogue.plans().count(),
+        }
+    }
+}
