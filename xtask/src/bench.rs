@@ -6,6 +6,7 @@ mod build;
 mod child;
 mod figures;
 mod http;
+mod instructions;
 mod machine;
 mod options;
 mod report;
@@ -31,7 +32,10 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let interrupt = Interrupt::listen()?;
     let binaries = Binaries::build(&options, &interrupt)?;
     let dir = tempfile::Builder::new().prefix("tidegate-bench-").tempdir().context("making a temporary folder")?;
-    let bench = subject::Bench::new(&options, &binaries, &interrupt, dir.path())?;
+    let mut bench = subject::Bench::new(&options, &binaries, &interrupt, dir.path())?;
+    if options.instructions {
+        return instructions::run(&mut bench);
+    }
     let records = rounds::all(&bench)?;
     let figures = figures::all(&records, &options, &binaries)?;
     let report = report::Report::new(&options, &records, &figures)?;

@@ -13,7 +13,12 @@ cargo xtask bench [options]: measures Tidegate beside nginx and a floor, on this
   --only LIST     of nginx, floor, tidegate: which to measure (all)
   --bin PATH      this tidegate instead of the one that is built
   --out PATH      where the Markdown goes (benches/RESULTS.md)
-  --json PATH     where the JSON goes (nowhere)";
+  --json PATH     where the JSON goes (nowhere)
+
+cargo xtask bench --instructions [--bless] [--only LIST] [--bin PATH]: counts instructions in user space under
+valgrind's callgrind instead, which hardly vary: fails if Tidegate needs more than benches/instructions.json says
+
+  --bless         writes what was counted to that file";
 
 pub(super) struct Options {
     pub(super) rounds: usize,
@@ -27,22 +32,34 @@ pub(super) struct Options {
     pub(super) bin: Option<PathBuf>,
     pub(super) out: Option<PathBuf>,
     pub(super) json: Option<PathBuf>,
+    /// Count instructions instead of measuring time.
+    pub(super) instructions: bool,
+    /// Accept the instructions that are counted.
+    pub(super) bless: bool,
 }
 
 impl Options {
     pub(super) fn parse(args: &[String]) -> anyhow::Result<Self> {
-        let results = super::root().join("benches/RESULTS.md");
-        let (nginx, floor, tidegate) = (true, true, true);
-        let mut options = Self { rounds: 3, secs: 4.0, chunks: 100, nginx, floor, tidegate, bin: None, out: Some(results), json: None };
-        let mut args = args.iter();
+        let given = |flag: &str| args.iter().any(|arg| arg == flag);
+        let mut options = Self {
+            rounds: 3,
+            secs: 4.0,
+            chunks: 100,
+            nginx: true,
+            floor: true,
+            tidegate: true,
+            bin: None,
+            out: Some(super::root().join("benches/RESULTS.md")),
+            json: None,
+            instructions: given("--instructions"),
+            bless: given("--bless"),
+        };
         // First, so that others may change what it sets, wherever they stand.
-        if args.clone().any(|arg| arg == "--quick") {
+        if given("--quick") {
             (options.rounds, options.secs, options.chunks, options.out) = (1, 1.0, 20, None);
         }
+        let mut args = args.iter().filter(|arg| !["--quick", "--instructions", "--bless"].contains(&arg.as_str()));
         while let Some(name) = args.next() {
-            if name == "--quick" {
-                continue;
-            }
             let value = args.next().with_context(|| format!("`{name}` needs a value; see --help"))?;
             options.set(name, value)?;
         }

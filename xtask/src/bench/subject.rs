@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -13,7 +14,7 @@ use super::options::Options;
 use super::{http, tidegate};
 
 /// The longest wait for a server's first answer.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_LIMIT: Duration = Duration::from_secs(60);
 /// The key that nginx and the floor know.
 const KEY: &str = "sk-test";
 
@@ -49,6 +50,8 @@ pub(super) struct Bench<'a> {
     pub(super) gateway: Placement,
     /// Where the mock and the load client run.
     pub(super) others: Placement,
+    /// Where callgrind leaves its files, if the gateways run under it.
+    pub(super) callgrind: Option<PathBuf>,
     mock_addr: SocketAddr,
     mock: Child,
     tidegate: Option<tidegate::Prepared>,
@@ -87,7 +90,7 @@ impl<'a> Bench<'a> {
         let mut command = others.command(&binaries.mock);
         command.env("MOCK_ADDR", mock_addr.to_string());
         let mock = Child::start("the mock", command, &dir.join("mock.log"))?;
-        let mut bench = Self { options, binaries, interrupt, dir, gateway, others, mock_addr, mock, tidegate: None };
+        let mut bench = Self { options, binaries, interrupt, dir, gateway, others, callgrind: None, mock_addr, mock, tidegate: None };
         bench.first_answer(Instant::now(), mock_addr, KEY, None)?;
         if let Some(program) = &binaries.tidegate {
             bench.tidegate = Some(tidegate::prepare(&bench, program, mock_addr)?);
@@ -115,7 +118,7 @@ impl<'a> Bench<'a> {
                 let addr = free_addr()?;
                 let command = match subject {
                     Subject::Direct | Subject::Floor => {
-                        let mut command = self.gateway.command(&self.binaries.floor);
+                        let mut command = self.command(&self.binaries.floor);
                         command.env("FLOOR_ADDR", addr.to_string()).env("FLOOR_UPSTREAM", format!("http://{}", self.mock_addr));
                         command
                     }
@@ -123,7 +126,7 @@ impl<'a> Bench<'a> {
                     Subject::Tidegate => {
                         let prepared = self.tidegate.as_ref().context("tidegate was not prepared")?;
                         (key, tight_key) = (prepared.key.clone(), Some(prepared.tight_key.clone()));
-                        prepared.command(self.gateway, addr)?
+                        prepared.command(addr, |program| self.command(program))?
                     }
                 };
                 let from = Instant::now();
@@ -163,7 +166,15 @@ impl<'a> Bench<'a> {
         serde_json::from_str(&line).with_context(|| format!("gwload printed what is not JSON: {line}"))
     }
 
-    fn nginx(&self, addr: SocketAddr) -> anyhow::Result<std::process::Command> {
+    /// A gateway's program, to be run where gateways run.
+    fn command(&self, program: &Path) -> Command {
+        let Some(out) = &self.callgrind else { return self.gateway.command(program) };
+        let mut command = self.gateway.command(Path::new("valgrind"));
+        command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", out.display())).arg(program);
+        command
+    }
+
+    fn nginx(&self, addr: SocketAddr) -> anyhow::Result<Command> {
         let program = self.binaries.nginx.as_ref().context("nginx is not to be measured")?;
         let template = std::fs::read_to_string(super::root().join("benches/nginx.conf")).context("reading benches/nginx.conf")?;
         let text = template.replace("{{KEY}}", KEY).replace("{{MOCK}}", &self.mock_addr.to_string());
@@ -171,7 +182,7 @@ impl<'a> Bench<'a> {
         let prefix: PathBuf = self.dir.join("nginx");
         std::fs::create_dir_all(&prefix)?;
         std::fs::write(prefix.join("nginx.conf"), text)?;
-        let mut command = self.gateway.command(program);
+        let mut command = self.command(program);
         command.arg("-p").arg(&prefix).args(["-e", "stderr", "-c", "nginx.conf"]);
         Ok(command)
     }

@@ -33,8 +33,7 @@ pub(super) fn prepare(bench: &Bench<'_>, program: &Path, mock: SocketAddr) -> an
     std::fs::create_dir_all(&dir)?;
     let mut prepared = Prepared { program: program.to_owned(), dir, mock, key: String::new(), tight_key: String::new() };
     let addr = free_addr()?;
-    prepared.configure(addr)?;
-    let command = prepared.command_as_configured(Placement::ANY);
+    let command = prepared.command(addr, |program| Placement::ANY.command(program))?;
     let mut child = Child::start("tidegate", command, &bench.dir.join("tidegate-setup.log"))?;
     wait_ready(bench, addr, &mut child)?;
     prepared.key = create_key(addr, "roomy")?;
@@ -44,16 +43,12 @@ pub(super) fn prepare(bench: &Bench<'_>, program: &Path, mock: SocketAddr) -> an
 }
 
 impl Prepared {
-    /// How to start it on `addr`.
-    pub(super) fn command(&self, placement: Placement, addr: SocketAddr) -> anyhow::Result<Command> {
+    /// How to start it on `addr`; `run` says how a program is run.
+    pub(super) fn command(&self, addr: SocketAddr, run: impl FnOnce(&Path) -> Command) -> anyhow::Result<Command> {
         self.configure(addr)?;
-        Ok(self.command_as_configured(placement))
-    }
-
-    fn command_as_configured(&self, placement: Placement) -> Command {
-        let mut command = placement.command(&self.program);
+        let mut command = run(&self.program);
         command.arg("serve").arg("--config").arg(self.dir.join("tidegate.toml")).env("TIDEGATE_OPERATOR_TOKEN", OPERATOR_TOKEN);
-        command
+        Ok(command)
     }
 
     fn configure(&self, addr: SocketAddr) -> anyhow::Result<()> {
