@@ -12,6 +12,8 @@ pub struct Caps {
     pub holds: u32,
     /// Most limits that one request may ask.
     pub asks: u16,
+    /// The greatest number of a limit; a greater one is as good as this, and sums of a few such numbers don't overflow.
+    pub n: u64,
     /// Entries of a log, for windows up to [`Caps::minute_us`], below which nothing but the same microsecond is merged.
     pub log_minute: u32,
     /// The same for longer windows.
@@ -41,6 +43,7 @@ impl Caps {
         limits: 1_000,
         holds: 10_000,
         asks: 64,
+        n: 1 << 62,
         log_minute: 4_096,
         log_long: 1_024,
         minute_us: 60 * SECOND_US,
@@ -54,10 +57,17 @@ impl Caps {
         concurrent_wait_us: 60 * SECOND_US,
     };
 
-    /// Entries of a log of this window from which on merging starts.
+    /// Entries of a log of this window at which merging starts. It never has more than half as many again and one.
+    pub(crate) fn log_entries(&self, window_us: Micros) -> usize {
+        let entries = if window_us <= self.minute_us { self.log_minute } else { self.log_long };
+        entries.max(2) as usize
+    }
+
+    /// How long one entry of a full log may gather, in microseconds: by so much a refusal may err.
     #[must_use]
-    pub(crate) fn log_entries(&self, window_us: Micros) -> u32 {
-        if window_us <= self.minute_us { self.log_minute } else { self.log_long }.max(2)
+    pub fn log_span_us(&self, window_us: Micros) -> Micros {
+        let entries = if window_us <= self.minute_us { self.log_minute } else { self.log_long };
+        window_us.saturating_mul(2) / Micros::from(entries.max(2))
     }
 }
 

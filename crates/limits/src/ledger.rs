@@ -1,53 +1,70 @@
-//! All limits of one organisation, decided as one step.
-//! First landing: right for requests, holds and charges; waiters and debt follow.
+//! All limits of one organisation, each request decided on all of them as one step.
+//! It knows no lock and no clock: callers bring both.
 
-use std::collections::{BTreeMap, VecDeque};
-
+use crate::caps::Caps;
+use crate::hold::{Hold, HoldId, Holds, Places};
 use crate::key::{Ask, Kind, LimitKey, Micros};
-use crate::refusal::{Blocked, Refusal, Retry};
-use crate::status::{Extend, Status};
+use crate::limit::Limit;
+use crate::refusal::{Refusal, Retry};
+use crate::status::{Settlement, Status};
+use crate::table::Table;
 
-/// Names a hold. One that has ended is harmless: whatever is asked of it does nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct HoldId {
-    index: u64,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Limit {
-    n: u64,
-    log: VecDeque<(Micros, u64)>,
-    held: u64,
-}
-
-impl Limit {
-    fn expire(&mut self, window: Micros, now: Micros) {
-        while self.log.front().is_some_and(|(at, _)| now.saturating_sub(*at) >= window) {
-            self.log.pop_front();
-        }
-    }
-    fn used(&self) -> u64 {
-        self.log.iter().map(|(_, amount)| amount).sum()
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Hold {
-    request: u128,
-    at: Micros,
-    keys: Vec<LimitKey>,
-    input: u64,
-    output: u64,
-    left: u64,
-}
-
-/// All limits of one organisation.
+/// All limits of one organisation, and the holds of its requests under way.
+///
+/// Times are microseconds of one steady clock; one that runs backwards stands still here. Every call sees the ledger as it is at its
+/// time: what has expired is gone, and what waited got its room at the moment at which it became free, however long ago that was.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
-    now: Micros,
-    next: u64,
-    limits: BTreeMap<LimitKey, Limit>,
-    holds: BTreeMap<u64, Hold>,
+    pub(crate) caps: Caps,
+    pub(crate) now: Micros,
+    pub(crate) limits: Table,
+    pub(crate) holds: Holds,
+    /// Whether anything waits anywhere. Kept so that nobody looks for it when nothing does.
+    pub(crate) waits: bool,
+    /// Holds whose owners are gone, to lapse at the next call's time: at their own last one what they relayed since would expire early.
+    abandoned: Vec<HoldId>,
+}
+
+/// What one request asks of each limit of a kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wants {
+    requests: u64,
+    input: u64,
+    output: u64,
+    concurrent: u64,
+}
+
+impl Wants {
+    fn of(asks: &[Ask]) -> Self {
+        let mut wants = Self { requests: 0, input: 0, output: u64::MAX, concurrent: 0 };
+        for ask in asks {
+            match ask.key.kind {
+                Kind::Requests => wants.requests = wants.requests.max(ask.log),
+                Kind::Tokens => {
+                    wants.input = wants.input.max(ask.log);
+                    wants.output = wants.output.min(ask.hold);
+                }
+                Kind::Concurrent => wants.concurrent = wants.concurrent.max(ask.hold),
+            }
+        }
+        wants
+    }
+
+    pub(crate) fn total(self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Requests => self.requests,
+            Kind::Tokens => self.input.saturating_add(self.output),
+            Kind::Concurrent => self.concurrent,
+        }
+    }
+}
+
+/// How a hold ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    Released,
+    TokensBack,
+    AllBack,
 }
 
 impl Ledger {
@@ -56,208 +73,371 @@ impl Ledger {
         Self::default()
     }
 
-    fn enter(&mut self, now: Micros) -> Micros {
-        self.now = self.now.max(now);
-        for (key, limit) in &mut self.limits {
-            limit.expire(key.window_us, self.now);
-        }
-        self.now
+    /// With bounds of one's own.
+    #[must_use]
+    pub fn with_caps(caps: Caps) -> Self {
+        Self { caps, ..Self::default() }
     }
 
-    /// Admits the request on all its limits, or changes nothing. The same live `request` again returns the same hold.
+    /// Admits a request on all limits it asks, or on none. Its input is counted now; its hold is taken until it ends.
+    ///
+    /// The same `request` again, while its hold lives, is the same hold and counts nothing.
+    ///
+    /// An ask fits when `used + held + ask <= n` and nothing waits on that limit. An ask of 0 needs no room, but isn't let past those who
+    /// wait.
     ///
     /// # Errors
-    /// A [`Refusal`] when a limit has no room.
+    /// A [`Refusal`]: limits without room, or a bound of [`Caps`] (then `blocked` is empty).
     pub fn reserve(&mut self, request: u128, asks: &[Ask], now: Micros) -> Result<HoldId, Refusal> {
         let now = self.enter(now);
-        if let Some((index, _)) = self.holds.iter().find(|(_, hold)| hold.request == request) {
-            return Ok(HoldId { index: *index });
+        if let Some(hold) = self.holds.of_request(request) {
+            return Ok(hold);
         }
-        let mut blocked = Vec::new();
-        for (index, ask) in asks.iter().enumerate() {
-            let limit = self.limits.entry(ask.key).or_default();
-            limit.n = ask.n;
-            let (used, held, requested) = (limit.used(), limit.held, ask.log + ask.hold);
-            if used + held + requested <= ask.n {
-                continue;
-            }
-            let need = used + held + requested - ask.n.min(used + held + requested);
-            let mut sum = 0;
-            let first = limit.log.iter().find(|(_, amount)| {
-                sum += amount;
-                sum >= need
-            });
-            let retry = match first {
-                _ if requested > ask.n => Retry::Never,
-                Some((at, _)) => Retry::At { at: at + ask.key.window_us, estimate: false },
-                None => Retry::At { at: now + 1_000_000, estimate: true },
-            };
-            blocked.push(Blocked { ask: index, used, held, waiting: 0, n: ask.n, requested, retry });
+        let wants = Wants::of(asks);
+        let Some(places) = self.place(asks, now) else { return Err(self.full(asks, now)) };
+        if self.waits {
+            self.pump(now);
         }
-        if !blocked.is_empty() {
-            blocked.sort_by_key(|blocked| match blocked.retry {
-                Retry::Never => std::cmp::Reverse(Micros::MAX),
-                Retry::At { at, .. } => std::cmp::Reverse(at),
-            });
-            let retry = blocked.first().map_or(Retry::Never, |first| first.retry);
-            return Err(Refusal { blocked, retry });
+        let mut fits = self.holds.len() < self.caps.holds as usize;
+        for place in places.as_slice() {
+            let limit = &mut self.limits[*place];
+            limit.expire(now);
+            fits &= limit.fits(wants.total(limit.key.kind));
         }
-        let mut hold = Hold { request, at: now, keys: Vec::new(), input: 0, output: 0, left: 0 };
-        for ask in asks {
-            let limit = self.limits.entry(ask.key).or_default();
-            hold.keys.push(ask.key);
-            match ask.key.kind {
-                Kind::Requests => limit.log.push_back((now, ask.log)),
+        if !fits {
+            let refusal = self.refusal(asks, wants, &places, now);
+            self.unplace(&places);
+            return Err(refusal);
+        }
+        Ok(self.admit(request, wants, places, now))
+    }
+
+    fn admit(&mut self, request: u128, wants: Wants, places: Places, now: Micros) -> HoldId {
+        let mut tokens = false;
+        for place in places.as_slice() {
+            let limit = &mut self.limits[*place];
+            match limit.key.kind {
+                Kind::Requests => limit.count(wants.requests, now, &self.caps),
                 Kind::Tokens => {
-                    limit.log.push_back((now, ask.log));
-                    limit.held += ask.hold;
-                    (hold.input, hold.left) = (ask.log, ask.hold);
+                    tokens = true;
+                    limit.count(wants.input, now, &self.caps);
+                    limit.held += wants.output;
                 }
-                Kind::Concurrent => limit.held += ask.hold,
+                Kind::Concurrent => limit.held += wants.concurrent,
             }
         }
-        self.next += 1;
-        self.holds.insert(self.next, hold);
-        Ok(HoldId { index: self.next })
-    }
-
-    fn tokens(&mut self, keys: &[LimitKey], mut each: impl FnMut(&mut Limit)) {
-        for key in keys.iter().filter(|key| key.kind == Kind::Tokens) {
-            each(self.limits.entry(*key).or_default());
+        let mut hold = Hold::new(request, now, places);
+        hold.requests = wants.requests;
+        hold.concurrent = wants.concurrent;
+        if tokens {
+            (hold.input, hold.left) = (wants.input, wants.output);
         }
+        self.holds.insert(hold)
     }
 
-    /// Sets what the input really was.
-    pub fn input(&mut self, hold: HoldId, exact: u64, now: Micros) {
+    /// Sets what the input really was, in tokens. What was counted too much is given back; what is missing is taken from the hold, then
+    /// from what is free, and the rest becomes debt, which is returned (the most that any limit is owed).
+    ///
+    /// What was found missing once stays charged, should a still later figure be lower than the first.
+    pub fn input(&mut self, hold: HoldId, exact: u64, now: Micros) -> u64 {
         let now = self.enter(now);
-        let Some(mut entry) = self.holds.remove(&hold.index) else { return };
-        let (before, at) = (entry.input, entry.at);
-        entry.input = exact;
-        if exact < before {
-            self.tokens(&entry.keys, |limit| {
-                if let Some(logged) = limit.log.iter_mut().find(|logged| logged.0 == at) {
-                    logged.1 = logged.1.saturating_sub(before - exact);
-                }
-            });
-        } else {
-            let taken = entry.left.min(exact - before);
-            entry.left -= taken;
-            self.tokens(&entry.keys, |limit| {
-                limit.held = limit.held.saturating_sub(taken);
-                limit.log.push_back((now, exact - before));
-            });
-        }
-        self.holds.insert(hold.index, entry);
+        let Some(slot) = self.holds.slot(hold) else { return 0 };
+        let missing = self.set_input(slot, exact, now);
+        let debt = self.take(slot, missing, now);
+        self.pump_if_waiting(now);
+        debt
     }
 
-    /// Charges the output so far, all in all; returns what became debt.
+    /// Charges the output that was processed so far, in tokens and from the beginning, so that the same figure again charges nothing.
+    /// It is covered by the hold; beyond it by what is free, and the rest becomes debt, which is returned (the most that any limit is owed).
     pub fn charge(&mut self, hold: HoldId, total_output: u64, now: Micros) -> u64 {
         let now = self.enter(now);
-        let Some(mut entry) = self.holds.remove(&hold.index) else { return 0 };
-        let due = total_output.saturating_sub(entry.output);
-        let taken = entry.left.min(due);
-        entry.left -= taken;
-        entry.output += due;
-        self.tokens(&entry.keys, |limit| {
-            limit.held = limit.held.saturating_sub(taken);
-            limit.log.push_back((now, due));
-        });
-        self.holds.insert(hold.index, entry);
-        due - taken
+        let Some(slot) = self.holds.slot(hold) else { return 0 };
+        let due = self.set_output(slot, total_output);
+        self.take(slot, due, now)
     }
 
-    /// Wants more hold.
-    pub fn extend(&mut self, hold: HoldId, want: u64, now: Micros) -> Extend {
-        self.enter(now);
-        let Some(mut entry) = self.holds.remove(&hold.index) else { return Extend::Granted(0) };
-        let mut free = want;
-        self.tokens(&entry.keys, |limit| free = free.min(limit.n.saturating_sub(limit.used() + limit.held)));
-        self.tokens(&entry.keys, |limit| limit.held += free);
-        entry.left += free;
-        self.holds.insert(hold.index, entry);
-        if free == 0 && want > 0 { Extend::Waiting } else { Extend::Granted(free) }
-    }
-
-    fn end(&mut self, hold: HoldId, now: Micros, requests_back: bool, tokens_back: bool, charge: bool) {
+    /// [`Ledger::input`], [`Ledger::charge`] and [`Ledger::release`] as one step.
+    pub fn settle(&mut self, hold: HoldId, settlement: Settlement, now: Micros) -> u64 {
         let now = self.enter(now);
-        let Some(entry) = self.holds.remove(&hold.index) else { return };
-        for key in &entry.keys {
-            let limit = self.limits.entry(*key).or_default();
-            let logged = match key.kind {
-                Kind::Requests if requests_back => 1,
-                Kind::Tokens if tokens_back => entry.input,
-                Kind::Requests | Kind::Tokens | Kind::Concurrent => 0,
-            };
-            if let Some(found) = limit.log.iter_mut().find(|found| found.0 == entry.at) {
-                found.1 = found.1.saturating_sub(logged);
-            }
-            match key.kind {
-                Kind::Requests => {}
-                Kind::Tokens => {
-                    limit.held = limit.held.saturating_sub(entry.left);
-                    if charge {
-                        limit.log.push_back((now, entry.left));
-                    }
-                }
-                Kind::Concurrent => limit.held = limit.held.saturating_sub(1),
-            }
-        }
+        let Some(slot) = self.holds.slot(hold) else { return 0 };
+        let missing = settlement.input.map_or(0, |exact| self.set_input(slot, exact, now));
+        let due = self.set_output(slot, settlement.output).saturating_add(missing);
+        let debt = self.take(slot, due, now);
+        self.end(slot, End::Released, now);
+        debt
     }
 
-    /// Settled: the rest of the hold goes back.
+    /// The request has ended: what is left of its hold goes back.
     pub fn release(&mut self, hold: HoldId, now: Micros) {
-        self.end(hold, now, false, false, false);
-    }
-
-    /// Its owner is gone: the rest of the token hold is charged.
-    pub fn lapse(&mut self, hold: HoldId, now: Micros) {
-        self.end(hold, now, false, false, true);
-    }
-
-    /// Keeps its one request; all tokens back.
-    pub fn refund_tokens(&mut self, hold: HoldId, now: Micros) {
-        self.end(hold, now, false, true, false);
-    }
-
-    /// Request and tokens back.
-    pub fn refund_all(&mut self, hold: HoldId, now: Micros) {
-        self.end(hold, now, true, true, false);
-    }
-
-    /// Changes a limit outside a request.
-    pub fn set_n(&mut self, key: LimitKey, n: u64) {
-        if let Some(limit) = self.limits.get_mut(&key) {
-            limit.n = n;
+        let now = self.enter(now);
+        if let Some(slot) = self.holds.slot(hold) {
+            self.end(slot, End::Released, now);
         }
     }
 
-    /// One limit now.
+    /// Its owner is gone, and nobody knows what was relayed: all that is left of its token hold is charged, its concurrency is freed.
+    pub fn lapse(&mut self, hold: HoldId, now: Micros) {
+        let now = self.enter(now);
+        self.lapse_now(hold, now);
+    }
+
+    /// Rejected as the client's fault: it keeps its request, and its input and hold go back. Output that was charged stays charged.
+    pub fn refund_tokens(&mut self, hold: HoldId, now: Micros) {
+        let now = self.enter(now);
+        if let Some(slot) = self.holds.slot(hold) {
+            self.end(slot, End::TokensBack, now);
+        }
+    }
+
+    /// Nobody produced anything: its request, input and hold go back. Output that was charged stays charged.
+    pub fn refund_all(&mut self, hold: HoldId, now: Micros) {
+        let now = self.enter(now);
+        if let Some(slot) = self.holds.slot(hold) {
+            self.end(slot, End::AllBack, now);
+        }
+    }
+
+    /// Changes a limit at once, outside a request. Lowering revokes nothing. A key never asked needs no word: each ask brings its number.
+    pub fn set_n(&mut self, key: LimitKey, n: u64) {
+        if let Some(place) = self.limits.find(&key) {
+            self.limits[place].n = n.min(self.caps.n);
+            self.pump_if_waiting(self.now);
+        }
+    }
+
+    /// One limit now, whose number is `n` from now on. Of a key never asked: nothing used, all free.
     pub fn status(&mut self, key: LimitKey, n: u64, now: Micros) -> Status {
-        self.enter(now);
-        let Some(limit) = self.limits.get_mut(&key) else { return Status { free: n, ..Status::default() } };
-        limit.n = n;
-        let (used, held) = (limit.used(), limit.held);
-        let last = limit.log.iter().rev().find(|(_, amount)| *amount > 0);
-        let resets_at = last.map(|(at, _)| at + key.window_us);
-        Status { used, held, waiting: 0, debt: 0, free: n.saturating_sub(used + held), resets_at }
+        let now = self.enter(now);
+        let Some(place) = self.limits.find(&key) else { return Status { free: n.min(self.caps.n), ..Status::default() } };
+        self.set_n(key, n);
+        let limit = &mut self.limits[place];
+        limit.expire(now);
+        Status {
+            used: limit.used(),
+            held: limit.held,
+            waiting: limit.waiting(),
+            debt: limit.owed(),
+            free: limit.free(),
+            resets_at: limit.resets_at(),
+        }
     }
 
-    /// Lets time pass; when something would next change for those who wait.
+    /// Lets time pass: expires, charges debt, serves those who wait. Returns when that would next change anything for them; none when
+    /// nothing waits, or only for holds to end.
     pub fn advance(&mut self, now: Micros) -> Option<Micros> {
-        self.enter(now);
-        None
+        let now = self.enter(now);
+        self.limits.iter_mut().for_each(|limit| limit.expire(now));
+        if self.waits { self.next_change() } else { None }
     }
 
-    /// Nothing used, held or owed.
+    /// Whether nothing is used, held or owed, so that the ledger is as good as new and may be dropped. Gives back the memory of every
+    /// limit of which that is true.
     pub fn is_empty(&mut self, now: Micros) -> bool {
-        self.enter(now);
-        self.limits.retain(|_, limit| !limit.log.is_empty() || limit.held > 0);
-        self.limits.is_empty() && self.holds.is_empty()
+        let now = self.enter(now);
+        self.limits.sweep(now);
+        self.holds.shrink();
+        self.abandoned.shrink_to_fit();
+        self.limits.is_empty() && self.holds.len() == 0
     }
 
-    /// What a hold has left; none when it has ended.
+    /// Tokens that a hold may still take; none when it has ended.
     #[must_use]
     pub fn hold_left(&self, hold: HoldId) -> Option<u64> {
-        self.holds.get(&hold.index).map(|hold| hold.left)
+        self.holds.slot(hold).and_then(|slot| self.holds.get(slot)).map(|hold| hold.left)
+    }
+
+    /// Holds that live.
+    #[must_use]
+    pub fn holds(&self) -> usize {
+        self.holds.len()
+    }
+
+    /// Memory of the ledger, in bytes, without the allocator's own.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.limits.memory_bytes() + self.holds.memory_bytes() + self.abandoned.capacity() * size_of::<HoldId>()
+    }
+
+    /// This hold's owner is gone without a word, or a clock: it lapses at the time of the next call.
+    pub(crate) fn abandon(&mut self, hold: HoldId) {
+        self.abandoned.push(hold);
+    }
+
+    /// Makes the sums agree with the holds again, after a panic may have torn a step. Those who wait have to ask again.
+    pub(crate) fn repair(&mut self) {
+        for limit in self.limits.iter_mut() {
+            (limit.held, limit.named) = (0, 0);
+            limit.with_queue(crate::queue::Queue::keep_debt_only);
+        }
+        for hold in self.holds.iter_mut() {
+            hold.wanted = 0;
+            for (position, place) in hold.places.as_slice().iter().enumerate() {
+                let limit = &mut self.limits[*place];
+                limit.named += 1;
+                match limit.key.kind {
+                    Kind::Requests => {}
+                    Kind::Tokens => limit.held += hold.own(position),
+                    Kind::Concurrent => limit.held += hold.concurrent,
+                }
+            }
+        }
+        self.waits = true;
+        self.pump(self.now);
+    }
+
+    /// Time passes until `now`, or stands still if that is past.
+    #[inline]
+    pub(crate) fn enter(&mut self, now: Micros) -> Micros {
+        let now = now.max(self.now);
+        if self.waits {
+            self.step_until(now);
+        }
+        self.now = now;
+        if !self.abandoned.is_empty() {
+            for hold in std::mem::take(&mut self.abandoned) {
+                self.lapse_now(hold, now);
+            }
+        }
+        now
+    }
+
+    /// The places of what is asked, with their numbers adopted and named by one hold more; none when a bound forbids.
+    fn place(&mut self, asks: &[Ask], now: Micros) -> Option<Places> {
+        let mut places = Places::new();
+        if asks.len() > usize::from(self.caps.asks) {
+            return None;
+        }
+        for ask in asks {
+            let n = ask.n.min(self.caps.n);
+            let place = match self.limits.find(&ask.key) {
+                Some(place) if places.as_slice().contains(&place) => continue,
+                Some(place) => place,
+                None => match self.limits.make(ask.key, n, now, &self.caps) {
+                    Some(place) => place,
+                    None => {
+                        self.unplace(&places);
+                        return None;
+                    }
+                },
+            };
+            let limit = &mut self.limits[place];
+            limit.n = n;
+            limit.named += 1;
+            places.push(place);
+        }
+        Some(places)
+    }
+
+    fn unplace(&mut self, places: &Places) {
+        for place in places.as_slice() {
+            self.limits[*place].named -= 1;
+        }
+    }
+
+    /// The refusal of a request for which a bound leaves no place.
+    fn full(&self, asks: &[Ask], now: Micros) -> Refusal {
+        let never = asks.len() > usize::from(self.caps.asks);
+        let retry = if never { Retry::Never } else { Retry::At { at: now.saturating_add(self.caps.estimate_min_us), estimate: true } };
+        Refusal { blocked: Vec::new(), retry }
+    }
+
+    /// Gives back what the input was counted too high; returns what it lacks.
+    fn set_input(&mut self, slot: u32, exact: u64, now: Micros) -> u64 {
+        let Some(hold) = self.holds.get_mut(slot) else { return 0 };
+        let counted = hold.input.saturating_add(hold.input_later);
+        if exact >= counted {
+            let missing = exact - counted;
+            hold.input_later = hold.input_later.saturating_add(missing);
+            return missing;
+        }
+        let excess = (counted - exact).min(hold.input);
+        hold.input -= excess;
+        for place in hold.places.as_slice() {
+            let limit = &mut self.limits[*place];
+            if limit.key.kind == Kind::Tokens {
+                limit.expire(now);
+                limit.refund(hold.at, excess, now);
+            }
+        }
+        0
+    }
+
+    fn set_output(&mut self, slot: u32, total: u64) -> u64 {
+        let Some(hold) = self.holds.get_mut(slot) else { return 0 };
+        let due = total.saturating_sub(hold.output);
+        hold.output += due;
+        due
+    }
+
+    /// Charges tokens to every token limit of a hold: from the hold, beyond it from what is free, and the rest as debt. Returns the
+    /// greatest debt that this made.
+    fn take(&mut self, slot: u32, due: u64, now: Micros) -> u64 {
+        let Some(hold) = self.holds.get_mut(slot).filter(|_| due > 0) else { return 0 };
+        let covered = due.min(hold.left);
+        hold.left -= covered;
+        let mut most = 0;
+        for position in 0..hold.places.as_slice().len() {
+            let limit = &mut self.limits[hold.places.as_slice()[position]];
+            if limit.key.kind != Kind::Tokens {
+                continue;
+            }
+            limit.expire(now);
+            let mut own = covered;
+            if let Some(kept) = hold.own_mut(position) {
+                own = covered.min(*kept);
+                *kept -= own;
+            }
+            limit.held -= own;
+            limit.count(own, now, &self.caps);
+            let debt = Self::charge_excess(limit, due - own, now, &self.caps);
+            self.waits |= debt > 0;
+            most = most.max(debt);
+        }
+        most
+    }
+
+    /// Charges what no hold covers; returns what there is no room for, which joins the queue.
+    fn charge_excess(limit: &mut Limit, excess: u64, now: Micros, caps: &Caps) -> u64 {
+        let fits = excess.min(limit.free());
+        limit.count(fits, now, caps);
+        let debt = excess - fits;
+        if debt > 0 {
+            limit.with_queue(|queue| queue.owe(debt));
+        }
+        debt
+    }
+
+    fn lapse_now(&mut self, hold: HoldId, now: Micros) {
+        let Some(slot) = self.holds.slot(hold) else { return };
+        let left = self.holds.get(slot).map_or(0, |hold| hold.left);
+        self.take(slot, left, now);
+        self.end(slot, End::Released, now);
+    }
+
+    fn end(&mut self, slot: u32, end: End, now: Micros) {
+        self.leave(slot);
+        let Some(hold) = self.holds.remove(slot) else { return };
+        for (position, place) in hold.places.as_slice().iter().enumerate() {
+            let limit = &mut self.limits[*place];
+            limit.expire(now);
+            limit.named -= 1;
+            match limit.key.kind {
+                Kind::Requests if end == End::AllBack => limit.refund(hold.at, hold.requests, now),
+                Kind::Requests => {}
+                Kind::Tokens => {
+                    limit.held -= hold.own(position);
+                    limit.lives.note(now - hold.at);
+                    if end != End::Released {
+                        limit.refund(hold.at, hold.input, now);
+                    }
+                }
+                Kind::Concurrent => {
+                    limit.held -= hold.concurrent;
+                    limit.lives.note(now - hold.at);
+                }
+            }
+        }
+        self.pump_if_waiting(now);
     }
 }

@@ -2,15 +2,26 @@
 //! Pure: it takes the time as a number and knows no clock, no input or output, and no plan.
 
 mod caps;
+mod earliest;
+mod hash;
+mod hold;
 mod key;
 mod ledger;
+mod limit;
+mod lives;
+mod log;
+mod queue;
 mod refusal;
 mod shared;
 mod status;
+mod sync;
+mod table;
+mod waiting;
 
 pub use caps::Caps;
+pub use hold::HoldId;
 pub use key::{Ask, Kind, LimitKey, Micros};
-pub use ledger::{HoldId, Ledger};
+pub use ledger::Ledger;
 pub use refusal::{Blocked, Refusal, Retry};
 pub use shared::{HoldGuard, SharedLedger};
 pub use status::{Extend, Settlement, Status};

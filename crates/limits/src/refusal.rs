@@ -38,3 +38,20 @@ pub enum Retry {
     /// More than the limit ever lets through.
     Never,
 }
+
+impl Retry {
+    /// For the order of blocked limits: the one that opens last is the greatest.
+    pub(crate) fn time(self) -> Micros {
+        match self {
+            Self::At { at, .. } => at,
+            Self::Never => Micros::MAX,
+        }
+    }
+
+    pub(crate) fn is_estimate(self) -> bool {
+        match self {
+            Self::At { estimate, .. } => estimate,
+            Self::Never => false,
+        }
+    }
+}

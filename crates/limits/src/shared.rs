@@ -1,17 +1,52 @@
 //! One ledger behind one lock, and the guard that settles a hold exactly once.
-//! It knows no clock and blocks nowhere but at the lock.
+//! It knows no clock, and blocks nowhere but at the lock.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
+use crate::caps::Caps;
+use crate::hold::HoldId;
 use crate::key::{Ask, Micros};
-use crate::ledger::{HoldId, Ledger};
+use crate::ledger::Ledger;
 use crate::refusal::Refusal;
 use crate::status::{Extend, Settlement};
+use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, lock};
 
 /// A ledger that many threads use. Clones share it.
+///
+/// A panic under the lock doesn't take the ledger down: whoever comes next makes its sums agree with its holds and goes on.
 #[derive(Clone, Debug, Default)]
 pub struct SharedLedger {
-    ledger: Arc<Mutex<Ledger>>,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    ledger: Mutex<Ledger>,
+    /// Holds whose guards were dropped unsettled. Apart from the ledger, so that a drop never waits for it, nor for itself.
+    dropped: Mutex<Vec<HoldId>>,
+    /// Whether there are any: saves the second lock.
+    any_dropped: AtomicBool,
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
+        let (mut ledger, torn) = lock(&self.ledger);
+        if torn {
+            ledger.repair();
+        }
+        if self.any_dropped.load(Ordering::Acquire) {
+            let (mut dropped, _) = lock(&self.dropped);
+            self.any_dropped.store(false, Ordering::Release);
+            for hold in std::mem::take(&mut *dropped) {
+                ledger.abandon(hold);
+            }
+        }
+        ledger
+    }
+
+    fn drop_unsettled(&self, hold: HoldId) {
+        let (mut dropped, _) = lock(&self.dropped);
+        dropped.push(hold);
+        self.any_dropped.store(true, Ordering::Release);
+    }
 }
 
 impl SharedLedger {
@@ -20,35 +55,44 @@ impl SharedLedger {
         Self::default()
     }
 
-    /// Runs `act` under the lock.
-    pub fn with<R>(&self, act: impl FnOnce(&mut Ledger) -> R) -> R {
-        act(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
+    /// With bounds of one's own.
+    #[must_use]
+    pub fn with_caps(caps: Caps) -> Self {
+        Self { inner: Arc::new(Inner { ledger: Mutex::new(Ledger::with_caps(caps)), ..Inner::default() }) }
     }
 
-    /// [`Ledger::reserve`], with a guard for the hold.
+    /// Runs `act` under the lock. It must not lock the same ledger again.
+    pub fn with<R>(&self, act: impl FnOnce(&mut Ledger) -> R) -> R {
+        act(&mut self.inner.lock())
+    }
+
+    /// [`Ledger::reserve`], with a guard for the hold. The same live request again gets a guard of the same hold; whichever settles first
+    /// settles it.
     ///
     /// # Errors
-    /// A [`Refusal`] when a limit has no room.
+    /// As [`Ledger::reserve`].
     pub fn reserve(&self, request: u128, asks: &[Ask], now: Micros) -> Result<HoldGuard, Refusal> {
-        let id = self.with(|ledger| ledger.reserve(request, asks, now))?;
-        Ok(HoldGuard { ledger: self.clone(), id, seen: now, settled: false })
+        let hold = self.with(|ledger| ledger.reserve(request, asks, now))?;
+        Ok(HoldGuard { ledger: self.clone(), hold, settled: false })
     }
 }
 
-/// Owns a hold. Dropped before it is settled, it lapses.
+/// Owns a hold, and settles it exactly once.
+///
+/// Dropped unsettled (a panic, a cancelled task) it lapses: what is left of the hold is charged, at the time of the next call of the
+/// ledger, since a drop has no clock and an earlier time would let what was relayed expire early. Until then it is held.
 #[must_use]
 #[derive(Debug)]
 pub struct HoldGuard {
     ledger: SharedLedger,
-    id: HoldId,
-    seen: Micros,
+    hold: HoldId,
     settled: bool,
 }
 
 impl HoldGuard {
     #[must_use]
     pub fn id(&self) -> HoldId {
-        self.id
+        self.hold
     }
 
     #[must_use]
@@ -56,72 +100,64 @@ impl HoldGuard {
         &self.ledger
     }
 
+    /// [`Ledger::hold_left`]; 0 when the hold has ended.
+    #[must_use]
+    pub fn left(&self) -> u64 {
+        self.ledger.with(|ledger| ledger.hold_left(self.hold)).unwrap_or(0)
+    }
+
     /// [`Ledger::input`]
-    pub fn input(&mut self, exact: u64, now: Micros) {
-        self.seen = now;
-        self.ledger.with(|ledger| ledger.input(self.id, exact, now));
+    pub fn input(&mut self, exact: u64, now: Micros) -> u64 {
+        self.ledger.with(|ledger| ledger.input(self.hold, exact, now))
     }
 
     /// [`Ledger::charge`]
     pub fn charge(&mut self, total_output: u64, now: Micros) -> u64 {
-        self.seen = now;
-        self.ledger.with(|ledger| ledger.charge(self.id, total_output, now))
+        self.ledger.with(|ledger| ledger.charge(self.hold, total_output, now))
     }
 
     /// [`Ledger::extend`]
     pub fn extend(&mut self, want: u64, now: Micros) -> Extend {
-        self.seen = now;
-        self.ledger.with(|ledger| ledger.extend(self.id, want, now))
+        self.ledger.with(|ledger| ledger.extend(self.hold, want, now))
     }
 
-    /// [`Ledger::hold_left`]; 0 when the hold has ended.
-    #[must_use]
-    pub fn left(&self) -> u64 {
-        self.ledger.with(|ledger| ledger.hold_left(self.id)).unwrap_or(0)
-    }
-
-    /// Input, output and release under one lock; returns what became debt, in tokens.
-    pub fn settle(mut self, settlement: Settlement, now: Micros) -> u64 {
-        self.settled = true;
-        self.ledger.with(|ledger| {
-            if let Some(exact) = settlement.input {
-                ledger.input(self.id, exact, now);
-            }
-            let debt = ledger.charge(self.id, settlement.output, now);
-            ledger.release(self.id, now);
-            debt
-        })
+    /// [`Ledger::settle`]
+    pub fn settle(self, settlement: Settlement, now: Micros) -> u64 {
+        self.finish(|ledger, hold| ledger.settle(hold, settlement, now))
     }
 
     /// [`Ledger::release`]
-    pub fn release(mut self, now: Micros) {
-        self.settled = true;
-        self.ledger.with(|ledger| ledger.release(self.id, now));
+    pub fn release(self, now: Micros) {
+        self.finish(|ledger, hold| ledger.release(hold, now));
     }
 
     /// [`Ledger::lapse`]
-    pub fn lapse(mut self, now: Micros) {
-        self.settled = true;
-        self.ledger.with(|ledger| ledger.lapse(self.id, now));
+    pub fn lapse(self, now: Micros) {
+        self.finish(|ledger, hold| ledger.lapse(hold, now));
     }
 
     /// [`Ledger::refund_tokens`]
-    pub fn refund_tokens(mut self, now: Micros) {
-        self.settled = true;
-        self.ledger.with(|ledger| ledger.refund_tokens(self.id, now));
+    pub fn refund_tokens(self, now: Micros) {
+        self.finish(|ledger, hold| ledger.refund_tokens(hold, now));
     }
 
     /// [`Ledger::refund_all`]
-    pub fn refund_all(mut self, now: Micros) {
+    pub fn refund_all(self, now: Micros) {
+        self.finish(|ledger, hold| ledger.refund_all(hold, now));
+    }
+
+    /// A panic before the end leaves the guard unsettled, so that it lapses.
+    fn finish<R>(mut self, act: impl FnOnce(&mut Ledger, HoldId) -> R) -> R {
+        let result = act(&mut self.ledger.inner.lock(), self.hold);
         self.settled = true;
-        self.ledger.with(|ledger| ledger.refund_all(self.id, now));
+        result
     }
 }
 
 impl Drop for HoldGuard {
     fn drop(&mut self) {
         if !self.settled {
-            self.ledger.with(|ledger| ledger.lapse(self.id, self.seen));
+            self.ledger.inner.drop_unsettled(self.hold);
         }
     }
 }
