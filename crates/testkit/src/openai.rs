@@ -10,8 +10,10 @@ use crate::upstream::Received;
 pub struct Reply {
     /// Input tokens that its usage reports.
     pub input: u64,
-    /// Output tokens that its usage reports, and words of the text; 0 for embeddings.
+    /// Output tokens that its usage reports; 0 for embeddings.
     pub output: u64,
+    /// Words of the text, each an event when it is streamed.
+    pub words: u64,
     /// Whether it reports usage at all.
     pub reports_usage: bool,
     /// In a stream: stops before each content event until this gate opens.
@@ -25,14 +27,26 @@ impl Default for Reply {
 }
 
 impl Reply {
-    /// So many input and output tokens, honestly reported.
+    /// So many input and output tokens, and as many words, but not more than ten.
     pub fn of(input: u64, output: u64) -> Self {
-        Self { input, output, reports_usage: true, gate: None }
+        Self { input, output, words: output.min(10), reports_usage: true, gate: None }
     }
 
-    /// The text that is sent: `w0 w1 w2`.
+    /// The same with a gate before each content event of a stream.
+    pub fn gated(mut self, gate: &Gate) -> Self {
+        self.gate = Some(gate.clone());
+        self
+    }
+
+    /// The same from a provider that reports no usage.
+    pub fn without_usage(mut self) -> Self {
+        self.reports_usage = false;
+        self
+    }
+
+    /// The text that is sent: `hello hello`, each word one token of every common tokenizer.
     pub fn text(&self) -> String {
-        (0..self.output).map(word).collect()
+        (0..self.words).map(word).collect()
     }
 
     /// The answer to this request, in the shape that it asks for.
@@ -70,11 +84,11 @@ impl Reply {
     fn stream(&self, body: &Value, chat: bool) -> Script {
         let model = body["model"].as_str().unwrap_or_default();
         let mut sse = Sse::new();
-        for n in 0..self.output {
+        for n in 0..self.words {
             if let Some(gate) = &self.gate {
                 sse = sse.gate(gate);
             }
-            sse = sse.event(&if chat { chat_chunk(model, &word(n)) } else { completion_chunk(model, &word(n)) });
+            sse = sse.event(&if chat { chat_chunk(model, word(n)) } else { completion_chunk(model, word(n)) });
         }
         sse = sse.event(&if chat {
             json!({"id": "cmpl-1", "object": "chat.completion.chunk", "created": 1_741_569_952, "model": model,
@@ -96,8 +110,8 @@ impl Reply {
     }
 }
 
-fn word(n: u64) -> String {
-    if n == 0 { "w0".into() } else { format!(" w{n}") }
+fn word(n: u64) -> &'static str {
+    if n == 0 { "hello" } else { " hello" }
 }
 
 /// One content event of a chat stream.

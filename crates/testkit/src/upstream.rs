@@ -39,9 +39,10 @@ impl Received {
 }
 
 type Respond = dyn Fn(&Received) -> Script + Send + Sync;
+type RespondOnce = dyn FnOnce(&Received) -> Script + Send;
 
 struct State {
-    queue: VecDeque<Script>,
+    queue: VecDeque<Box<RespondOnce>>,
     otherwise: Arc<Respond>,
     received: Vec<Received>,
 }
@@ -61,7 +62,7 @@ impl Shared {
         let mut state = self.state();
         let queued = state.queue.pop_front();
         let otherwise = Arc::clone(&state.otherwise);
-        let script = queued.unwrap_or_else(|| otherwise(&request));
+        let script = queued.map_or_else(|| otherwise(&request), |respond| respond(&request));
         state.received.push(request);
         let count = state.received.len();
         drop(state);
@@ -105,7 +106,17 @@ impl Upstream {
 
     /// Queues a script for one of the next requests: first queued, first used.
     pub fn push(&self, script: Script) {
-        self.shared.state().queue.push_back(script);
+        self.shared.state().queue.push_back(Box::new(|_| script));
+    }
+
+    /// Queues a reply, which takes the shape that its request asks for.
+    pub fn reply(&self, reply: Reply) {
+        self.shared.state().queue.push_back(Box::new(move |request| reply.script(request)));
+    }
+
+    /// Forgets what is queued.
+    pub fn clear(&self) {
+        self.shared.state().queue.clear();
     }
 
     /// What is done with a request for which no script is queued.
