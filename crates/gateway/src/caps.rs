@@ -1,0 +1,56 @@
+//! Every bound of the data plane in one place.
+
+use std::time::Duration;
+
+/// Bodies whose length is unknown start with a buffer of this many bytes at most.
+pub(crate) const BODY_START_BYTES: usize = 64 * 1024;
+/// Longest text that is tokenized on the runtime's threads.
+pub(crate) const COUNT_INLINE_BYTES: usize = 100 * 1024;
+/// Texts that are tokenized at once off the runtime's threads.
+pub(crate) const COUNT_PERMITS: usize = 2;
+/// Bytes of uncounted inputs that a shard of organisations may keep; above, inputs are counted at admission.
+pub(crate) const UNCOUNTED_BYTES_PER_SHARD: usize = 4 * 1024 * 1024;
+/// Uncounted inputs that a shard may keep.
+pub(crate) const UNCOUNTED_PER_SHARD: usize = 4_096;
+/// Shards of the registry of uncounted inputs.
+pub(crate) const UNCOUNTED_SHARDS: usize = 64;
+/// Longest unstreamed answer of a provider.
+pub(crate) const ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Longest error body of a provider that is read.
+pub(crate) const ERROR_BODY_BYTES: usize = 64 * 1024;
+/// How long an error body of a provider is waited for.
+pub(crate) const ERROR_BODY: Duration = Duration::from_secs(5);
+/// Most bytes of a stream that are read before its first event.
+pub(crate) const FIRST_EVENT_BYTES: usize = 64 * 1024;
+/// Attempts that one request may make at providers.
+pub(crate) const ATTEMPTS: u32 = 8;
+/// Idle connections kept to one provider.
+pub(crate) const IDLE_CONNECTIONS: usize = 1_024;
+/// How long an idle connection in the clear is kept: below the 5 s after which common model servers close theirs.
+pub(crate) const IDLE_PLAIN: Duration = Duration::from_secs(4);
+/// How long an idle TLS connection is kept.
+pub(crate) const IDLE_TLS: Duration = Duration::from_secs(50);
+/// How long connecting to a provider may take.
+pub(crate) const CONNECT: Duration = Duration::from_secs(10);
+/// A whole attempt, where the provider states no `timeout_seconds`.
+pub(crate) const ATTEMPT: Duration = Duration::from_secs(600);
+/// Longest silence between two pieces of a stream.
+pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(300);
+/// How long a provider may keep its connection open after `[DONE]` before it is closed.
+pub(crate) const AFTER_DONE: Duration = Duration::from_secs(1);
+/// Cooldown after a provider's 429 without a wait of its own, in milliseconds.
+pub(crate) const COOLDOWN_DEFAULT_MS: u64 = 1_000;
+/// Longest cooldown, in milliseconds.
+pub(crate) const COOLDOWN_MAX_MS: u64 = 60_000;
+/// How long the rest of an unwanted request body is read and thrown away, so that the client sees its answer.
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
+/// How much of it.
+pub(crate) const LINGER_BYTES: u64 = 16 * 1024 * 1024;
+/// Bodies that are thrown away at once.
+pub(crate) const LINGERING: usize = 256;
+/// Limits that one request can draw from: five of its pool and five of its key.
+pub(crate) const LIMITS_PER_REQUEST: usize = 10;
+/// A model id in a path, decoded.
+pub(crate) const MODEL_ID_BYTES: usize = 1_024;
+/// Longest list of models that a probe reads.
+pub(crate) const PROBE_BODY_BYTES: usize = 1024 * 1024;

@@ -1,0 +1,33 @@
+//! What the binary settles for the data plane. Where the values come from is not known here.
+
+use std::time::Duration;
+
+use domain::RateLimitBody;
+use providers::demo::Speed;
+
+/// The data plane's settings.
+#[derive(Clone, Debug)]
+pub struct GatewayConfig {
+    /// Longest request body in bytes.
+    pub max_body_bytes: u64,
+    /// How long a whole request body may take.
+    pub body_timeout: Duration,
+    /// The shape of a rate-limit refusal, where neither the key nor the request chooses.
+    pub rate_limit_body: RateLimitBody,
+    /// Whether `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured.
+    pub proxy_from_environment: bool,
+    /// How fast the built-in simulated server answers.
+    pub demo_speed: Speed,
+}
+
+impl Default for GatewayConfig {
+    fn default() -> Self {
+        Self {
+            max_body_bytes: 10 * 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+            rate_limit_body: RateLimitBody::default(),
+            proxy_from_environment: true,
+            demo_speed: Speed::Believable,
+        }
+    }
+}

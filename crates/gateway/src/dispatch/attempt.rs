@@ -1,0 +1,191 @@
+//! One attempt at one target over HTTP: sends, judges what comes, and reads until it is clear that the target answers.
+
+use std::future::{Future, poll_fn};
+
+use bytes::{Bytes, BytesMut};
+use http::{Method, Request, Response};
+use hyper::body::Incoming;
+use providers::{Ending, FirstEvent, StreamFault, StreamReader, StreamSettings, Verdict};
+use tokio::time::{Instant, timeout_at};
+
+use super::{Answer, Asked, AttemptFault, Dispatched, headers};
+use crate::caps;
+use crate::relay::{Opened, Silence, Source};
+use crate::routes::{Call, TargetRoute};
+use crate::settle::SentMark;
+use crate::upstream::{Outgoing, SendFault};
+
+/// When an attempt must have come how far.
+#[derive(Clone, Copy)]
+pub(super) struct Deadlines {
+    pub(super) first_byte: Instant,
+    pub(super) whole: Instant,
+}
+
+impl Deadlines {
+    pub(super) fn of(target: &TargetRoute) -> Self {
+        let now = Instant::now();
+        Self { first_byte: now + target.provider.first_byte_timeout, whole: now + target.provider.timeout }
+    }
+}
+
+pub(super) async fn by<F: Future>(deadline: Instant, work: F) -> Result<F::Output, AttemptFault> {
+    timeout_at(deadline, work).await.map_err(|_| AttemptFault::TimedOut)
+}
+
+impl Asked<'_> {
+    pub(super) async fn attempt(&self, index: usize, target: &TargetRoute, mark: SentMark) -> Result<Dispatched, AttemptFault> {
+        match &target.provider.call {
+            Call::Http(addresses) => {
+                let mut request = Request::new(Outgoing::new(providers::upstream_body(self.body, self.facts, &target.model), Some(mark)));
+                *request.method_mut() = Method::POST;
+                *request.uri_mut() = addresses.get(self.facts.endpoint).clone();
+                *request.headers_mut() = headers::upstream(self.headers, &target.provider.headers);
+                self.attempt_http(index, target, request).await
+            }
+            Call::Demo => {
+                mark.set();
+                self.attempt_demo(index, target).await
+            }
+            Call::Broken(why) => Err(AttemptFault::failed(*why)),
+        }
+    }
+
+    async fn attempt_http(&self, index: usize, target: &TargetRoute, request: Request<Outgoing>) -> Result<Dispatched, AttemptFault> {
+        let in_flight = Self::in_flight(target);
+        let deadlines = Deadlines::of(target);
+        let sent = by(deadlines.first_byte, self.gateway.upstream.send(request)).await?;
+        let response = sent.map_err(|fault| AttemptFault::failed(describe(fault)))?;
+        let (head, body) = response.into_parts();
+        if !head.status.is_success() {
+            return self.refused(index, target, Response::from_parts(head, body), deadlines.whole).await;
+        }
+        let answer = if self.facts.stream {
+            let source = Source::Http(body);
+            let is_framed = head.headers.contains_key("transfer-encoding") || head.headers.contains_key("content-length");
+            let (reader, first, source) = self.open(source, deadlines.first_byte).await?;
+            let silence = Silence::new(caps::STREAM_IDLE, deadlines.whole);
+            let status = head.status.as_u16();
+            Answer::Stream(Opened { source, reader, first, target: index, in_flight, is_framed, silence, status })
+        } else {
+            let body = by(deadlines.whole, read(body, caps::ANSWER_BYTES)).await??;
+            self.whole(body)?
+        };
+        let at = self.gateway.clock.now();
+        Ok(Dispatched { status: head.status, headers: headers::to_client(&head.headers), answer, target: index, at })
+    }
+
+    /// A whole answer, if it is one.
+    pub(super) fn whole(&self, body: Bytes) -> Result<Answer, AttemptFault> {
+        let facts = providers::read_answer(self.facts.endpoint, &body).map_err(|fault| AttemptFault::failed(fault.to_string()))?;
+        Ok(Answer::Whole { body, facts })
+    }
+
+    /// Reads a stream until its first event shows whether it is an answer.
+    pub(super) async fn open(&self, mut source: Source, deadline: Instant) -> Result<(StreamReader, Bytes, Source), AttemptFault> {
+        let mut reader = StreamReader::new(StreamSettings {
+            endpoint: self.facts.endpoint,
+            requested_model: &self.facts.model,
+            strip_usage: self.facts.include_usage != Some(true),
+            tokenizer: self.model.model.tokenizer,
+        });
+        let mut held_back = BytesMut::new();
+        let mut read_bytes = 0;
+        loop {
+            match by(deadline, poll_fn(|cx| source.poll(cx))).await? {
+                Some(Ok(bytes)) => {
+                    read_bytes += bytes.len();
+                    let pushed = reader.push(bytes);
+                    match reader.first_event() {
+                        Some(FirstEvent::Answer) => {
+                            let first = if held_back.is_empty() { pushed.out } else { join(held_back, &pushed.out) };
+                            return Ok((reader, first, source));
+                        }
+                        Some(FirstEvent::Fault(fault)) => return Err(stream_fault(fault)),
+                        None if pushed.fault.is_some() || read_bytes > caps::FIRST_EVENT_BYTES => {
+                            return Err(pushed.fault.as_ref().map_or_else(|| stream_fault(&StreamFault::NotItsLanguage), stream_fault));
+                        }
+                        None => held_back.extend_from_slice(&pushed.out),
+                    }
+                }
+                None => {
+                    let end = reader.finish(Ending::Whole);
+                    return Err(stream_fault(end.fault.as_ref().unwrap_or(&StreamFault::EndedEarly)));
+                }
+                Some(Err(_)) => return Err(stream_fault(&StreamFault::EndedEarly)),
+            }
+        }
+    }
+
+    /// An answer whose status is no success.
+    async fn refused(&self, index: usize, target: &TargetRoute, response: Response<Incoming>, deadline: Instant) -> Result<Dispatched, AttemptFault> {
+        let (head, body) = response.into_parts();
+        let status = head.status.as_u16();
+        // What the status means is known even where the words are cut off.
+        let soon = deadline.min(Instant::now() + caps::ERROR_BODY);
+        let body = by(soon, read(body, caps::ERROR_BODY_BYTES)).await.and_then(|read| read).unwrap_or_default();
+        let now = self.gateway.clock.now();
+        let header = |name: &str| head.headers.get(name).map(http::HeaderValue::as_bytes);
+        match providers::judge(status, header, &body, now.wall) {
+            Verdict::RequestFault => {
+                target.counters.count(crate::metrics::UpstreamOutcome::Rejected);
+                let secrets: Vec<&str> = target.provider.secrets.iter().map(String::as_str).collect();
+                let body = providers::passed_on_body(status, &body, &secrets);
+                let mut headers = headers::to_client(&head.headers);
+                headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+                Ok(Dispatched { status: head.status, headers, answer: Answer::Rejected { body }, target: index, at: now })
+            }
+            Verdict::RateLimited { retry_after_ms } => Err(AttemptFault::RateLimited { wait_ms: retry_after_ms }),
+            Verdict::OperatorFault => Err(AttemptFault::OperatorFault { status }),
+            // A success was excluded before.
+            Verdict::Failed { retry_after_ms: None } | Verdict::Answer => Err(AttemptFault::failed(format!("it answered with status {status}"))),
+            Verdict::Failed { retry_after_ms } => {
+                Err(AttemptFault::Failed { why: format!("it answered with status {status}"), wait_ms: retry_after_ms })
+            }
+        }
+    }
+}
+
+fn stream_fault(fault: &StreamFault) -> AttemptFault {
+    match fault {
+        StreamFault::InBand(error) if error.is_rate_limit => AttemptFault::RateLimited { wait_ms: None },
+        StreamFault::InBand(_) => AttemptFault::failed("it reported an error instead of an answer"),
+        StreamFault::NotItsLanguage | StreamFault::EventTooLong | StreamFault::EndedEarly => AttemptFault::failed(fault.to_string()),
+    }
+}
+
+fn describe(fault: SendFault) -> String {
+    match fault {
+        SendFault::Connect(why) => format!("no connection to it ({why})"),
+        SendFault::Broke(why) => format!("the connection to it broke ({why})"),
+        SendFault::NoTls(why) => why,
+    }
+}
+
+fn join(mut first: BytesMut, rest: &Bytes) -> Bytes {
+    first.extend_from_slice(rest);
+    first.freeze()
+}
+
+/// A whole body of at most `most` bytes.
+async fn read(mut body: Incoming, most: usize) -> Result<Bytes, AttemptFault> {
+    use http_body_util::BodyExt as _;
+    let mut one: Option<Bytes> = None;
+    let mut many = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| AttemptFault::failed("its answer broke off"))?;
+        let Ok(bytes) = frame.into_data() else { continue };
+        if many.len() + one.as_ref().map_or(0, Bytes::len) + bytes.len() > most {
+            return Err(AttemptFault::failed("its answer is too long"));
+        }
+        match one.take() {
+            None if many.is_empty() => one = Some(bytes),
+            None => many.extend_from_slice(&bytes),
+            Some(first) => {
+                many.extend_from_slice(&first);
+                many.extend_from_slice(&bytes);
+            }
+        }
+    }
+    Ok(one.unwrap_or_else(|| many.freeze()))
+}

@@ -1,0 +1,208 @@
+//! The data plane as a whole: what its stops share, and the way in. It listens nowhere and reads no configuration.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, Guard};
+use bytes::Bytes;
+use domain::{Clock, Entropy, Now, ProviderName, ProviderRuntime, ProviderStatus, RequestId};
+use http::header::{CONNECTION, HeaderName, HeaderValue};
+use http::{Request, Response};
+use prometheus_client::registry::Registry;
+use store::{Recorder, Store};
+use tokio_util::task::TaskTracker;
+
+use crate::authenticate::{Caller, authenticate};
+use crate::body::Body;
+use crate::cooldown::Cooldowns;
+use crate::metrics::Metrics;
+use crate::pipeline::{Received, call, json_response};
+use crate::problem::{Problem, json};
+use crate::quota::Quotas;
+use crate::receive::receive;
+use crate::router::{Route, route};
+use crate::routes::Routes;
+use crate::uncounted::Uncounted;
+use crate::upstream::Upstream;
+use crate::{GatewayConfig, errors, linger, models};
+
+/// What the data plane is made of.
+pub struct GatewayParts {
+    /// Settings.
+    pub config: GatewayConfig,
+    /// Callers, pools, catalogue, recorder.
+    pub store: Store,
+    /// Where the time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+    /// The server's tasks; shutdown waits for them before it closes the store.
+    pub tasks: TaskTracker,
+}
+
+/// The data plane.
+pub struct Gateway {
+    pub(crate) config: GatewayConfig,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) metrics: Metrics,
+    pub(crate) uncounted: Uncounted,
+    pub(crate) upstream: Upstream,
+    entropy: Arc<dyn Entropy>,
+    routes: ArcSwap<Routes>,
+    compiling: Mutex<()>,
+    cooldowns: Cooldowns,
+    quotas: Quotas,
+    is_ending: AtomicBool,
+}
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+impl Gateway {
+    /// Puts the data plane together.
+    pub fn new(parts: GatewayParts) -> Arc<Self> {
+        let GatewayParts { config, store, clock, entropy, tasks } = parts;
+        let (cooldowns, quotas, metrics) = (Cooldowns::default(), Quotas::default(), Metrics::default());
+        let routes = Routes::compile(store.directory(), &cooldowns, &quotas, &metrics);
+        Arc::new(Self {
+            upstream: Upstream::new(config.proxy_from_environment),
+            routes: ArcSwap::from_pointee(routes),
+            compiling: Mutex::new(()),
+            uncounted: Uncounted::default(),
+            is_ending: AtomicBool::new(false),
+            config,
+            store,
+            clock,
+            entropy,
+            tasks,
+            metrics,
+            cooldowns,
+            quotas,
+        })
+    }
+
+    /// Adds the data plane's metrics to a registry, once.
+    pub fn register(&self, registry: &mut Registry) {
+        self.metrics.register(registry);
+    }
+
+    /// Answers a request for a path under `/v1` or `/openai/v1`.
+    pub async fn handle<B>(self: &Arc<Self>, request: Request<B>, peer: SocketAddr) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    {
+        let arrived = self.clock.now();
+        let id = RequestId::generate(arrived.wall, &*self.entropy);
+        let _ = peer;
+        let mut response = self.answer(request, id, arrived).await;
+        if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+            response.headers_mut().insert(X_REQUEST_ID, value);
+        }
+        response
+    }
+
+    async fn answer<B>(self: &Arc<Self>, request: Request<B>, id: RequestId, arrived: Now) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    {
+        let (head, mut body) = request.into_parts();
+        let problem = match self.enter(&head, arrived) {
+            Err(problem) => problem,
+            Ok((Route::Call(endpoint), caller)) => {
+                match receive(&head.headers, &mut body, self.config.max_body_bytes, self.config.body_timeout).await {
+                    Ok(body) => {
+                        let received = Received { id, endpoint, arrived, caller: &caller, headers: &head.headers, body };
+                        return call(self, received).await;
+                    }
+                    Err(fault) => Problem::from(fault),
+                }
+            }
+            Ok((Route::Models, caller)) => return self.counted(json_response(models::list(&caller.key, &self.routes(), arrived.wall))),
+            Ok((Route::Model(name), caller)) => match models::one(&caller.key, &self.routes(), &name, arrived.wall) {
+                Ok(model) => return self.counted(json_response(model)),
+                Err(fault) => Problem::from(fault),
+            },
+            Ok((Route::Limits, caller)) => {
+                let data = self.store.pools().views_of_key(&caller.key, self.clock.now());
+                return self.counted(json_response(json(&serde_json::json!({ "data": data }))));
+            }
+            Ok((Route::WrongMethod(allow), _)) => errors::wrong_method(&head.method, allow),
+            Ok((Route::Unknown, _)) => errors::unknown_path(&head.method, head.uri.path()),
+        };
+        let mut response = self.counted(problem.into_response());
+        if !linger::discard(body, &head.headers, &self.tasks).await {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
+    /// Which route it is and whose request. Paths and methods are told before keys.
+    fn enter<'a>(&self, head: &'a http::request::Parts, arrived: Now) -> Result<(Route<'a>, Caller), Problem> {
+        if self.is_ending.load(Relaxed) {
+            return Err(errors::shutting_down());
+        }
+        match route(&head.method, head.uri.path()) {
+            Route::Unknown => Err(errors::unknown_path(&head.method, head.uri.path())),
+            Route::WrongMethod(allow) => Err(errors::wrong_method(&head.method, allow)),
+            route => Ok((route, authenticate(&head.headers, self.store.directory(), arrived.wall)?)),
+        }
+    }
+
+    fn counted(&self, response: Response<Body>) -> Response<Body> {
+        self.metrics.answered(None, response.status());
+        response
+    }
+
+    /// The catalogue as it is now, compiled.
+    pub(crate) fn routes(&self) -> Guard<Arc<Routes>> {
+        let routes = self.routes.load();
+        if routes.generation() == self.store.directory().generation() { routes } else { self.compile() }
+    }
+
+    fn compile(&self) -> Guard<Arc<Routes>> {
+        let _alone = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.routes.load().generation() != self.store.directory().generation() {
+            let routes = Routes::compile(self.store.directory(), &self.cooldowns, &self.quotas, &self.metrics);
+            self.routes.store(Arc::new(routes));
+        }
+        self.routes.load()
+    }
+
+    pub(crate) fn recorder(&self) -> &Recorder {
+        self.store.recorder()
+    }
+
+    pub(crate) fn count_debt(&self, tokens: u64) {
+        if tokens > 0 {
+            self.metrics.debt_tokens.inc_by(tokens);
+        }
+    }
+
+    /// From now on new requests are answered with 503; what is in progress goes on.
+    pub fn begin_shutdown(&self) {
+        self.is_ending.store(true, Relaxed);
+    }
+
+    /// Requests admitted and not settled yet.
+    pub fn open_requests(&self) -> u64 {
+        u64::try_from(self.metrics.open_requests.get()).unwrap_or(0)
+    }
+
+    /// Lets go of what nobody needs any more. To be called about once a minute.
+    pub fn sweep(&self) {
+        self.cooldowns.sweep(self.clock.now().mono_us);
+    }
+}
+
+impl ProviderRuntime for Gateway {
+    fn status(&self, provider: &ProviderName) -> ProviderStatus {
+        let (cooldowns, in_flight) = self.cooldowns.of(provider, self.clock.now());
+        ProviderStatus { cooldowns, in_flight }
+    }
+
+    fn clear_cooldown(&self, provider: &ProviderName) {
+        self.cooldowns.clear(provider);
+    }
+}

@@ -1,0 +1,171 @@
+//! A request's way, stop after stop. Each returns what the next demands, so that none can be left out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use domain::{Endpoint, Now, Outcome, RequestId};
+use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Response, StatusCode};
+use providers::{RequestFacts, read_request};
+
+use crate::admit::{AdmitFault, Admission, RequestPools};
+use crate::authenticate::Caller;
+use crate::body::Body;
+use crate::dispatch::{Answer, Asked, Dispatched};
+use crate::estimate::estimate;
+use crate::limit_headers::{self, Announced};
+use crate::metrics::UpstreamOutcome;
+use crate::problem::Problem;
+use crate::relay::Relay;
+use crate::resolve::{Resolved, resolve};
+use crate::settle::{Exchange, OutputTokens, Subject, Tally};
+use crate::Gateway;
+
+const X_TIDEGATE_PROVIDER: HeaderName = HeaderName::from_static("x-tidegate-provider");
+
+/// A recognised caller's call, its body read.
+pub(crate) struct Received<'a> {
+    pub(crate) id: RequestId,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) arrived: Now,
+    pub(crate) caller: &'a Caller,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Answers a call.
+pub(crate) async fn call(gateway: &Arc<Gateway>, received: Received<'_>) -> Response<Body> {
+    let facts = match read_request(received.endpoint, &received.body) {
+        Ok(facts) => facts,
+        Err(fault) => return unresolved(gateway, Problem::from(fault)),
+    };
+    let resolved = resolve(&received.caller.key, &gateway.routes(), &facts.model, received.arrived.wall);
+    let resolved = match resolved {
+        Ok(resolved) => resolved,
+        Err(fault) => return unresolved(gateway, Problem::from(fault)),
+    };
+    let pools = RequestPools::new(&resolved.pool, &received.caller.key);
+    let mut announced = None;
+    let mut response = match answer(gateway, &received, &facts, &resolved, &pools, &mut announced).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    };
+    gateway.metrics.answered(Some((&resolved.model.counters, &resolved.plan)), response.status());
+    write_limits(gateway, &received, &pools, announced, response.headers_mut());
+    response
+}
+
+fn unresolved(gateway: &Gateway, problem: Problem) -> Response<Body> {
+    gateway.metrics.answered(None, problem.status);
+    problem.into_response()
+}
+
+/// The stops from `estimate` on.
+async fn answer(
+    gateway: &Arc<Gateway>,
+    received: &Received<'_>,
+    facts: &RequestFacts,
+    resolved: &Resolved,
+    pools: &RequestPools,
+    announced: &mut Option<Announced>,
+) -> Result<Response<Body>, Problem> {
+    let shape = received.caller.rate_limit_body.unwrap_or(gateway.config.rate_limit_body);
+    let org = received.caller.key.org();
+    let estimate = estimate(facts, &received.body, &resolved.model.model);
+    let now = gateway.clock.now();
+    let admission = Admission { gateway, org, pools, estimate };
+    let admitted = admission.admit(subject(received, facts, resolved), now).await;
+    let mut exchange = admitted.map_err(|fault| {
+        *announced = announcement(&fault);
+        fault.into_problem(&facts.model, shape)
+    })?;
+    let before_us = now.mono_us.saturating_sub(received.arrived.mono_us);
+    let asked = Asked { gateway, model: &resolved.model, facts, body: &received.body, headers: received.headers };
+    match asked.dispatch(&mut exchange).await {
+        Ok(dispatched) => Ok(deliver(exchange, dispatched, facts, resolved, before_us).await),
+        Err(fault) => {
+            let problem = fault.into_problem(&facts.model, shape);
+            exchange.nothing(problem.status.as_u16());
+            Err(problem)
+        }
+    }
+}
+
+fn subject(received: &Received<'_>, facts: &RequestFacts, resolved: &Resolved) -> Subject {
+    Subject {
+        request: received.id,
+        arrived: received.arrived,
+        org: received.caller.key.org().id(),
+        key: received.caller.key.id(),
+        plan: resolved.plan.clone(),
+        model: Arc::clone(&resolved.model),
+        pool: Arc::clone(&resolved.pool.name),
+        endpoint: received.endpoint,
+        stream: facts.stream,
+    }
+}
+
+/// Hands an answer to the client: a stream as a relay, anything else settled first.
+async fn deliver(mut exchange: Exchange, dispatched: Dispatched, facts: &RequestFacts, resolved: &Resolved, before_us: u64) -> Response<Body> {
+    let gateway = Arc::clone(exchange.gateway());
+    let Dispatched { status, mut headers, answer, target, at } = dispatched;
+    if let Some(target) = resolved.model.targets.get(target) {
+        headers.insert(X_TIDEGATE_PROVIDER, target.provider.name.clone());
+    }
+    let body = match answer {
+        Answer::Stream(opened) => {
+            headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+            Body::from(Relay::new(exchange, opened))
+        }
+        Answer::Rejected { body } => {
+            exchange.rejected(status.as_u16());
+            Body::from(body)
+        }
+        Answer::Whole { body, facts: answer } => {
+            exchange.first_byte(at);
+            if let Some(target) = resolved.model.targets.get(target) {
+                target.counters.count(UpstreamOutcome::Answered);
+            }
+            let tally = Tally { usage: answer.usage, output: OutputTokens::OfAnswer(body.clone()) };
+            if let Some(counting) = exchange.answered(Outcome::Answered, status.as_u16(), tally) {
+                // It settles even if this future is dropped.
+                drop(counting.await);
+            }
+            Body::from(providers::with_model(body, &answer, &facts.model))
+        }
+    };
+    gateway.metrics.overhead.observe(before_us + gateway.clock.now().mono_us.saturating_sub(at.mono_us));
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// How the pools stand now, after what was just settled.
+fn write_limits(gateway: &Gateway, received: &Received<'_>, pools: &RequestPools, announced: Option<Announced>, headers: &mut HeaderMap) {
+    let now_us = gateway.clock.now().mono_us;
+    let mut standing = Vec::with_capacity(crate::caps::LIMITS_PER_REQUEST);
+    pools.with(|pools| gateway.store.pools().standing(received.caller.key.org(), pools, now_us, &mut standing));
+    limit_headers::write(headers, &standing, announced, now_us);
+}
+
+fn announcement(fault: &AdmitFault) -> Option<Announced> {
+    match fault {
+        AdmitFault::RateLimited(limited) => limited.limit.as_ref().map(|blocked| Announced {
+            kind: blocked.kind,
+            window_us: blocked.window_us,
+            source: blocked.source,
+            wait_us: limited.at_us.saturating_sub(limited.now.mono_us),
+        }),
+        AdmitFault::RecorderFull | AdmitFault::TooManyInProgress | AdmitFault::InputTooLarge { .. } | AdmitFault::Closed { .. } => None,
+    }
+}
+
+/// An answer that is no error.
+pub(crate) fn json_response(body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,217 @@
+//! The catalogue compiled for dispatch: for each model its targets with addresses, credentials, timeouts and counters ready
+//! to use. Compiled once for each generation of the directory; it sends nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Catalogue, Endpoint, Model, Provider, ProviderState};
+use hashbrown::HashMap;
+use http::header::{HeaderName, HeaderValue};
+use http::Uri;
+use providers::openai::Dialect;
+use providers::{Wire, wire};
+use secrecy::ExposeSecret;
+use store::Directory;
+
+use crate::caps;
+use crate::cooldown::{Cooldowns, Slot};
+use crate::metrics::{Metrics, ModelCounters, TargetCounters};
+use crate::quota::{Quota, Quotas};
+
+/// Everything that dispatch needs, as of one generation.
+pub(crate) struct Routes {
+    generation: u64,
+    catalogue: Arc<Catalogue>,
+    by_name: HashMap<String, Arc<ModelRoute>>,
+}
+
+/// A model with its targets in order of priority.
+pub(crate) struct ModelRoute {
+    pub(crate) model: Arc<Model>,
+    pub(crate) targets: Vec<TargetRoute>,
+    pub(crate) counters: ModelCounters,
+}
+
+/// A model at a provider.
+pub(crate) struct TargetRoute {
+    pub(crate) provider: Arc<ProviderRoute>,
+    /// Its name there.
+    pub(crate) model: String,
+    pub(crate) priority: u32,
+    pub(crate) weight: u32,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) counters: TargetCounters,
+}
+
+/// A provider ready to be called.
+pub(crate) struct ProviderRoute {
+    pub(crate) provider: Arc<Provider>,
+    /// The value of `x-tidegate-provider`.
+    pub(crate) name: HeaderValue,
+    pub(crate) call: Call,
+    /// The credential and the configured headers.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) timeout: Duration,
+    pub(crate) first_byte_timeout: Duration,
+    pub(crate) quota: Option<Arc<Quota>>,
+    /// What a client must never see in a provider's words.
+    pub(crate) secrets: Vec<String>,
+}
+
+/// How a provider is called.
+pub(crate) enum Call {
+    /// Over HTTP, with the address of each endpoint.
+    Http(Addresses),
+    /// Simulated in this process.
+    Demo,
+    /// Not at all, for this reason.
+    Broken(&'static str),
+}
+
+/// The address of each endpoint at one provider.
+pub(crate) struct Addresses {
+    chat_completions: Uri,
+    completions: Uri,
+    embeddings: Uri,
+}
+
+impl Addresses {
+    fn of(dialect: &Dialect, base_url: &str) -> Option<Self> {
+        let base = base_url.trim_end_matches('/');
+        let at = |endpoint| format!("{base}{}", dialect.path(endpoint)).parse::<Uri>().ok().filter(is_absolute);
+        Some(Self {
+            chat_completions: at(Endpoint::ChatCompletions)?,
+            completions: at(Endpoint::Completions)?,
+            embeddings: at(Endpoint::Embeddings)?,
+        })
+    }
+
+    pub(crate) fn get(&self, endpoint: Endpoint) -> &Uri {
+        match endpoint {
+            Endpoint::ChatCompletions => &self.chat_completions,
+            Endpoint::Completions => &self.completions,
+            Endpoint::Embeddings => &self.embeddings,
+        }
+    }
+}
+
+/// `http://host…` or `https://host…`.
+pub(crate) fn is_absolute(uri: &Uri) -> bool {
+    matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+}
+
+impl ProviderRoute {
+    pub(crate) fn new(provider: &Arc<Provider>, credential: Option<&str>, quota: Option<Arc<Quota>>) -> Self {
+        let (call, credential_header) = match wire(provider.kind) {
+            Wire::Demo => (Call::Demo, None),
+            Wire::OpenAi(dialect) => {
+                let base = if provider.base_url.is_empty() { dialect.default_base_url } else { &provider.base_url };
+                let call = Addresses::of(dialect, base).map_or(Call::Broken("its base_url is no http or https address"), Call::Http);
+                (call, credential.map(|text| dialect.credential_header(text)))
+            }
+        };
+        let header = |name: &str, value: &str| Some((name.parse().ok()?, value.parse().ok()?));
+        let configured = provider.headers.iter().filter_map(|(name, value)| header(name, value));
+        let mut headers: Vec<(HeaderName, HeaderValue)> = credential_header.iter().filter_map(|(n, v)| header(n, v)).collect();
+        headers.iter_mut().for_each(|(_, value)| value.set_sensitive(true));
+        headers.extend(configured);
+        let seconds = |s: Option<f64>| s.and_then(|s| Duration::try_from_secs_f64(s).ok()).filter(|d| !d.is_zero());
+        let timeout = seconds(provider.timeout_seconds).unwrap_or(caps::ATTEMPT);
+        Self {
+            name: HeaderValue::from_str(provider.name.as_str()).unwrap_or_else(|_| HeaderValue::from_static("provider")),
+            call,
+            headers,
+            timeout,
+            first_byte_timeout: seconds(provider.first_byte_timeout_seconds).unwrap_or(timeout).min(timeout),
+            quota,
+            secrets: secrets(provider, credential),
+            provider: Arc::clone(provider),
+        }
+    }
+
+    /// Whether it takes requests.
+    pub(crate) fn is_enabled(&self) -> bool {
+        match self.provider.state {
+            ProviderState::Enabled => true,
+            ProviderState::Draining | ProviderState::Disabled => false,
+        }
+    }
+}
+
+fn secrets(provider: &Provider, credential: Option<&str>) -> Vec<String> {
+    let host = provider.base_url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(|a| a.as_str().to_owned()));
+    let texts = credential.map(str::to_owned).into_iter().chain([provider.base_url.clone()]).chain(host);
+    texts.chain(provider.headers.values().cloned()).filter(|text| text.len() >= 4).collect()
+}
+
+impl Routes {
+    /// Compiles the directory's catalogue. Cooldowns and quotas are the same objects as before.
+    pub(crate) fn compile(directory: &Directory, cooldowns: &Cooldowns, quotas: &Quotas, metrics: &Metrics) -> Self {
+        let generation = directory.generation();
+        let catalogue = Arc::clone(&directory.catalogue());
+        let credential = |name: &str| directory.credential(name);
+        let provider_routes: HashMap<&str, Arc<ProviderRoute>> = catalogue
+            .providers()
+            .iter()
+            .map(|provider| {
+                let secret = credential(provider.name.as_str());
+                let quota = quotas.of(provider, catalogue.window_us());
+                let route = ProviderRoute::new(provider, secret.as_ref().map(|s| s.expose_secret()), quota);
+                (provider.name.as_str(), Arc::new(route))
+            })
+            .collect();
+        let mut by_name = HashMap::new();
+        for (_, model) in catalogue.models() {
+            let route = Arc::new(ModelRoute::new(model, &provider_routes, cooldowns, metrics, &catalogue));
+            by_name.entry(model.id.as_str().to_owned()).or_insert(route);
+        }
+        for (_, model) in catalogue.models() {
+            for alias in &model.aliases {
+                if let Some(route) = by_name.get(model.id.as_str()).cloned() {
+                    by_name.entry(alias.as_str().to_owned()).or_insert(route);
+                }
+            }
+        }
+        drop(provider_routes);
+        Self { generation, catalogue, by_name }
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(crate) fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// The model of this name or alias.
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<ModelRoute>> {
+        self.by_name.get(name)
+    }
+}
+
+impl ModelRoute {
+    fn new(
+        model: &Arc<Model>,
+        providers: &HashMap<&str, Arc<ProviderRoute>>,
+        cooldowns: &Cooldowns,
+        metrics: &Metrics,
+        catalogue: &Catalogue,
+    ) -> Self {
+        let targets = model.targets.iter().filter_map(|target| {
+            let provider = providers.get(target.provider.as_str())?;
+            let name = target.model.as_deref().unwrap_or(model.id.as_str());
+            Some(TargetRoute {
+                provider: Arc::clone(provider),
+                model: name.into(),
+                priority: target.priority,
+                weight: target.weight,
+                slot: cooldowns.slot(&target.provider, name),
+                counters: metrics.target(&target.provider, &model.id),
+            })
+        });
+        let mut targets: Vec<_> = targets.collect();
+        targets.sort_by_key(|target| target.priority);
+        Self { model: Arc::clone(model), targets, counters: metrics.model(&model.id, catalogue.plans().map(|plan| &plan.id)) }
+    }
+}

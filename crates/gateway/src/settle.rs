@@ -1,0 +1,328 @@
+//! The end of every admitted request: its hold is settled and its usage recorded exactly once, on every way out. It owns
+//! the hold; how a request fared is told to it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use bytes::Bytes;
+use domain::{Counted, Endpoint, KeyId, ModelId, Now, OrgId, Outcome, PlanId, ProviderName, RequestId, TokenUsage, UsageRecord};
+use limits::{HoldGuard, Settlement};
+use tokio::task::JoinHandle;
+
+use crate::Gateway;
+use crate::routes::{ModelRoute, ProviderRoute};
+use crate::uncounted::{Text, Ticket, is_short};
+
+/// What a request is, as its record says it.
+pub(crate) struct Subject {
+    pub(crate) request: RequestId,
+    pub(crate) arrived: Now,
+    pub(crate) org: OrgId,
+    pub(crate) key: KeyId,
+    pub(crate) plan: PlanId,
+    pub(crate) model: Arc<ModelRoute>,
+    pub(crate) pool: Arc<str>,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) stream: bool,
+}
+
+/// How much input an admitted request is known to have.
+pub(crate) enum InputTokens {
+    /// Counted.
+    Exact(u64),
+    /// Logged at a bound; countable while the ticket lives.
+    Bound(u64, Ticket),
+    /// Logged at a bound because no token limit asks.
+    Unlimited(u64, Text),
+}
+
+/// What is known of an answer's tokens.
+pub(crate) struct Tally {
+    /// The provider's count.
+    pub(crate) usage: Option<TokenUsage>,
+    /// Where there is no usage.
+    pub(crate) output: OutputTokens,
+}
+
+/// How output without usage is counted.
+pub(crate) enum OutputTokens {
+    /// It was counted while it was relayed.
+    Counted(u64),
+    /// From this unstreamed answer.
+    OfAnswer(Bytes),
+}
+
+/// An admitted request until it is settled. Dropped before that, it settles itself: refunded whole where no provider was
+/// sent anything, else charged what it held, since nobody knows what was produced.
+pub(crate) struct Exchange {
+    gateway: Arc<Gateway>,
+    subject: Subject,
+    open: Option<Open>,
+    attempts: u32,
+    provider: Option<ProviderName>,
+    /// The number of the attempt whose body was last taken by a connection.
+    sent: Arc<AtomicU32>,
+    first_byte_us: u64,
+}
+
+struct Open {
+    hold: HoldGuard,
+    quota: Option<HoldGuard>,
+    input: InputTokens,
+    held: u64,
+}
+
+struct Ended {
+    outcome: Outcome,
+    status: u16,
+    tokens: TokenUsage,
+    counted: Counted,
+}
+
+impl Exchange {
+    /// Takes over the hold of `held` output tokens.
+    pub(crate) fn new(gateway: &Arc<Gateway>, subject: Subject, hold: HoldGuard, input: InputTokens, held: u64) -> Self {
+        gateway.metrics.open_requests.inc();
+        let open = Open { hold, quota: None, input, held };
+        let gateway = Arc::clone(gateway);
+        Self { gateway, subject, open: Some(open), attempts: 0, provider: None, sent: Arc::default(), first_byte_us: 0 }
+    }
+
+    pub(crate) fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Input and output as they are held, for a provider's quota.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        self.open.as_ref().map_or((0, 0), |open| (open.input.best_known(), open.held))
+    }
+
+    /// An attempt at a provider begins; `quota` is what was taken from its quota. The mark is set by whoever sends the body.
+    pub(crate) fn attempt(&mut self, provider: &ProviderRoute, quota: Option<HoldGuard>) -> SentMark {
+        self.attempts += 1;
+        self.provider = Some(provider.provider.name.clone());
+        if let Some(open) = &mut self.open {
+            open.quota = quota;
+        }
+        SentMark { sent: Arc::clone(&self.sent), attempt: self.attempts }
+    }
+
+    /// The attempt failed and nothing was produced: its quota is given back, but for the request if the provider was sent one.
+    pub(crate) fn attempt_failed(&mut self, now_us: u64) {
+        let was_sent = self.was_sent();
+        self.sent.store(0, Relaxed);
+        if let Some(quota) = self.open.as_mut().and_then(|open| open.quota.take()) {
+            if was_sent { quota.refund_tokens(now_us) } else { quota.refund_all(now_us) }
+        }
+    }
+
+    fn was_sent(&self) -> bool {
+        self.attempts > 0 && self.sent.load(Relaxed) == self.attempts
+    }
+
+    /// The first byte of the answer is on its way to the client.
+    pub(crate) fn first_byte(&mut self, now: Now) {
+        self.first_byte_us = now.mono_us.saturating_sub(self.subject.arrived.mono_us);
+    }
+
+    /// `total` output tokens were relayed so far.
+    pub(crate) fn charge(&mut self, total: u64, now_us: u64) {
+        if let Some(open) = &mut self.open {
+            let debt = open.hold.charge(total, now_us);
+            self.gateway.count_debt(debt);
+        }
+    }
+
+    /// Counts the input exactly and gives back what was logged too much.
+    pub(crate) async fn know_input(&mut self) {
+        let now = self.gateway.clock.now().mono_us;
+        let Some(open) = &mut self.open else { return };
+        let exact = match &open.input {
+            InputTokens::Exact(_) => None,
+            InputTokens::Bound(_, ticket) => self.gateway.uncounted.count_kept(Arc::clone(&ticket.input), now).await,
+            InputTokens::Unlimited(_, text) => Some(self.gateway.uncounted.count(text).await),
+        };
+        if let Some(exact) = exact {
+            open.hold.input(exact, now);
+            open.input = InputTokens::Exact(exact);
+        }
+    }
+
+    /// An answer, whole or in part: charges what the provider says, else what was counted. Where something long must be counted
+    /// first it ends elsewhere, whoever leaves meanwhile; then what is returned tells when it has.
+    pub(crate) fn answered(mut self, outcome: Outcome, status: u16, tally: Tally) -> Option<JoinHandle<()>> {
+        let is_at_hand = |open: &Open| open.input.is_at_hand() && tally.output.is_at_hand();
+        if tally.usage.is_some() || self.open.as_ref().is_none_or(is_at_hand) {
+            let output = if tally.usage.is_some() { 0 } else { tally.output.count(&self.subject) };
+            self.end_answered(outcome, status, tally.usage, output);
+            return None;
+        }
+        let tasks = self.gateway.tasks.clone();
+        Some(tasks.spawn(async move {
+            self.know_input().await;
+            let output = match tally.output {
+                OutputTokens::Counted(n) => n,
+                OutputTokens::OfAnswer(body) => {
+                    let (endpoint, tokenizer) = (self.subject.endpoint, self.subject.model.model.tokenizer);
+                    let count = move || providers::count_output(endpoint, &body, tokenizer);
+                    self.gateway.uncounted.off_the_runtime(usize::MAX, count).await.unwrap_or(0)
+                }
+            };
+            self.end_answered(outcome, status, None, output);
+        }))
+    }
+
+    fn end_answered(&mut self, outcome: Outcome, status: u16, usage: Option<TokenUsage>, output: u64) {
+        let Some(open) = self.open.take() else { return };
+        let now = self.gateway.clock.now();
+        let (tokens, counted) = match usage {
+            Some(usage) => (usage, Counted::Provider),
+            None => (TokenUsage { input: open.input.exact(now.mono_us), output, cached: 0 }, Counted::Tidegate),
+        };
+        let settlement = Settlement { input: Some(tokens.input), output: tokens.output };
+        let debt = open.hold.settle(settlement, now.mono_us);
+        if let Some(quota) = open.quota {
+            quota.settle(settlement, now.mono_us);
+        }
+        self.gateway.count_debt(debt);
+        self.record(&Ended { outcome, status, tokens, counted }, now);
+    }
+
+    /// A provider rejected the request as the client's fault: it keeps its one request.
+    pub(crate) fn rejected(mut self, status: u16) {
+        let Some(open) = self.open.take() else { return };
+        let now = self.gateway.clock.now();
+        open.hold.refund_tokens(now.mono_us);
+        if let Some(quota) = open.quota {
+            quota.refund_tokens(now.mono_us);
+        }
+        self.record(&Ended { outcome: Outcome::Rejected, status, tokens: TokenUsage::default(), counted: Counted::Provider }, now);
+    }
+
+    /// Nobody produced anything: it cost nothing.
+    pub(crate) fn nothing(mut self, status: u16) {
+        self.end_without_answer(status);
+    }
+
+    fn end_without_answer(&mut self, status: u16) {
+        let Some(open) = self.open.take() else { return };
+        let now = self.gateway.clock.now();
+        open.hold.refund_all(now.mono_us);
+        if let Some(quota) = open.quota {
+            quota.refund_all(now.mono_us);
+        }
+        self.record(&Ended { outcome: Outcome::Failed, status, tokens: TokenUsage::default(), counted: Counted::Tidegate }, now);
+    }
+
+    /// The client left while a provider worked: what was held is charged.
+    fn lapse(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        let now = self.gateway.clock.now();
+        let tokens = TokenUsage { input: open.input.best_known(), output: open.held, cached: 0 };
+        open.hold.lapse(now.mono_us);
+        if let Some(quota) = open.quota {
+            quota.lapse(now.mono_us);
+        }
+        self.record(&Ended { outcome: Outcome::Failed, status: CLIENT_GONE, tokens, counted: Counted::Estimate }, now);
+    }
+
+    fn record(&self, ended: &Ended, now: Now) {
+        self.gateway.metrics.open_requests.dec();
+        let Subject { request, arrived, org, key, plan, model, pool, endpoint, stream } = &self.subject;
+        let model = &model.model;
+        let cost = model.input_price.for_tokens(ended.tokens.input).plus(model.output_price.for_tokens(ended.tokens.output));
+        self.gateway.recorder().usage(UsageRecord {
+            request: *request,
+            at: arrived.wall,
+            org: *org,
+            key: *key,
+            plan: plan.clone(),
+            model: ModelId::clone(&model.id),
+            category: model.size_category(),
+            pool: Arc::clone(pool),
+            provider: self.provider.clone(),
+            endpoint: *endpoint,
+            stream: *stream,
+            status: ended.status,
+            outcome: ended.outcome,
+            tokens: ended.tokens,
+            counted: ended.counted,
+            cost,
+            attempts: self.attempts,
+            first_byte_us: self.first_byte_us,
+            duration_us: now.mono_us.saturating_sub(arrived.mono_us),
+        });
+    }
+}
+
+/// The status of a request whose client left before it got one.
+pub(crate) const CLIENT_GONE: u16 = 499;
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if self.open.is_none() {
+            return;
+        }
+        if self.was_sent() { self.lapse() } else { self.end_without_answer(CLIENT_GONE) }
+    }
+}
+
+impl InputTokens {
+    /// The count if there is one, else the bound.
+    fn best_known(&self) -> u64 {
+        match self {
+            Self::Exact(n) | Self::Unlimited(n, _) => *n,
+            Self::Bound(n, ticket) => ticket.input.exact().unwrap_or(*n),
+        }
+    }
+
+    fn is_at_hand(&self) -> bool {
+        match self {
+            Self::Exact(_) => true,
+            Self::Bound(_, ticket) => ticket.input.exact().is_some() || is_short(ticket.input.text.body.len()),
+            Self::Unlimited(_, text) => is_short(text.body.len()),
+        }
+    }
+
+    /// The count, made now where there is none. Long texts are left at their bound: whoever has the time counts them before.
+    fn exact(&self, now_us: u64) -> u64 {
+        match self {
+            Self::Bound(_, ticket) if self.is_at_hand() => ticket.input.count(now_us),
+            Self::Unlimited(_, text) if self.is_at_hand() => providers::count_input(text.endpoint, &text.body, text.tokenizer),
+            Self::Exact(_) | Self::Bound(..) | Self::Unlimited(..) => self.best_known(),
+        }
+    }
+}
+
+impl OutputTokens {
+    fn is_at_hand(&self) -> bool {
+        match self {
+            Self::Counted(_) => true,
+            Self::OfAnswer(body) => is_short(body.len()),
+        }
+    }
+
+    fn count(&self, subject: &Subject) -> u64 {
+        match self {
+            Self::Counted(n) => *n,
+            Self::OfAnswer(body) => providers::count_output(subject.endpoint, body, subject.model.model.tokenizer),
+        }
+    }
+}
+
+/// Set when a connection takes a request's body: from then on a provider may be working.
+#[derive(Clone, Debug)]
+pub(crate) struct SentMark {
+    sent: Arc<AtomicU32>,
+    attempt: u32,
+}
+
+impl SentMark {
+    pub(crate) fn set(&self) {
+        self.sent.store(self.attempt, Relaxed);
+    }
+}

@@ -1,0 +1,167 @@
+//! The HTTP client towards providers: pooled keep-alive, TLS where the address says so, a proxy where the environment says so.
+//! It knows no provider and repeats nothing.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri};
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::proxy::Tunnel;
+use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::proxy::matcher::Matcher;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tower::Service;
+
+use crate::caps;
+use crate::settle::SentMark;
+
+/// A request's body on its way to a provider. It marks when a connection takes it.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    bytes: Bytes,
+    mark: Option<SentMark>,
+}
+
+impl Outgoing {
+    pub(crate) fn new(bytes: Bytes, mark: Option<SentMark>) -> Self {
+        Self { bytes, mark }
+    }
+}
+
+impl http_body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = self.get_mut();
+        if let Some(mark) = this.mark.take() {
+            mark.set();
+        }
+        let bytes = std::mem::take(&mut this.bytes);
+        Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes.len() as u64)
+    }
+}
+
+/// Why no answer's head came.
+#[derive(Debug)]
+pub(crate) enum SendFault {
+    /// No connection.
+    Connect(String),
+    /// The connection broke before the head.
+    Broke(String),
+    /// TLS can't be used at all.
+    NoTls(String),
+}
+
+impl SendFault {
+    fn of(error: &Error) -> Self {
+        let text = innermost(error);
+        if error.is_connect() { Self::Connect(text) } else { Self::Broke(text) }
+    }
+}
+
+/// The innermost cause says most: `connection refused` and not `client error`.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut last = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}
+
+type Secure = Client<HttpsConnector<Dial>, Outgoing>;
+
+/// The client. TLS is set up when it is first needed, so that a gateway without it starts faster and smaller.
+pub(crate) struct Upstream {
+    plain: Client<HttpConnector, Outgoing>,
+    secure: OnceLock<Result<Secure, String>>,
+    proxy_from_environment: bool,
+}
+
+impl Upstream {
+    pub(crate) fn new(proxy_from_environment: bool) -> Self {
+        let plain = builder(caps::IDLE_PLAIN).build(connector());
+        Self { plain, secure: OnceLock::new(), proxy_from_environment }
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    pub(crate) async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, SendFault> {
+        let sent = if request.uri().scheme() == Some(&http::uri::Scheme::HTTPS) {
+            let secure = self.secure.get_or_init(|| secure(self.proxy_from_environment)).as_ref();
+            secure.map_err(|fault| SendFault::NoTls(fault.clone()))?.request(request).await
+        } else {
+            self.plain.request(request).await
+        };
+        sent.map_err(|error| SendFault::of(&error))
+    }
+}
+
+fn builder(idle: std::time::Duration) -> hyper_util::client::legacy::Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder.pool_timer(TokioTimer::new()).pool_idle_timeout(idle).pool_max_idle_per_host(caps::IDLE_CONNECTIONS);
+    builder
+}
+
+fn connector() -> HttpConnector {
+    let mut http = HttpConnector::new();
+    http.set_nodelay(true);
+    http.set_connect_timeout(Some(caps::CONNECT));
+    http.enforce_http(false);
+    http
+}
+
+/// HTTP/1.1 over TLS as well: one HTTP/2 connection would queue requests behind the server's limit of streams.
+fn secure(proxy_from_environment: bool) -> Result<Secure, String> {
+    let https = HttpsConnectorBuilder::new()
+        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+        .map_err(|e| format!("no root certificates can be read from this system: {e}"))?;
+    let dial = Dial { direct: connector(), proxies: proxy_from_environment.then(|| Matcher::from_env().into()) };
+    Ok(builder(caps::IDLE_TLS).build(https.https_only().enable_http1().wrap_connector(dial)))
+}
+
+/// Connects directly, or through the proxy that the environment names for the address.
+#[derive(Clone)]
+struct Dial {
+    direct: HttpConnector,
+    proxies: Option<std::sync::Arc<Matcher>>,
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Service<Uri> for Dial {
+    type Response = TokioIo<TcpStream>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.direct.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, address: Uri) -> Self::Future {
+        let Some(proxy) = self.proxies.as_ref().and_then(|proxies| proxies.intercept(&address)) else {
+            let connecting = self.direct.call(address);
+            return Box::pin(async move { connecting.await.map_err(Into::into) });
+        };
+        let mut tunnel = Tunnel::new(proxy.uri().clone(), self.direct.clone());
+        if let Some(auth) = proxy.basic_auth() {
+            tunnel = tunnel.with_auth(auth.clone());
+        }
+        let connecting = tunnel.call(address);
+        Box::pin(async move { connecting.await.map_err(Into::into) })
+    }
+}
