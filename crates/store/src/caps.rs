@@ -14,6 +14,18 @@ pub(crate) const MAX_REASON_CHARS: usize = 1_000;
 pub(crate) const MAX_ROWS_PER_PLAN: usize = 500;
 /// Plans, models and providers of an installation, each.
 pub(crate) const MAX_DEFINITIONS: usize = 10_000;
+/// Characters of a provider's credential.
+pub(crate) const MAX_CREDENTIAL_CHARS: usize = 8_192;
+/// The highest number a key's own limit may have: that of a limit row.
+pub(crate) const MAX_KEY_LIMIT: u64 = 1_000_000_000_000;
+/// Spans that the history of an organisation's limits shows.
+pub(crate) const MAX_FACTS: usize = 200;
+/// Connections that read the database at once.
+pub(crate) const READERS: u32 = 4;
+/// Seconds until a connection that nobody reads with is closed.
+pub(crate) const READER_IDLE_S: u64 = 60;
+/// Longest wait for a connection, in seconds.
+pub(crate) const CONNECTION_WAIT_S: u64 = 10;
 /// Elements of a page where the caller names no number.
 pub(crate) const PAGE_DEFAULT: usize = 50;
 /// Most elements of a page.
@@ -24,6 +36,12 @@ pub(crate) const QUEUE_HIGH_WATER: usize = 100_000;
 pub(crate) const BATCH_ROWS: usize = 5_000;
 /// Longest wait of a queued row for its batch, in milliseconds.
 pub(crate) const BATCH_MS: u64 = 200;
+/// Wait after a first failed attempt to write a batch, in milliseconds; it doubles with each.
+pub(crate) const FIRST_PAUSE_MS: u64 = 50;
+/// Longest wait between attempts, in milliseconds.
+pub(crate) const LAST_PAUSE_MS: u64 = 5_000;
+/// Seconds between sweeps of the pools.
+pub(crate) const SWEEP_S: u64 = 60;
 /// Elements of a usage series.
 pub(crate) const MAX_SERIES: usize = 10_000;
 /// Buckets of a usage series.

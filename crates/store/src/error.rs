@@ -1,5 +1,7 @@
 //! What operations' errors have in common, so that a plane can map them to answers in one place.
 
+use crate::sql;
+
 /// How an operation's error is to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorClass<'a> {
@@ -24,5 +26,16 @@ pub trait OperationError: std::error::Error {
 
 /// The database failed. `Display` says what happened and what to do.
 #[derive(Debug, thiserror::Error)]
-#[error("the database can't be used now: {0}")]
+#[error("the database can't be used now: {0}{advice}", advice = sql::advice(.0))]
 pub struct DatabaseFault(#[from] sqlx::Error);
+
+impl DatabaseFault {
+    pub(crate) fn into_sqlx(self) -> sqlx::Error {
+        self.0
+    }
+
+    /// The task that did the work ended before it was done.
+    pub(crate) fn interrupted() -> Self {
+        Self(sqlx::Error::WorkerCrashed)
+    }
+}

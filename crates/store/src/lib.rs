@@ -3,15 +3,19 @@
 
 mod caps;
 mod config;
+mod data_folder;
+mod definitions;
 mod directory;
 mod error;
 mod health;
+mod load;
 mod open;
 mod ops;
 mod page;
 pub mod pools;
 mod recorder;
 mod seal;
+mod sql;
 mod store;
 
 pub use config::StoreConfig;
@@ -19,9 +23,11 @@ pub use directory::{Directory, KeyEntry, OrgEntry, OrgState};
 pub use error::{DatabaseFault, ErrorClass, OperationError};
 pub use health::StoreHealth;
 pub use open::OpenError;
-pub use ops::apply::{ApplyError, ApplyOptions, Change, ChangeAction, Desired, Diff, FieldChange};
+pub use ops::apply::{ApplyError, ApplyOptions, Desired};
 pub use ops::audit::{AuditEntry, ReadAuditError};
 pub use ops::custom_limits::{LimitFact, ReadLimitFactsError, SetCustomLimitsError};
+pub use ops::diff::{Change, ChangeAction, Diff, FieldChange};
+pub use ops::input::InvalidInput;
 pub use ops::keys::{CreateKeyError, ListKeysError, NewKey, RevokeKeyError};
 pub use ops::models::{DeleteModelError, PutModelError};
 pub use ops::orgs::{CreateOrgError, DeleteOrgError, ListOrgsError, NewOrg, OrgPatch, UpdateOrgError};

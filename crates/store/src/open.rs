@@ -1,6 +1,19 @@
 //! Opening a store: the data folder, its lock, the database and its schema, the directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use domain::{Clock, Entropy};
+use tokio_util::task::TaskTracker;
+
+use crate::data_folder::DataFolder;
+use crate::load::{self, LoadFault};
+use crate::seal::Sealer;
+use crate::sql::migrate::{self, MigrateFault};
+use crate::sql::{self, Database, meta};
+use crate::store::Inner;
+use crate::{Pools, Recorder, Store, StoreConfig};
 
 /// Why a store can't be opened. `Display` says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -76,11 +89,105 @@ pub enum OpenError {
         detail: String,
     },
     /// Anything else that the database says.
-    #[error("the database {} can't be opened: {source}", path.display())]
+    #[error("the database {} can't be opened: {source}{advice}", path.display())]
     Database {
         /// The file.
         path: PathBuf,
+        /// What to do; empty where nobody knows.
+        advice: &'static str,
         /// What it said.
         source: sqlx::Error,
     },
+}
+
+impl Store {
+    /// Opens the data folder and loads the directory. The writer of records runs on `tasks` until `flush_and_close`.
+    pub async fn open(
+        config: StoreConfig,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        tasks: &TaskTracker,
+    ) -> Result<Self, OpenError> {
+        let file = database_file(&config)?;
+        let folder = DataFolder::open(&config.data_dir)?;
+        folder.private_file(&file)?;
+        let key = match config.secret_key {
+            Some(key) => key,
+            None => folder.secret_key(entropy.as_ref())?,
+        };
+        let sealer = Sealer::new(&key);
+        let failed = |source| database_error(&file, source);
+        let database = Database::connect(&file, config.busy_timeout).await.map_err(failed)?;
+        let is_new = migrate::migrate(&database, migrate::MIGRATIONS, clock.now().wall).await.map_err(|f| migrate_error(&file, f))?;
+        check_key(&database, &sealer, entropy.as_ref()).await.map_err(|f| load_error(&file, f))?;
+        let loaded = load::load(&database, &sealer, config.window_us).await.map_err(|f| load_error(&file, f))?;
+        let directory = Arc::new(loaded.directory);
+        let pools = Pools::new(Arc::clone(&directory));
+        let recorder = Recorder::start(database.clone(), pools.clone(), Arc::clone(&clock), tasks);
+        let inner = Inner {
+            database,
+            directory,
+            definitions: ArcSwap::from_pointee(loaded.definitions),
+            pools,
+            recorder,
+            sealer,
+            clock,
+            entropy,
+            window_us: config.window_us,
+            is_new,
+            tasks: tasks.clone(),
+            turn: Arc::default(),
+            folder: Mutex::new(Some(folder)),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+}
+
+/// Where the database is.
+fn database_file(config: &StoreConfig) -> Result<PathBuf, OpenError> {
+    let unknown = || OpenError::UnknownDatabase { given: config.database.clone() };
+    if config.database == "sqlite" {
+        return Ok(config.data_dir.join("tidegate.db"));
+    }
+    let path = config.database.strip_prefix("sqlite:").ok_or_else(unknown)?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if path.is_empty() { Err(unknown()) } else { Ok(path.into()) }
+}
+
+const KEY_CHECK: &str = "secret_key_check";
+
+/// Tells a wrong key at once, and not when a provider's credential is first needed.
+async fn check_key(database: &Database, sealer: &Sealer, entropy: &dyn Entropy) -> Result<(), LoadFault> {
+    let mut transaction = database.begin().await?;
+    match meta::get(&mut transaction, KEY_CHECK).await? {
+        Some(sealed) => sealer.unseal(KEY_CHECK, &sealed).map(drop)?,
+        None => meta::put(&mut transaction, KEY_CHECK, &sealer.seal(KEY_CHECK, b"tidegate", entropy)).await?,
+    }
+    Database::commit(transaction).await?;
+    Ok(())
+}
+
+fn database_error(path: &Path, source: sqlx::Error) -> OpenError {
+    if sql::is_damaged(&source) {
+        return OpenError::Corrupt { path: path.into(), detail: source.to_string() };
+    }
+    if let sqlx::Error::Decode(fault) | sqlx::Error::ColumnDecode { source: fault, .. } = &source {
+        return OpenError::Unreadable { path: path.into(), detail: fault.to_string() };
+    }
+    OpenError::Database { path: path.into(), advice: sql::advice(&source), source }
+}
+
+fn migrate_error(path: &Path, fault: MigrateFault) -> OpenError {
+    match fault {
+        MigrateFault::Newer { found, known } => OpenError::NewerSchema { path: path.into(), found, known },
+        MigrateFault::Differs(version) => OpenError::ForeignSchema { path: path.into(), version },
+        MigrateFault::Database(source) => database_error(path, source),
+    }
+}
+
+fn load_error(path: &Path, fault: LoadFault) -> OpenError {
+    match fault {
+        LoadFault::Unseal(_) => OpenError::WrongSecretKey { path: path.into() },
+        LoadFault::Database(source) => database_error(path, source),
+    }
 }

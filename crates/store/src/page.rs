@@ -7,8 +7,14 @@ use crate::caps;
 pub struct PageRequest {
     /// The `next_cursor` of the page before; `None`: the first page.
     pub cursor: Option<String>,
-    /// Elements wanted; absent: 50; at most 200.
+    /// Elements wanted; absent: 50; at least 1, at most 200.
     pub limit: Option<usize>,
+}
+
+impl PageRequest {
+    pub(crate) fn size(&self) -> usize {
+        self.limit.unwrap_or(caps::PAGE_DEFAULT).clamp(1, caps::PAGE_MAX)
+    }
 }
 
 /// A page of a list.
@@ -20,20 +26,16 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
-impl PageRequest {
-    pub(crate) fn size(&self) -> usize {
-        self.limit.unwrap_or(caps::PAGE_DEFAULT).clamp(1, caps::PAGE_MAX)
-    }
-}
-
 impl<T> Page<T> {
-    /// The page of a list that is in memory, sorted by `key`, which becomes the cursor.
-    pub(crate) fn of_sorted(all: impl Iterator<Item = T>, key: impl Fn(&T) -> &str, request: &PageRequest) -> Self {
-        let after = request.cursor.as_deref();
-        let mut data: Vec<T> = all.filter(|item| after.is_none_or(|after| key(item) > after)).take(request.size() + 1).collect();
-        let more = data.len() > request.size();
-        data.truncate(request.size());
-        let next_cursor = if more { data.last().map(|item| key(item).to_owned()) } else { None };
-        Self { data, next_cursor }
+    /// The page of what was found: one more than was asked for, if there is more.
+    pub(crate) fn of(mut found: Vec<T>, request: &PageRequest, cursor: impl Fn(&T) -> String) -> Self {
+        let more = found.len() > request.size();
+        found.truncate(request.size());
+        let next_cursor = if more { found.last().map(cursor) } else { None };
+        Self { data: found, next_cursor }
+    }
+
+    pub(crate) fn map<U>(self, show: impl Fn(T) -> U) -> Page<U> {
+        Page { data: self.data.into_iter().map(show).collect(), next_cursor: self.next_cursor }
     }
 }

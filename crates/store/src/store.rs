@@ -1,36 +1,46 @@
 //! The store: one handle for everything durable and shared.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::{Clock, Entropy};
+use arc_swap::ArcSwap;
+use domain::{Clock, Entropy, Now};
 use tokio_util::task::TaskTracker;
 
-use crate::{Directory, OpenError, Pools, Recorder, StoreConfig, StoreHealth};
+use crate::data_folder::DataFolder;
+use crate::definitions::Definitions;
+use crate::seal::Sealer;
+use crate::sql::Database;
+use crate::{DatabaseFault, Directory, Pools, Recorder, StoreHealth};
 
 /// Everything durable and shared. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    directory: Arc<Directory>,
-    pools: Pools,
-    recorder: Recorder,
+pub(crate) struct Inner {
+    pub(crate) database: Database,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) definitions: ArcSwap<Definitions>,
+    pub(crate) pools: Pools,
+    pub(crate) recorder: Recorder,
+    pub(crate) sealer: Sealer,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) window_us: u64,
+    pub(crate) is_new: bool,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
+    pub(crate) folder: Mutex<Option<DataFolder>>,
+}
+
+impl Inner {
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
 }
 
 impl Store {
-    /// Opens the data folder and loads the directory. The writer of records runs on `tasks` until `flush_and_close`.
-    pub async fn open(
-        config: StoreConfig,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        tasks: &TaskTracker,
-    ) -> Result<Self, OpenError> {
-        let _ = (config, clock, entropy, tasks);
-        todo!()
-    }
-
     /// Callers, organisations and the catalogue, in memory.
     pub fn directory(&self) -> &Arc<Directory> {
         &self.inner.directory
@@ -48,14 +58,37 @@ impl Store {
 
     /// How the store is doing.
     pub fn health(&self) -> StoreHealth {
-        todo!()
+        self.inner.recorder.health()
     }
 
     /// Whether this opening made the database.
     pub fn is_new(&self) -> bool {
-        todo!()
+        self.inner.is_new
     }
 
     /// Writes everything that is queued, ends the writer and gives the data folder free. Operations fail afterwards.
-    pub async fn flush_and_close(&self) {}
+    /// While the database takes nothing it goes on trying: bound it with a timeout.
+    pub async fn flush_and_close(&self) {
+        let _turn = self.inner.turn.lock().await;
+        self.inner.recorder.close().await;
+        self.inner.database.close().await;
+        self.inner.folder.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Does the work of one write when its turn comes, to its end even if the caller goes away: otherwise SQL could have what
+    /// the directory never learns.
+    pub(crate) async fn turn<T, E, F>(&self, work: impl FnOnce(Arc<Inner>) -> F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseFault> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        let work = work(Arc::clone(&inner));
+        let task = self.inner.tasks.spawn(async move {
+            let _turn = inner.turn.lock().await;
+            work.await
+        });
+        task.await.unwrap_or_else(|_| Err(DatabaseFault::interrupted().into()))
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{ApiKeyHash, KeyId, ModelId, PoolLimits, RateLimitBody, UnixMicros};
+use domain::{ApiKeyHash, Key, KeyId, KeyLimits, ModelId, PoolLimits, RateLimitBody, UnixMicros};
 
 use super::shards::Spread;
 use crate::OrgEntry;
@@ -13,6 +13,24 @@ pub(crate) struct KeyExtras {
     pub(crate) models: Option<Box<[ModelId]>>,
     pub(crate) pool: Option<Arc<PoolLimits>>,
     pub(crate) rate_limit_body: Option<RateLimitBody>,
+}
+
+impl KeyExtras {
+    pub(crate) fn of(
+        key: KeyId,
+        models: Option<Vec<ModelId>>,
+        limits: KeyLimits,
+        rate_limit_body: Option<RateLimitBody>,
+        window_us: u64,
+    ) -> Self {
+        let limits = limits.limits(window_us);
+        let pool = (!limits.is_empty()).then(|| Arc::new(PoolLimits::of_key(key, limits)));
+        Self { models: models.map(Vec::into_boxed_slice), pool, rate_limit_body }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.models.is_none() && self.pool.is_none() && self.rate_limit_body.is_none()
+    }
 }
 
 /// An API key. Immutable: a change makes a new one.
@@ -34,6 +52,18 @@ fn moment(us: i64) -> Option<UnixMicros> {
 }
 
 impl KeyEntry {
+    pub(crate) fn of(key: &Key, org: Arc<OrgEntry>, window_us: u64) -> Self {
+        let extras = KeyExtras::of(key.id, key.models.clone(), key.limits, key.rate_limit_body, window_us);
+        Self {
+            id: key.id,
+            hash: key.hash,
+            org,
+            expires: key.expires.map_or(NEVER, |at| at.0),
+            revoked: key.revoked.map_or(NEVER, |at| at.0),
+            extras: (!extras.is_empty()).then(|| Box::new(extras)),
+        }
+    }
+
     /// Its public name.
     pub fn id(&self) -> KeyId {
         self.id

@@ -86,6 +86,11 @@ impl Directory {
         self.orgs.len()
     }
 
+    /// The catalogue in force, to be kept for a while.
+    pub(crate) fn catalogue_now(&self) -> Arc<Catalogue> {
+        self.catalogue.load_full()
+    }
+
     pub(crate) fn credentials(&self) -> Arc<Credentials> {
         self.credentials.load_full()
     }

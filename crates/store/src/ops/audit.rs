@@ -3,6 +3,7 @@
 use domain::UnixMicros;
 use serde::Serialize;
 
+use crate::sql;
 use crate::{Actor, DatabaseFault, ErrorClass, OperationError, Page, PageRequest, Store};
 
 /// One change.
@@ -48,7 +49,9 @@ impl OperationError for ReadAuditError {
 impl Store {
     /// A page of the audit log, newest first.
     pub async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ReadAuditError> {
-        let _ = page;
-        todo!()
+        let bad = |cursor: &String| ReadAuditError::BadCursor { cursor: cursor.clone() };
+        let before = page.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()?;
+        let found = sql::audit::page(&self.inner.database.reads, before.unwrap_or(i64::MAX), page.size() + 1).await?;
+        Ok(Page::of(found, page, |entry| entry.id.to_string()))
     }
 }

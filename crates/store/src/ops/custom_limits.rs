@@ -2,7 +2,9 @@
 
 use domain::{CustomLimit, Org, OrgId, PlanId, UnixMicros};
 
-use crate::{Actor, DatabaseFault, ErrorClass, OperationError, Store};
+use super::input;
+use crate::sql::facts;
+use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, OperationError, Store, caps};
 
 /// What an organisation was entitled to in a span of time.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,13 +28,8 @@ pub enum SetCustomLimitsError {
     #[error("there is no organisation {0}")]
     NotFound(OrgId),
     /// The input is wrong.
-    #[error("{message}")]
-    Invalid {
-        /// The member to blame, such as `[2].until`.
-        param: String,
-        /// What is wrong and what to do.
-        message: String,
-    },
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
     /// The database failed.
     #[error(transparent)]
     Unavailable(#[from] DatabaseFault),
@@ -50,7 +47,7 @@ impl OperationError for SetCustomLimitsError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::NotFound(_) => ErrorClass::NotFound,
-            Self::Invalid { param, .. } => ErrorClass::Invalid { param },
+            Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -67,13 +64,19 @@ impl OperationError for ReadLimitFactsError {
 impl Store {
     /// Replaces all custom limits of an organisation.
     pub async fn set_custom_limits(&self, actor: Actor, org: OrgId, limits: Vec<CustomLimit>) -> Result<Org, SetCustomLimitsError> {
-        let _ = (actor, org, limits);
-        todo!()
+        self.turn(move |inner| async move {
+            let entry = inner.live_org(org).ok_or(SetCustomLimitsError::NotFound(org))?;
+            let before = entry.to_org();
+            let custom = input::custom_limits(&inner.directory.catalogue_now(), "", limits)?;
+            let after = Org { custom, ..before.clone() };
+            inner.save_org(actor, "org.limits", &before, &after).await?;
+            Ok(after)
+        })
+        .await
     }
 
     /// What the organisation was entitled to, newest first, at most 200 spans.
     pub async fn limit_facts(&self, org: OrgId) -> Result<Vec<LimitFact>, ReadLimitFactsError> {
-        let _ = org;
-        todo!()
+        Ok(facts::of_org(&self.inner.database.reads, org, caps::MAX_FACTS).await?)
     }
 }

@@ -4,12 +4,16 @@
 pub(crate) mod apply;
 pub(crate) mod audit;
 pub(crate) mod custom_limits;
+pub(crate) mod definitions;
+pub(crate) mod diff;
+pub(crate) mod input;
 pub(crate) mod keys;
 pub(crate) mod models;
 pub(crate) mod orgs;
 pub(crate) mod plans;
 pub(crate) mod providers;
 pub(crate) mod usage;
+mod usage_spans;
 
 use std::sync::Arc;
 
@@ -26,6 +30,20 @@ pub enum Actor {
     System,
 }
 
+impl Actor {
+    /// The name as the audit log writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::System => "system",
+        }
+    }
+
+    pub(crate) fn of_str(text: &str) -> Option<Self> {
+        [Self::Operator, Self::System].into_iter().find(|actor| actor.as_str() == text)
+    }
+}
+
 /// Where a provider, model or plan comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -38,6 +56,22 @@ pub enum Origin {
     Seed,
     /// Found in the environment.
     Discovered,
+}
+
+impl Origin {
+    /// The name as APIs write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Api => "api",
+            Self::Seed => "seed",
+            Self::Discovered => "discovered",
+        }
+    }
+
+    pub(crate) fn of_str(text: &str) -> Option<Self> {
+        [Self::File, Self::Api, Self::Seed, Self::Discovered].into_iter().find(|origin| origin.as_str() == text)
+    }
 }
 
 /// What a put does with what is there.

@@ -1,8 +1,10 @@
 //! Models of the catalogue: put and deleted.
 
-use domain::{Model, ModelId};
+use domain::{Model, ModelId, Plan, Selector};
 
-use crate::{Actor, DatabaseFault, ErrorClass, Managed, OperationError, Origin, Page, PageRequest, PutMode, Store, Written};
+use super::definitions::Draft;
+use crate::definitions::Entry;
+use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, Managed, OperationError, Origin, Page, PageRequest, PutMode, Store, Written};
 
 /// Why a model can't be put.
 #[derive(Debug, thiserror::Error)]
@@ -11,13 +13,8 @@ pub enum PutModelError {
     #[error("model \"{0}\" exists already; PUT replaces it")]
     Exists(ModelId),
     /// The input is wrong.
-    #[error("{message}")]
-    Invalid {
-        /// The member to blame.
-        param: String,
-        /// What is wrong and what to do.
-        message: String,
-    },
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
     /// The database failed.
     #[error(transparent)]
     Unavailable(#[from] DatabaseFault),
@@ -46,7 +43,7 @@ impl OperationError for PutModelError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::Exists(_) => ErrorClass::Conflict,
-            Self::Invalid { param, .. } => ErrorClass::Invalid { param },
+            Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -71,25 +68,49 @@ impl Store {
         origin: Origin,
         mode: PutMode,
     ) -> Result<Written<Managed<Model>>, PutModelError> {
-        let _ = (actor, model, origin, mode);
-        todo!()
+        self.turn(move |inner| async move {
+            let mut draft = Draft::begin(&inner);
+            let id = model.id.clone();
+            let created = draft.before.models.get(id.as_str()).is_none();
+            if mode == PutMode::Create && !created {
+                return Err(PutModelError::Exists(id));
+            }
+            draft.next.models.put(model, origin, draft.now);
+            draft.check()?;
+            draft.save(&inner, actor).await?;
+            let entry = inner.definitions.load().models.get(id.as_str()).map(Entry::managed);
+            Ok(Written { created, value: entry.ok_or_else(DatabaseFault::interrupted)? })
+        })
+        .await
     }
 
-    /// Deletes a model.
+    /// Deletes a model that no plan has a row for. Custom rows for it stay, without effect.
     pub async fn delete_model(&self, actor: Actor, id: &ModelId) -> Result<(), DeleteModelError> {
-        let _ = (actor, id);
-        todo!()
+        let id = id.clone();
+        self.turn(move |inner| async move {
+            let mut draft = Draft::begin(&inner);
+            if draft.before.models.get(id.as_str()).is_none() {
+                return Err(DeleteModelError::NotFound(id));
+            }
+            let has_row = |plan: &Plan| plan.limits.iter().any(|row| row.selector == Selector::Model(id.clone()));
+            let plans: Vec<_> = draft.before.plans.0.iter().filter(|plan| has_row(&plan.item)).map(|plan| plan.item.id.as_str()).collect();
+            if !plans.is_empty() {
+                return Err(DeleteModelError::InPlans { plans: plans.join(", "), model: id });
+            }
+            draft.next.models.remove(id.as_str());
+            draft.save(&inner, actor).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The model of this id (not alias), from memory.
     pub fn model(&self, id: &str) -> Option<Managed<Model>> {
-        let _ = id;
-        todo!()
+        self.inner.definitions.load().models.get(id).map(Entry::managed)
     }
 
-    /// A page of the models by id, from memory.
+    /// A page of the models in the order they came, from memory.
     pub fn models(&self, page: &PageRequest) -> Page<Managed<Model>> {
-        let _ = page;
-        todo!()
+        self.inner.definitions.load().models.page(page, Entry::managed)
     }
 }

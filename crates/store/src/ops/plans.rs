@@ -2,7 +2,11 @@
 
 use domain::{Plan, PlanId};
 
-use crate::{Actor, DatabaseFault, ErrorClass, Managed, OperationError, Origin, Page, PageRequest, PutMode, Store, Written};
+use super::definitions::Draft;
+use super::input;
+use crate::definitions::Entry;
+use crate::sql;
+use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, Managed, OperationError, Origin, Page, PageRequest, PutMode, Store, Written};
 
 /// Why a plan can't be put.
 #[derive(Debug, thiserror::Error)]
@@ -11,13 +15,8 @@ pub enum PutPlanError {
     #[error("plan \"{0}\" exists already; PUT replaces it")]
     Exists(PlanId),
     /// The input is wrong.
-    #[error("{message}")]
-    Invalid {
-        /// The member to blame.
-        param: String,
-        /// What is wrong and what to do.
-        message: String,
-    },
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
     /// The database failed.
     #[error(transparent)]
     Unavailable(#[from] DatabaseFault),
@@ -46,7 +45,7 @@ impl OperationError for PutPlanError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::Exists(_) => ErrorClass::Conflict,
-            Self::Invalid { param, .. } => ErrorClass::Invalid { param },
+            Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -65,25 +64,49 @@ impl OperationError for DeletePlanError {
 impl Store {
     /// Makes or replaces a plan. One that came from the file keeps that origin.
     pub async fn put_plan(&self, actor: Actor, plan: Plan, origin: Origin, mode: PutMode) -> Result<Written<Managed<Plan>>, PutPlanError> {
-        let _ = (actor, plan, origin, mode);
-        todo!()
+        self.turn(move |inner| async move {
+            input::plan_rows(&plan)?;
+            let mut draft = Draft::begin(&inner);
+            let id = plan.id.clone();
+            let created = draft.before.plans.get(id.as_str()).is_none();
+            if mode == PutMode::Create && !created {
+                return Err(PutPlanError::Exists(id));
+            }
+            draft.next.plans.put(plan, origin, draft.now);
+            draft.check()?;
+            draft.save(&inner, actor).await?;
+            let entry = inner.definitions.load().plans.get(id.as_str()).map(Entry::managed);
+            Ok(Written { created, value: entry.ok_or_else(DatabaseFault::interrupted)? })
+        })
+        .await
     }
 
     /// Deletes a plan that no organisation is on.
     pub async fn delete_plan(&self, actor: Actor, id: &PlanId) -> Result<(), DeletePlanError> {
-        let _ = (actor, id);
-        todo!()
+        let id = id.clone();
+        self.turn(move |inner| async move {
+            let mut draft = Draft::begin(&inner);
+            if draft.before.plans.get(id.as_str()).is_none() {
+                return Err(DeletePlanError::NotFound(id));
+            }
+            let orgs = sql::orgs::count_on_plan(&inner.database.reads, id.as_str()).await?;
+            if orgs > 0 {
+                return Err(DeletePlanError::InUse { plan: id, orgs });
+            }
+            draft.next.plans.remove(id.as_str());
+            draft.save(&inner, actor).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The plan of this id, from memory.
     pub fn plan(&self, id: &str) -> Option<Managed<Plan>> {
-        let _ = id;
-        todo!()
+        self.inner.definitions.load().plans.get(id).map(Entry::managed)
     }
 
-    /// A page of the plans by id, from memory.
+    /// A page of the plans in the order they came, from memory.
     pub fn plans(&self, page: &PageRequest) -> Page<Managed<Plan>> {
-        let _ = page;
-        todo!()
+        self.inner.definitions.load().plans.page(page, Entry::managed)
     }
 }

@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use domain::{Provider, ProviderName, ProviderState, UnixMicros};
+use domain::{Model, Provider, ProviderName, ProviderState, UnixMicros};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use crate::{Actor, DatabaseFault, ErrorClass, OperationError, Origin, Page, PageRequest, PutMode, Store, Written};
+use super::definitions::Draft;
+use super::input;
+use crate::definitions::Entry;
+use crate::directory::{Credential, Credentials};
+use crate::store::Inner;
+use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, OperationError, Origin, Page, PageRequest, PutMode, Store, Written};
 
 /// What a put does with the provider's credential.
 #[derive(Clone, Debug, Default)]
@@ -68,13 +73,8 @@ pub enum PutProviderError {
     #[error("provider \"{0}\" exists already; PUT replaces it")]
     Exists(ProviderName),
     /// The input is wrong.
-    #[error("{message}")]
-    Invalid {
-        /// The member to blame.
-        param: String,
-        /// What is wrong and what to do.
-        message: String,
-    },
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
     /// The database failed.
     #[error(transparent)]
     Unavailable(#[from] DatabaseFault),
@@ -114,7 +114,7 @@ impl OperationError for PutProviderError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::Exists(_) => ErrorClass::Conflict,
-            Self::Invalid { param, .. } => ErrorClass::Invalid { param },
+            Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -148,8 +148,19 @@ impl Store {
         origin: Origin,
         mode: PutMode,
     ) -> Result<Written<ProviderInfo>, PutProviderError> {
-        let _ = (actor, draft, origin, mode);
-        todo!()
+        self.turn(move |inner| async move {
+            let mut change = Draft::begin(&inner);
+            let name = draft.provider.name.clone();
+            let created = change.before.providers.get(name.as_str()).is_none();
+            if mode == PutMode::Create && !created {
+                return Err(PutProviderError::Exists(name));
+            }
+            put_provider(&mut change, draft, origin)?;
+            change.check()?;
+            change.save(&inner, actor).await?;
+            Ok(Written { created, value: inner.provider(name.as_str()).ok_or_else(DatabaseFault::interrupted)? })
+        })
+        .await
     }
 
     /// Enables, drains or disables a provider.
@@ -159,25 +170,86 @@ impl Store {
         name: &ProviderName,
         state: ProviderState,
     ) -> Result<ProviderInfo, SetProviderStateError> {
-        let _ = (actor, name, state);
-        todo!()
+        let name = name.clone();
+        self.turn(move |inner| async move {
+            let mut change = Draft::begin(&inner);
+            let Some(entry) = change.before.providers.get(name.as_str()) else {
+                return Err(SetProviderStateError::NotFound(name));
+            };
+            let provider = Provider { state, ..Provider::clone(&entry.item) };
+            change.next.providers.put(provider, entry.origin, change.now);
+            change.save(&inner, actor).await?;
+            Ok(inner.provider(name.as_str()).ok_or_else(DatabaseFault::interrupted)?)
+        })
+        .await
     }
 
     /// Deletes a provider at which no model has a target.
     pub async fn delete_provider(&self, actor: Actor, name: &ProviderName) -> Result<(), DeleteProviderError> {
-        let _ = (actor, name);
-        todo!()
+        let name = name.clone();
+        self.turn(move |inner| async move {
+            let mut change = Draft::begin(&inner);
+            if change.before.providers.get(name.as_str()).is_none() {
+                return Err(DeleteProviderError::NotFound(name));
+            }
+            let leads_there = |model: &Model| model.targets.iter().any(|target| target.provider == name);
+            let models = change.before.models.0.iter().filter(|model| leads_there(&model.item)).map(|model| model.item.id.as_str());
+            let models: Vec<_> = models.collect();
+            if !models.is_empty() {
+                return Err(DeleteProviderError::InModels { models: models.join(", "), provider: name });
+            }
+            change.next.providers.remove(name.as_str());
+            change.credentials.remove(&name);
+            change.save(&inner, actor).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// The provider of this name, from memory.
     pub fn provider(&self, name: &str) -> Option<ProviderInfo> {
-        let _ = name;
-        todo!()
+        self.inner.provider(name)
     }
 
-    /// A page of the providers by name, from memory.
+    /// A page of the providers in the order they came, from memory.
     pub fn providers(&self, page: &PageRequest) -> Page<ProviderInfo> {
-        let _ = page;
-        todo!()
+        let credentials = self.inner.directory.credentials();
+        self.inner.definitions.load().providers.page(page, |entry| info(entry, &credentials))
     }
+}
+
+impl Inner {
+    fn provider(&self, name: &str) -> Option<ProviderInfo> {
+        let credentials = self.directory.credentials();
+        self.definitions.load().providers.get(name).map(|entry| info(entry, &credentials))
+    }
+}
+
+fn info(entry: &Entry<Provider>, credentials: &Credentials) -> ProviderInfo {
+    let credential = credentials.get(&entry.item.name).map(|credential| credential.kind.clone());
+    ProviderInfo { provider: Arc::clone(&entry.item), origin: entry.origin, credential, updated: entry.updated }
+}
+
+/// Puts a provider and its credential into a change under way.
+pub(crate) fn put_provider(change: &mut Draft, draft: ProviderDraft, origin: Origin) -> Result<(), InvalidInput> {
+    let provider = input::provider(draft.provider)?;
+    put_credential(change, &provider.name, draft.credential)?;
+    change.next.providers.put(provider, origin, change.now);
+    Ok(())
+}
+
+/// Puts a provider's credential into a change under way.
+pub(crate) fn put_credential(change: &mut Draft, name: &ProviderName, credential: CredentialChange) -> Result<(), InvalidInput> {
+    let (secret, kind) = match credential {
+        CredentialChange::Keep => return Ok(()),
+        CredentialChange::Clear => {
+            change.credentials.remove(name);
+            return Ok(());
+        }
+        CredentialChange::Store(secret) => (secret, CredentialKind::Stored),
+        CredentialChange::Runtime { secret, found } => (secret, found),
+    };
+    input::credential(&secret)?;
+    change.credentials.insert(name.clone(), Credential { secret, kind });
+    Ok(())
 }

@@ -1,0 +1,180 @@
+//! Loading the directory from the database at start: a million keys in a few seconds.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use domain::{CustomLimit, CustomPool, Org, OrgId, PlanId, Provider, UnixMicros};
+use futures_util::TryStreamExt as _;
+use hashbrown::HashMap;
+use secrecy::SecretString;
+use sqlx::Row as _;
+
+use crate::definitions::{Definitions, Entries, Entry};
+use crate::directory::{Credential, Credentials, Filling, KeyExtras, KeyPool, NEVER};
+use crate::seal::{CannotUnseal, Sealer};
+use crate::sql::{self, Database, definitions, keys, value};
+use crate::{CredentialKind, DatabaseFault, Directory, KeyEntry, OrgEntry, OrgState};
+
+/// What is loaded at start.
+pub(crate) struct Loaded {
+    pub(crate) directory: Directory,
+    pub(crate) definitions: Definitions,
+}
+
+/// Why it can't be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadFault {
+    #[error(transparent)]
+    Unseal(#[from] CannotUnseal),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl From<DatabaseFault> for LoadFault {
+    fn from(fault: DatabaseFault) -> Self {
+        Self::Database(fault.into_sqlx())
+    }
+}
+
+pub(crate) async fn load(database: &Database, sealer: &Sealer, window_us: u64) -> Result<Loaded, LoadFault> {
+    let (providers, credentials) = load_providers(database, sealer).await?;
+    let definitions = Definitions {
+        providers,
+        models: entries(definitions::models(&database.reads).await?),
+        plans: entries(definitions::plans(&database.reads).await?),
+    };
+    let orgs = load_orgs(database, window_us).await?;
+    let keys = load_keys(database, &orgs, window_us).await?;
+    let directory = Directory::new(keys, orgs, definitions.catalogue(window_us), credentials);
+    Ok(Loaded { directory, definitions })
+}
+
+fn entries<T>(kept: Vec<definitions::Kept<T>>) -> Entries<T> {
+    let entry =
+        |kept: definitions::Kept<T>| Entry { item: Arc::new(kept.item), origin: kept.origin, place: kept.place, updated: kept.updated };
+    Entries(kept.into_iter().map(entry).collect())
+}
+
+/// Where a provider's headers are sealed for.
+pub(crate) fn headers_place(provider: &str) -> String {
+    format!("provider:{provider}:headers")
+}
+
+/// Where a provider's credential is sealed for.
+pub(crate) fn credential_place(provider: &str) -> String {
+    format!("provider:{provider}:credential")
+}
+
+async fn load_providers(database: &Database, sealer: &Sealer) -> Result<(Entries<Provider>, Credentials), LoadFault> {
+    let mut credentials = Credentials::new();
+    let mut entries = Vec::new();
+    for kept in definitions::providers(&database.reads).await? {
+        let mut provider: Provider = serde_json::from_str(&kept.body).map_err(|fault| value::unreadable("providers.body", fault))?;
+        let name = provider.name.clone();
+        if let Some(sealed) = kept.headers {
+            let text = sealer.unseal(&headers_place(name.as_str()), &sealed)?;
+            provider.headers = serde_json::from_slice(&text).map_err(|fault| value::unreadable("providers.headers", fault))?;
+        }
+        if let Some(sealed) = kept.credential {
+            let secret = sealer.unseal(&credential_place(name.as_str()), &sealed)?;
+            let secret = String::from_utf8(secret).map_err(|fault| value::unreadable("providers.credential", fault))?;
+            credentials.insert(name, Credential { secret: SecretString::from(secret), kind: CredentialKind::Stored });
+        }
+        entries.push(Entry { item: Arc::new(provider), origin: kept.origin, place: kept.place, updated: kept.updated });
+    }
+    Ok((Entries(entries), credentials))
+}
+
+/// Gives equal plan ids one memory.
+#[derive(Default)]
+struct PlanIds(BTreeSet<PlanId>);
+
+impl PlanIds {
+    fn shared(&mut self, id: PlanId) -> PlanId {
+        if let Some(known) = self.0.get(&id) {
+            return known.clone();
+        }
+        self.0.insert(id.clone());
+        id
+    }
+}
+
+async fn load_orgs(database: &Database, window_us: u64) -> Result<Filling<OrgEntry>, LoadFault> {
+    let mut filling = Filling::new();
+    let mut plans = PlanIds::default();
+    let nothing = (Arc::from([]), Arc::from([]), Arc::from([]));
+    let mut rows = sqlx::query(sql::orgs::ALL).fetch(&database.reads);
+    while let Some(row) = rows.try_next().await? {
+        let org = sql::orgs::org(&row)?;
+        let mut state = if org.custom.is_empty() {
+            let (custom, custom_pools, key_pools) = nothing.clone();
+            state_with(&org, custom, custom_pools, key_pools)
+        } else {
+            state_of(&org, Arc::clone(&nothing.2), window_us)
+        };
+        state.plan = plans.shared(state.plan);
+        state.effective_plan = plans.shared(state.effective_plan);
+        state.deleted = row.try_get::<Option<i64>, _>("deleted")?.is_some();
+        filling.add(Arc::new(OrgEntry::new(org.id, state)));
+    }
+    Ok(filling)
+}
+
+/// The state of an organisation that is not deleted.
+pub(crate) fn state_of(org: &Org, key_pools: Arc<[KeyPool]>, window_us: u64) -> OrgState {
+    let custom_pools = org.custom.iter().map(|limit| CustomPool::of(limit, window_us)).collect();
+    state_with(org, org.custom.clone().into(), custom_pools, key_pools)
+}
+
+fn state_with(org: &Org, custom: Arc<[CustomLimit]>, custom_pools: Arc<[CustomPool]>, key_pools: Arc<[KeyPool]>) -> OrgState {
+    OrgState {
+        name: org.name.as_str().into(),
+        plan: org.plan.clone(),
+        effective_plan: org.effective_plan.clone(),
+        custom,
+        custom_pools,
+        created: org.created,
+        deleted: false,
+        key_pools,
+    }
+}
+
+async fn load_keys(database: &Database, orgs: &Filling<OrgEntry>, window_us: u64) -> Result<Filling<KeyEntry>, LoadFault> {
+    let mut filling = Filling::new();
+    let mut pools: HashMap<OrgId, Vec<KeyPool>> = HashMap::new();
+    let mut last: Option<Arc<OrgEntry>> = None;
+    let mut rows = sqlx::query(keys::ALL).fetch(&database.reads);
+    while let Some(row) = rows.try_next().await? {
+        let key = keys::loaded(&row)?;
+        if last.as_ref().is_none_or(|org| org.id() != key.org) {
+            last = orgs.get(&key.org).filter(|org| !org.state().deleted).cloned();
+        }
+        // A deleted organisation's keys are as good as unknown.
+        let Some(org) = &last else { continue };
+        let extras = key.options.map(|options| {
+            let limits = options.limits();
+            Box::new(KeyExtras::of(key.id, options.models, limits, options.rate_limit_body, window_us))
+        });
+        if let Some(pool) = extras.as_ref().and_then(|extras| extras.pool.clone())
+            && key.revoked.is_none()
+        {
+            pools.entry(key.org).or_default().push(KeyPool { key: key.id, expires: key.expires, pool });
+        }
+        let moment = |at: Option<UnixMicros>| at.map_or(NEVER, |at| at.0);
+        filling.add(Arc::new(KeyEntry {
+            id: key.id,
+            hash: key.hash,
+            org: Arc::clone(org),
+            expires: moment(key.expires),
+            revoked: moment(key.revoked),
+            extras,
+        }));
+    }
+    for (id, pools) in pools {
+        if let Some(org) = orgs.get(&id) {
+            let state = OrgState::clone(&org.state());
+            org.set_state(OrgState { key_pools: pools.into(), ..state });
+        }
+    }
+    Ok(filling)
+}

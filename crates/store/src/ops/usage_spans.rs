@@ -1,0 +1,143 @@
+//! Spans of time for usage: whole minutes and their edges, and the minutes, hours and days of a time zone.
+//! It knows no database.
+
+use domain::UnixMicros;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::input::{InvalidInput, fault};
+use crate::sql::usage::Minutes;
+use crate::{Bucket, caps};
+
+const MINUTE_US: i64 = 60_000_000;
+const HOUR_S: i64 = 3_600;
+const HOUR_MINUTES: i64 = 60;
+const DAY_MINUTES: i64 = 1_440;
+
+/// From a moment on, until before another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) from: UnixMicros,
+    pub(crate) to: UnixMicros,
+}
+
+/// A span as whole minutes between two parts of a minute.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Parts {
+    pub(crate) whole: Minutes,
+    /// The minute that the part is of, and the part.
+    pub(crate) edges: [Option<(i64, Span)>; 2],
+}
+
+fn minute_of(at: UnixMicros) -> i64 {
+    at.0.div_euclid(MINUTE_US)
+}
+
+/// The moment a minute begins.
+pub(crate) fn start_of(minute: i64) -> UnixMicros {
+    UnixMicros(minute.saturating_mul(MINUTE_US))
+}
+
+fn first_minute_from(at: UnixMicros) -> i64 {
+    minute_of(at) + i64::from(at.0.rem_euclid(MINUTE_US) > 0)
+}
+
+pub(crate) fn parts(span: Span) -> Parts {
+    let whole = Minutes { first: first_minute_from(span.from), end: minute_of(span.to) };
+    let part = |from: UnixMicros, to: UnixMicros| (from < to).then(|| (minute_of(from), Span { from, to }));
+    if whole.first > whole.end {
+        return Parts { whole: Minutes { first: whole.end, end: whole.end }, edges: [part(span.from, span.to), None] };
+    }
+    Parts { whole, edges: [part(span.from, start_of(whole.first)), part(start_of(whole.end), span.to)] }
+}
+
+/// One bucket for all of it.
+pub(crate) fn whole(span: Span) -> Minutes {
+    Minutes { first: minute_of(span.from), end: first_minute_from(span.to) }
+}
+
+/// The buckets' parts that lie within `whole`.
+pub(crate) fn within(buckets: &[Minutes], whole: Minutes) -> Vec<Minutes> {
+    let cut = |bucket: &Minutes| Minutes { first: bucket.first.max(whole.first), end: bucket.end.min(whole.end) };
+    buckets.iter().map(cut).filter(|bucket| bucket.first < bucket.end).collect()
+}
+
+/// The first minute of the bucket that has this one. The buckets are in order and leave nothing out.
+pub(crate) fn bucket_of(buckets: &[Minutes], minute: i64) -> i64 {
+    let after = buckets.partition_point(|bucket| bucket.first <= minute);
+    buckets.get(after.saturating_sub(1)).map_or(minute, |bucket| bucket.first)
+}
+
+/// The buckets that a span touches, the first from its beginning in the time zone.
+pub(crate) fn buckets(span: Span, bucket: Bucket, tz: Option<&str>) -> Result<Vec<Minutes>, InvalidInput> {
+    let zone = zone(tz)?;
+    let minutes = match bucket {
+        Bucket::Minute => 1,
+        Bucket::Hour => HOUR_MINUTES,
+        Bucket::Day => DAY_MINUTES,
+    };
+    let about = (i128::from(span.to.0) - i128::from(span.from.0)) / i128::from(minutes * MINUTE_US);
+    if about > caps::MAX_BUCKETS as i128 {
+        let message =
+            format!("this span has about {about} buckets, more than {}: ask for a shorter span or a longer bucket", caps::MAX_BUCKETS);
+        return Err(fault("bucket", message));
+    }
+    let mut buckets = Vec::new();
+    let mut first = floor(span.from, bucket, &zone).ok_or_else(out_of_range)?;
+    while start_of(first) < span.to {
+        let end = next(first, bucket, &zone).ok_or_else(out_of_range)?;
+        buckets.push(Minutes { first, end });
+        first = end;
+    }
+    Ok(buckets)
+}
+
+fn zone(tz: Option<&str>) -> Result<TimeZone, InvalidInput> {
+    let Some(name) = tz else { return Ok(TimeZone::UTC) };
+    TimeZone::get(name).map_err(|_| fault("tz", format!("\"{name}\" is not the name of a time zone such as Europe/Berlin")))
+}
+
+fn out_of_range() -> InvalidInput {
+    fault("from", "from and to must lie within the years -9999 to 9999")
+}
+
+fn timestamp(minute: i64) -> Option<Timestamp> {
+    Timestamp::from_second(minute.checked_mul(60)?).ok()
+}
+
+/// Zones had offsets with seconds until 1972; their borders are cut to the minute.
+fn minute_at(timestamp: Timestamp) -> i64 {
+    timestamp.as_second().div_euclid(60)
+}
+
+/// Seconds since the zone's last whole hour.
+fn past_hour_s(timestamp: Timestamp, zone: &TimeZone) -> i64 {
+    (timestamp.as_second() + i64::from(zone.to_offset(timestamp).seconds())).rem_euclid(HOUR_S)
+}
+
+fn floor(at: UnixMicros, bucket: Bucket, zone: &TimeZone) -> Option<i64> {
+    let minute = minute_of(at);
+    let time = timestamp(minute)?;
+    match bucket {
+        Bucket::Minute => Some(minute),
+        Bucket::Hour => Some(minute - past_hour_s(time, zone) / 60),
+        Bucket::Day => Some(minute_at(time.to_zoned_datetime(zone.clone()).start_of_day().ok()?.timestamp())),
+    }
+}
+
+fn next(minute: i64, bucket: Bucket, zone: &TimeZone) -> Option<i64> {
+    let time = timestamp(minute)?;
+    match bucket {
+        Bucket::Minute => Some(minute + 1),
+        // Where clocks change by a part of an hour, the hour in question is that much longer.
+        Bucket::Hour => {
+            let past = past_hour_s(timestamp(minute + HOUR_MINUTES)?, zone);
+            Some(minute + HOUR_MINUTES + if past == 0 { 0 } else { (HOUR_S - past) / 60 })
+        }
+        Bucket::Day => {
+            let tomorrow = time.to_zoned_datetime(zone.clone()).tomorrow().ok()?.start_of_day().ok()?;
+            // A day that a zone left out altogether must not stop the count.
+            Some(minute_at(tomorrow.timestamp()).max(minute + 1))
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The tables that the recorder writes: usage records, refusals, and counters by the minute.
+
+use std::collections::HashSet;
+
+use domain::{Category, ProviderName, RequestId, UsageRecord};
+use sqlx::QueryBuilder;
+use sqlx::query_builder::Separated;
+
+use super::value::{self, IdBytes as _, int};
+use super::{Connection, Dialect};
+use crate::DatabaseFault;
+use crate::recorder::{Batch, Counters, CountersOf, MergedRefusal, minute_of};
+
+/// Rows of one statement. Few sizes, so that few statements are prepared.
+const SIZES: [usize; 3] = [64, 8, 1];
+
+/// Splits rows into pieces of those sizes.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let (piece, rest) = rows.split_at(size);
+        rows = rest;
+        Some(piece)
+    })
+}
+
+/// Writes everything of the batch; none of it is there yet.
+pub(crate) async fn insert(connection: &mut Connection, batch: &Batch) -> Result<(), DatabaseFault> {
+    for piece in pieces(&batch.usage) {
+        insert_usage(connection, piece).await?;
+    }
+    for piece in pieces(&batch.refusals) {
+        insert_refusals(connection, piece).await?;
+    }
+    let counters: Vec<_> = batch.counters().into_iter().collect();
+    for piece in pieces(&counters) {
+        add_counters(connection, piece).await?;
+    }
+    Ok(())
+}
+
+fn category(category: Option<Category>) -> &'static str {
+    category.map_or("", Category::as_str)
+}
+
+fn provider(provider: Option<&ProviderName>) -> &str {
+    provider.map_or("", ProviderName::as_str)
+}
+
+async fn insert_usage(connection: &mut Connection, records: &[UsageRecord]) -> Result<(), DatabaseFault> {
+    let mut builder = QueryBuilder::<Dialect>::new(
+        "INSERT INTO usage_records (request, at, minute, org_id, key_id, plan, model, category, pool, provider, endpoint, streamed, \
+         status, outcome, answered, input, output, cached, counted, cost, attempts, first_byte_us, duration_us) ",
+    );
+    builder.push_values(records, |mut row, record| {
+        row.push_bind(record.request.bytes().as_slice())
+            .push_bind(record.at.0)
+            .push_bind(minute_of(record.at))
+            .push_bind(record.org.bytes().as_slice())
+            .push_bind(record.key.bytes().as_slice())
+            .push_bind(record.plan.as_str())
+            .push_bind(record.model.as_str())
+            .push_bind(category(record.category))
+            .push_bind(&*record.pool)
+            .push_bind(provider(record.provider.as_ref()))
+            .push_bind(record.endpoint.as_str())
+            .push_bind(i64::from(record.stream))
+            .push_bind(i64::from(record.status))
+            .push_bind(record.outcome.as_str())
+            .push_bind(i64::from(record.outcome.is_answered()))
+            .push_bind(int(record.tokens.input))
+            .push_bind(int(record.tokens.output))
+            .push_bind(int(record.tokens.cached))
+            .push_bind(record.counted.as_str())
+            .push_bind(record.cost.0)
+            .push_bind(i64::from(record.attempts))
+            .push_bind(int(record.first_byte_us))
+            .push_bind(int(record.duration_us));
+    });
+    builder.build().execute(connection).await?;
+    Ok(())
+}
+
+async fn insert_refusals(connection: &mut Connection, refusals: &[MergedRefusal]) -> Result<(), DatabaseFault> {
+    let mut builder = QueryBuilder::<Dialect>::new(
+        "INSERT INTO refusals (first_request, at, last_at, minute, refused, org_id, key_id, plan, model, category, pool, kind, window_us, \
+         n, used, held, requested, retry_after_ms) ",
+    );
+    builder.push_values(refusals, |mut row, merged| {
+        let event = &merged.first;
+        row.push_bind(event.request.bytes().as_slice())
+            .push_bind(event.at.0)
+            .push_bind(merged.last_at.0)
+            .push_bind(minute_of(event.at))
+            .push_bind(int(merged.refused))
+            .push_bind(event.org.bytes().as_slice())
+            .push_bind(event.key.bytes().as_slice())
+            .push_bind(event.plan.as_str())
+            .push_bind(event.model.as_str())
+            .push_bind(category(event.category))
+            .push_bind(&*event.pool)
+            .push_bind(event.kind.as_str())
+            .push_bind(int(event.window_us))
+            .push_bind(int(event.limit))
+            .push_bind(int(event.used))
+            .push_bind(int(event.held))
+            .push_bind(int(event.requested))
+            .push_bind(event.retry_after_ms.map(int));
+    });
+    builder.build().execute(connection).await?;
+    Ok(())
+}
+
+async fn add_counters(connection: &mut Connection, counters: &[(CountersOf, Counters)]) -> Result<(), DatabaseFault> {
+    let mut builder = QueryBuilder::<Dialect>::new(
+        "INSERT INTO usage_minutes (org_id, minute, model, key_id, provider, plan, category, status, \
+         requests, refused, failed, input, output, cached, cost) ",
+    );
+    builder.push_values(counters, |mut row, (of, n)| {
+        row.push_bind(of.org.bytes().as_slice())
+            .push_bind(of.minute)
+            .push_bind(of.model.as_str())
+            .push_bind(of.key.bytes().as_slice())
+            .push_bind(provider(of.provider.as_ref()))
+            .push_bind(of.plan.as_str())
+            .push_bind(category(of.category))
+            .push_bind(i64::from(of.status))
+            .push_bind(int(n.requests))
+            .push_bind(int(n.refused))
+            .push_bind(int(n.failed))
+            .push_bind(int(n.input))
+            .push_bind(int(n.output))
+            .push_bind(int(n.cached))
+            .push_bind(n.cost);
+    });
+    builder.push(
+        " ON CONFLICT (org_id, minute, model, key_id, provider, plan, category, status) DO UPDATE SET \
+         requests = usage_minutes.requests + excluded.requests, refused = usage_minutes.refused + excluded.refused, \
+         failed = usage_minutes.failed + excluded.failed, input = usage_minutes.input + excluded.input, \
+         output = usage_minutes.output + excluded.output, cached = usage_minutes.cached + excluded.cached, \
+         cost = usage_minutes.cost + excluded.cost",
+    );
+    builder.build().execute(connection).await?;
+    Ok(())
+}
+
+/// Those of the batch that were written before.
+pub(crate) async fn existing(connection: &mut Connection, batch: &Batch) -> Result<HashSet<RequestId>, DatabaseFault> {
+    let mut found = HashSet::new();
+    let usage: Vec<_> = batch.usage.iter().map(|record| record.request).collect();
+    look_up(connection, "SELECT request FROM usage_records WHERE request IN (", &usage, &mut found).await?;
+    let refusals: Vec<_> = batch.refusals.iter().map(|merged| merged.first.request).collect();
+    look_up(connection, "SELECT first_request AS request FROM refusals WHERE first_request IN (", &refusals, &mut found).await?;
+    Ok(found)
+}
+
+async fn look_up(
+    connection: &mut Connection,
+    sql: &str,
+    requests: &[RequestId],
+    found: &mut HashSet<RequestId>,
+) -> Result<(), DatabaseFault> {
+    for piece in pieces(requests) {
+        let mut builder = QueryBuilder::<Dialect>::new(sql);
+        let mut list: Separated<'_, Dialect, _> = builder.separated(", ");
+        for request in piece {
+            list.push_bind(request.bytes().as_slice());
+        }
+        list.push_unseparated(")");
+        for row in builder.build().fetch_all(&mut *connection).await? {
+            found.insert(RequestId::from_bits(value::id_bits(&row, "request")?));
+        }
+    }
+    Ok(())
+}

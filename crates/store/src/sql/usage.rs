@@ -1,0 +1,116 @@
+//! Sums over what the recorder wrote: whole minutes from the counters, parts of minutes from the records themselves.
+
+use domain::{KeyId, Money, OrgId, UnixMicros};
+use sqlx::{QueryBuilder, Row as _};
+
+use super::value::{self, IdBytes as _, int};
+use super::{Connection, Dialect, Row};
+use crate::{DatabaseFault, GroupBy, UsageCounters};
+
+/// Whole minutes since 1970: from this one, until before that one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Minutes {
+    pub(crate) first: i64,
+    pub(crate) end: i64,
+}
+
+/// A sum: the first minute of its bucket, what it is of, how much.
+pub(crate) struct Sum {
+    pub(crate) bucket: i64,
+    pub(crate) group: Option<String>,
+    pub(crate) counters: UsageCounters,
+}
+
+/// The column of a group, in each of the tables.
+fn column(group_by: Option<GroupBy>) -> &'static str {
+    match group_by {
+        None => "''",
+        Some(GroupBy::Model) => "model",
+        Some(GroupBy::Key) => "key_id",
+        Some(GroupBy::Category) => "category",
+        Some(GroupBy::Provider) => "provider",
+        Some(GroupBy::Status) => "status",
+    }
+}
+
+/// PostgreSQL sums integers to decimals, hence the casts.
+const SUMS: &str = "CAST(SUM(requests) AS BIGINT) AS requests, CAST(SUM(refused) AS BIGINT) AS refused, \
+                    CAST(SUM(failed) AS BIGINT) AS failed, CAST(SUM(input) AS BIGINT) AS input, CAST(SUM(output) AS BIGINT) AS output, \
+                    CAST(SUM(cached) AS BIGINT) AS cached, CAST(SUM(cost) AS BIGINT) AS cost";
+
+/// Sums of whole minutes, one a bucket and group; at most `most`. The buckets don't overlap.
+pub(crate) async fn of_minutes(
+    connection: &mut Connection,
+    org: OrgId,
+    buckets: &[Minutes],
+    group_by: Option<GroupBy>,
+    most: usize,
+) -> Result<Vec<Sum>, DatabaseFault> {
+    if buckets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut builder = QueryBuilder::<Dialect>::new("WITH buckets (bucket, past) AS (");
+    builder.push_values(buckets, |mut row, bucket| {
+        row.push(bucket.first).push(bucket.end);
+    });
+    // CROSS JOIN: each bucket is one range of the key; SQLite would otherwise try all rows with all buckets.
+    builder.push(") SELECT bucket, ").push(column(group_by)).push(" AS grouped, ").push(SUMS);
+    builder.push(" FROM buckets CROSS JOIN usage_minutes WHERE minute >= bucket AND minute < past AND org_id = ");
+    builder.push_bind(org.bytes().as_slice());
+    builder.push(" GROUP BY bucket, grouped ORDER BY bucket, grouped LIMIT ").push_bind(int(most as u64));
+    let rows = builder.build().persistent(false).fetch_all(connection).await?;
+    rows.iter().map(|row| sum(row, row.try_get("bucket")?, group_by)).collect()
+}
+
+/// Sums of a part of one minute, one a group.
+pub(crate) async fn of_moments(
+    connection: &mut Connection,
+    org: OrgId,
+    minute: i64,
+    span: (UnixMicros, UnixMicros),
+    group_by: Option<GroupBy>,
+) -> Result<Vec<Sum>, DatabaseFault> {
+    let mut builder = QueryBuilder::<Dialect>::new("SELECT ");
+    builder.push(column(group_by)).push(" AS grouped, ").push(SUMS).push(" FROM (");
+    builder.push(
+        "SELECT model, key_id, category, provider, status, answered AS requests, 0 AS refused, 1 - answered AS failed, \
+         input, output, cached, cost FROM usage_records",
+    );
+    push_moments(&mut builder, org, minute, span);
+    builder.push(
+        " UNION ALL SELECT model, key_id, category, '' AS provider, 429 AS status, 0 AS requests, refused, 0 AS failed, \
+         0 AS input, 0 AS output, 0 AS cached, 0 AS cost FROM refusals",
+    );
+    push_moments(&mut builder, org, minute, span);
+    builder.push(") AS moments GROUP BY grouped");
+    let rows = builder.build().fetch_all(connection).await?;
+    rows.iter().map(|row| sum(row, minute, group_by)).collect()
+}
+
+fn push_moments(builder: &mut QueryBuilder<Dialect>, org: OrgId, minute: i64, (from, to): (UnixMicros, UnixMicros)) {
+    builder.push(" WHERE minute = ").push_bind(minute);
+    builder.push(" AND org_id = ").push_bind(org.bytes().as_slice());
+    builder.push(" AND at >= ").push_bind(from.0);
+    builder.push(" AND at < ").push_bind(to.0);
+}
+
+fn sum(row: &Row, bucket: i64, group_by: Option<GroupBy>) -> Result<Sum, DatabaseFault> {
+    let group = match group_by {
+        None => None,
+        Some(GroupBy::Key) => Some(KeyId::from_bits(value::id_bits(row, "grouped")?).to_string()),
+        Some(GroupBy::Status) => Some(row.try_get::<i64, _>("grouped")?.to_string()),
+        Some(GroupBy::Model | GroupBy::Category | GroupBy::Provider) => {
+            Some(row.try_get("grouped")?).filter(|text: &String| !text.is_empty())
+        }
+    };
+    let counters = UsageCounters {
+        requests: value::count(row, "requests")?,
+        refused: value::count(row, "refused")?,
+        failed: value::count(row, "failed")?,
+        input_tokens: value::count(row, "input")?,
+        output_tokens: value::count(row, "output")?,
+        cached_tokens: value::count(row, "cached")?,
+        cost: Money(row.try_get("cost")?),
+    };
+    Ok(Sum { bucket, group, counters })
+}
