@@ -17,6 +17,8 @@ pub(super) struct Binaries {
     pub(super) mock: PathBuf,
     pub(super) load: PathBuf,
     pub(super) floor: PathBuf,
+    /// Absent if it is not to be run.
+    pub(super) micro: Option<PathBuf>,
     /// Absent if it is not to be measured.
     pub(super) tidegate: Option<PathBuf>,
     /// Absent if it is not to be measured.
@@ -26,7 +28,11 @@ pub(super) struct Binaries {
 impl Binaries {
     pub(super) fn build(options: &Options, interrupt: &Interrupt) -> anyhow::Result<Self> {
         let root = super::root();
-        let kit = cargo(&["--manifest-path", &root.join("benches/Cargo.toml").to_string_lossy()], interrupt)?;
+        let manifest = root.join("benches/Cargo.toml").to_string_lossy().into_owned();
+        // The last of them needs the project's crates, which take their time.
+        let micro: &[&str] = if options.computing { &["--package", "micro"] } else { &[] };
+        let tools = ["--manifest-path", &manifest, "--package", "mock-upstream", "--package", "gwload", "--package", "hyper-floor"];
+        let kit = cargo(&[&tools[..], micro].concat(), interrupt)?;
         let tidegate = match (&options.bin, options.tidegate) {
             (_, false) => None,
             (Some(path), true) => Some(path.canonicalize().with_context(|| format!("--bin {}", path.display()))?),
@@ -40,6 +46,7 @@ impl Binaries {
             mock: find(&kit, "mock-upstream")?,
             load: find(&kit, "gwload")?,
             floor: find(&kit, "hyper-floor")?,
+            micro: options.computing.then(|| find(&kit, "micro")).transpose()?,
             tidegate,
             nginx: if options.nginx { Some(nginx()?) } else { None },
         })

@@ -13,6 +13,8 @@ pub(super) enum Goal {
     Ratio(f64, f64),
     /// In the figure's own unit.
     AtMost(f64, f64),
+    /// In the figure's own unit.
+    AtLeast(f64, f64),
     Nothing,
 }
 
@@ -62,9 +64,11 @@ impl Figure {
 
     /// Nothing if there is no goal, or nothing was measured that it speaks of.
     pub(super) fn verdict(&self) -> Option<Verdict> {
+        // More is worse, but where the goal is a least, whose sign is turned.
         let (value, goal, stretch) = match self.goal {
             Goal::Ratio(goal, stretch) => (Spread::of(&self.ratios)?.median, goal, stretch),
             Goal::AtMost(goal, stretch) => (self.of(Subject::Tidegate)?.median, goal, stretch),
+            Goal::AtLeast(goal, stretch) => (-self.of(Subject::Tidegate)?.median, -goal, -stretch),
             Goal::Nothing => return None,
         };
         Some(match value {
@@ -102,6 +106,21 @@ pub(super) fn all(records: &[Record], options: &Options, binaries: &Binaries) ->
         figure("start", "start to first 200", "ms", 0, Goal::AtMost(50.0, 20.0), |r, n, s| r.get(n, s, Run::Start, "start_ms")),
     ];
     figures.extend(binary(binaries)?);
+    figures.extend([
+        figure("pool_memory", "memory per pool active in the last minute, 60 requests", "kB", 2, Goal::AtMost(2.0, 1.2), |r, n, s| {
+            r.computing(n, s, "pool_kb")
+        }),
+        figure("count", "counting input exactly", "MB/s", 1, Goal::AtLeast(15.0, 20.0), |r, n, s| r.computing(n, s, "count_mb_s")),
+        figure("ledger_two", "check + hold + charge, two limits", "ns", 0, Goal::Nothing, |r, n, s| {
+            r.computing(n, s, "ledger_two_limits_ns")
+        }),
+        figure("ledger_six", "check + hold + charge, six limits", "ns", 0, Goal::Nothing, |r, n, s| {
+            r.computing(n, s, "ledger_six_limits_ns")
+        }),
+        figure("read_request", "reading a request of 1 KB", "ns", 0, Goal::Nothing, |r, n, s| r.computing(n, s, "read_request_ns")),
+        figure("read_answer", "reading an answer of 646 bytes", "ns", 0, Goal::Nothing, |r, n, s| r.computing(n, s, "read_answer_ns")),
+        figure("relay_event", "reading one event of a stream", "ns", 0, Goal::Nothing, |r, n, s| r.computing(n, s, "relay_event_ns")),
+    ]);
     figures.retain(|figure| !figure.values.is_empty());
     Ok(figures)
 }
@@ -165,6 +184,10 @@ impl Rounds<'_> {
         }
     }
 
+    fn computing(&self, round: usize, subject: Subject, path: &str) -> Option<f64> {
+        self.get(round, subject, Run::Computing, path)
+    }
+
     fn idle_memory(&self, round: usize, subject: Subject) -> Option<f64> {
         Some(self.get(round, subject, Run::Idle, "rss_idle_kb")? * 1.024 / 1e3)
     }
@@ -193,5 +216,7 @@ mod tests {
         assert_eq!(figure(Goal::Ratio(1.5, 1.25), &[9.0], &[1.51]).verdict(), Some(Verdict::Missed));
         assert_eq!(figure(Goal::AtMost(2.0, 1.0), &[2.0], &[]).verdict(), Some(Verdict::Goal));
         assert_eq!(figure(Goal::Ratio(1.5, 1.25), &[9.0], &[]).verdict(), None);
+        assert_eq!(figure(Goal::AtLeast(15.0, 20.0), &[16.0], &[]).verdict(), Some(Verdict::Goal));
+        assert_eq!(figure(Goal::AtLeast(15.0, 20.0), &[14.9], &[]).verdict(), Some(Verdict::Missed));
     }
 }

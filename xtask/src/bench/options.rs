@@ -10,7 +10,7 @@ cargo xtask bench [options]: measures Tidegate beside nginx and a floor, on this
   --rounds N      rounds, each of which starts everything afresh (3)
   --secs S        length of one closed or paced run in seconds (4)
   --quick         one round of short runs; writes no file unless --out says where
-  --only LIST     of nginx, floor, tidegate: which to measure (all)
+  --only LIST     of nginx, floor, tidegate, computing: what to measure (all)
   --bin PATH      this tidegate instead of the one that is built
   --out PATH      where the Markdown goes (benches/RESULTS.md)
   --json PATH     where the JSON goes (nowhere)
@@ -29,6 +29,8 @@ pub(super) struct Options {
     pub(super) nginx: bool,
     pub(super) floor: bool,
     pub(super) tidegate: bool,
+    /// The pure computing alone.
+    pub(super) computing: bool,
     pub(super) bin: Option<PathBuf>,
     pub(super) out: Option<PathBuf>,
     pub(super) json: Option<PathBuf>,
@@ -48,6 +50,7 @@ impl Options {
             nginx: true,
             floor: true,
             tidegate: true,
+            computing: true,
             bin: None,
             out: Some(super::root().join("benches/RESULTS.md")),
             json: None,
@@ -74,10 +77,11 @@ impl Options {
             "--secs" => self.secs = value.parse().context("--secs must be a number")?,
             "--only" => {
                 let names: Vec<&str> = value.split(',').collect();
-                (self.nginx, self.floor, self.tidegate) = (names.contains(&"nginx"), names.contains(&"floor"), names.contains(&"tidegate"));
-                if let Some(other) = names.iter().find(|name| !["nginx", "floor", "tidegate"].contains(name)) {
-                    bail!("--only knows nginx, floor and tidegate, not `{other}`");
+                let known = ["nginx", "floor", "tidegate", "computing"];
+                if let Some(other) = names.iter().find(|name| !known.contains(name)) {
+                    bail!("--only knows {}, not `{other}`", known.join(", "));
                 }
+                [self.nginx, self.floor, self.tidegate, self.computing] = known.map(|name| names.contains(&name));
             }
             "--bin" => self.bin = Some(value.into()),
             "--out" => self.out = Some(value.into()),

@@ -115,6 +115,7 @@ fn figure_json(figure: &Figure) -> Value {
     let goal = match figure.goal {
         Goal::Ratio(goal, stretch) => json!({"ratio": goal, "stretch": stretch}),
         Goal::AtMost(goal, stretch) => json!({"at_most": goal, "stretch": stretch}),
+        Goal::AtLeast(goal, stretch) => json!({"at_least": goal, "stretch": stretch}),
         Goal::Nothing => Value::Null,
     };
     json!({
@@ -135,6 +136,7 @@ fn goal_text(goal: Goal, unit: &str) -> String {
     match goal {
         Goal::Ratio(goal, stretch) => format!("<= {goal} x ({stretch} x)"),
         Goal::AtMost(goal, stretch) => format!("<= {goal} {unit} ({stretch} {unit})"),
+        Goal::AtLeast(goal, stretch) => format!(">= {goal} {unit} ({stretch} {unit})"),
         Goal::Nothing => "-".into(),
     }
 }

@@ -28,11 +28,13 @@ pub(super) enum Run {
     Rate,
     /// As `Closed(64)`, but every request is refused.
     Refused,
+    /// The pure computing alone, without a server.
+    Computing,
 }
 
 impl Run {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Start, Self::Idle, Self::Stream, Self::Closed(64), Self::Closed(256), Self::Rate, Self::Refused];
+    /// Those that make load, in their order: memory is read before there was much load.
+    const LOADS: [Self; 6] = [Self::Idle, Self::Stream, Self::Closed(64), Self::Closed(256), Self::Rate, Self::Refused];
 
     pub(super) fn name(self) -> String {
         match self {
@@ -42,6 +44,7 @@ impl Run {
             Self::Closed(conns) => format!("closed loop, {conns} connections"),
             Self::Rate => "1000/s".into(),
             Self::Refused => "refusals".into(),
+            Self::Computing => "computing".into(),
         }
     }
 
@@ -50,14 +53,14 @@ impl Run {
         match self {
             Self::Rate | Self::Stream => true,
             Self::Start | Self::Idle | Self::Closed(_) => subject != Subject::Direct,
-            Self::Refused => subject == Subject::Tidegate,
+            Self::Refused | Self::Computing => subject == Subject::Tidegate,
         }
     }
 
     /// The load client's arguments, but for the address, the key and the process.
     fn args(self, secs: f64, chunks: u64) -> Vec<String> {
         let line = match self {
-            Self::Start | Self::Idle => "closed --conns 1 --count 1 --secs 5".to_owned(),
+            Self::Start | Self::Computing | Self::Idle => "closed --conns 1 --count 1 --secs 5".to_owned(),
             // Streams are not warmed up by streams, since each takes seconds.
             Self::Stream => format!("stream --conns {STREAMS} --chunks {chunks} --delay-us {DELAY_US}"),
             Self::Closed(conns) => format!("closed --conns {conns} --secs {secs} --warm 20"),
@@ -78,7 +81,7 @@ pub(super) struct Record {
     pub(super) round: usize,
     pub(super) subject: Subject,
     pub(super) run: Run,
-    /// The load client's line; for `Start`, `{"start_ms"}`.
+    /// The load client's line; for `Start`, `{"start_ms"}`; for `Computing`, what `micro` prints.
     pub(super) data: Value,
 }
 
@@ -104,12 +107,16 @@ pub(super) fn all(bench: &Bench<'_>) -> anyhow::Result<Vec<Record>> {
         }
         // What starting set off comes to rest before memory is read.
         std::thread::sleep(Duration::from_secs(1));
-        for run in Run::ALL.into_iter().filter(|run| *run != Run::Start) {
+        for run in Run::LOADS {
             for one in running.iter_mut().filter(|one| run.concerns(one.subject)) {
                 let data = measure(bench, run, one)?;
                 println!("  {:28} {:9} {}", run.name(), one.subject.name(), line(run, &data));
                 records.push(Record { round, subject: one.subject, run, data });
             }
+        }
+        drop(running);
+        if let Some(data) = bench.computing()? {
+            records.push(Record { round, subject: Subject::Tidegate, run: Run::Computing, data });
         }
     }
     Ok(records)
@@ -146,7 +153,7 @@ fn measure(bench: &Bench<'_>, run: Run, one: &mut Running) -> anyhow::Result<Val
 fn line(run: Run, data: &Value) -> String {
     let number = |path: &str| data.pointer(path).and_then(Value::as_f64).unwrap_or(f64::NAN);
     let text = match run {
-        Run::Start => String::new(),
+        Run::Start | Run::Computing => String::new(),
         Run::Idle => format!("{:.0} KB", number("/rss_idle_kb")),
         Run::Stream => format!(
             "{:.1} us/event, first {:.1} ms, {:.0} -> {:.0} KB",

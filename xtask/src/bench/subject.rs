@@ -15,6 +15,8 @@ use super::{http, tidegate};
 
 /// The longest wait for a server's first answer.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// The longest that the pure computing is measured.
+const COMPUTING_LIMIT: Duration = Duration::from_secs(120);
 /// The key that nginx and the floor know.
 const KEY: &str = "sk-test";
 
@@ -164,6 +166,13 @@ impl<'a> Bench<'a> {
         command.args(args);
         let line = child::output("gwload", command, limit, &self.dir.join("load.log"), self.interrupt)?;
         serde_json::from_str(&line).with_context(|| format!("gwload printed what is not JSON: {line}"))
+    }
+
+    /// What the pure computing costs, unless it is not wanted.
+    pub(super) fn computing(&self) -> anyhow::Result<Option<Value>> {
+        let Some(program) = &self.binaries.micro else { return Ok(None) };
+        let line = child::output("micro", self.gateway.command(program), COMPUTING_LIMIT, &self.dir.join("micro.log"), self.interrupt)?;
+        Ok(Some(serde_json::from_str(&line).with_context(|| format!("micro printed what is not JSON: {line}"))?))
     }
 
     /// A gateway's program, to be run where gateways run.
