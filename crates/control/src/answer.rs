@@ -15,6 +15,7 @@ pub(crate) struct List<T> {
     /// The entries.
     data: Vec<T>,
     /// Where the next page begins; `null`: this is the last.
+    #[schema(required)]
     next_cursor: Option<String>,
 }
 

@@ -72,7 +72,7 @@ impl App {
 
     /// Every limit of every pool of the organisation; `None`: there is none, or it was deleted.
     pub(crate) fn pool_views(&self, id: OrgId) -> Option<Vec<PoolView>> {
-        let _ = id;
-        None
+        let org = self.store().directory().org(id).filter(|org| !org.state().deleted)?;
+        Some(self.store().pools().views(&org, self.now()))
     }
 }

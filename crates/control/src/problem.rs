@@ -31,6 +31,7 @@ pub(crate) struct ErrorDetail {
     /// What is wrong and what to do, in a sentence.
     pub(crate) message: String,
     /// The member, query parameter or path segment at fault.
+    #[schema(required)]
     pub(crate) param: Option<String>,
 }
 

@@ -1,6 +1,8 @@
 //! Every route of the control API on one screen. The document is made of the same list, so the two can't differ.
 
+use utoipa::openapi::schema::{ArrayBuilder, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -8,6 +10,7 @@ use utoipa_axum::routes;
 use crate::api::{apply, audit, models, openapi, orgs, plans, providers, status};
 use crate::app::App;
 use crate::problem::ErrorBody;
+use crate::shapes::choice::{Bucket, GroupBy};
 
 /// The routes below `/api/v1` and their documentation.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -36,7 +39,19 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(audit::list::list_audit))
         .routes(routes!(status::get::get_status))
         .routes(routes!(openapi::get::get_openapi));
-    OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", routes)
+    let mut routes = OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", routes);
+    name_entries_of_lists(routes.get_openapi_mut());
+    routes
+}
+
+/// Lists refer to their entries' schemas by name instead of repeating them, so that generated clients have one type for each.
+fn name_entries_of_lists(document: &mut utoipa::openapi::OpenApi) {
+    for (name, schema) in document.components.iter_mut().flat_map(|components| &mut components.schemas) {
+        if let (Some(entry), RefOr::T(Schema::Object(list))) = (name.strip_prefix("List_"), schema) {
+            let entries = ArrayBuilder::new().items(Ref::from_schema_name(entry)).description(Some("The entries."));
+            list.properties.insert("data".into(), entries.into());
+        }
+    }
 }
 
 #[derive(OpenApi)]
@@ -48,7 +63,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
             The bearer is the operator token.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(ErrorBody)),
+    components(schemas(ErrorBody, GroupBy, Bucket)),
     modifiers(&BearerToken),
     security(("operator_token" = [])),
     tags(

@@ -58,18 +58,24 @@ pub(crate) struct Key {
     /// The secret's first characters, to tell keys apart.
     prefix: String,
     /// Refused from this moment on; `null`: never.
+    #[schema(required)]
     expires: Option<Time>,
     /// The only models it may use; `null`: all of the plan.
+    #[schema(required)]
     models: Option<Vec<String>>,
     /// Its own limit: requests a minute; `null`: none.
+    #[schema(required)]
     rpm: Option<u64>,
     /// Its own limit: tokens a minute; `null`: none.
+    #[schema(required)]
     tpm: Option<u64>,
     /// The shape of its 429s; `null`: the installation's.
+    #[schema(required)]
     rate_limit_body: Option<RateLimitBody>,
     /// When it was made.
     created: Time,
     /// When it was revoked; `null`: it was not.
+    #[schema(required)]
     revoked: Option<Time>,
 }
 
@@ -103,14 +109,19 @@ pub(crate) struct NewKeyShown {
     /// The secret's first characters, to tell keys apart.
     prefix: String,
     /// Refused from this moment on; `null`: never.
+    #[schema(required)]
     expires: Option<Time>,
     /// The only models it may use; `null`: all of the plan.
+    #[schema(required)]
     models: Option<Vec<String>>,
     /// Its own limit: requests a minute; `null`: none.
+    #[schema(required)]
     rpm: Option<u64>,
     /// Its own limit: tokens a minute; `null`: none.
+    #[schema(required)]
     tpm: Option<u64>,
     /// The shape of its 429s; `null`: the installation's.
+    #[schema(required)]
     rate_limit_body: Option<RateLimitBody>,
     /// When it was made.
     created: Time,

@@ -52,8 +52,8 @@ pub(crate) struct LimitRow {
     /// Custom rows only: why it was agreed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Where the row comes from; in answers about an organisation only.
-    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    /// Where the row comes from: told of an organisation's rows in force, without effect where it is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(read_only)]
     source: Option<Source>,
 }

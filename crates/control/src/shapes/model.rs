@@ -115,14 +115,19 @@ pub(crate) struct Model {
     /// Other names for it.
     aliases: Vec<String>,
     /// Parameters in billions, total.
+    #[schema(required)]
     parameters_b: Option<f64>,
     /// Size category, given or derived.
+    #[schema(required)]
     category: Option<Category>,
     /// Longest input plus output in tokens.
+    #[schema(required)]
     context_window: Option<u64>,
     /// Most output tokens for one request.
+    #[schema(required)]
     max_output_tokens: Option<u64>,
     /// Output tokens held for a request that states no maximum.
+    #[schema(required)]
     default_output_tokens: Option<u64>,
     /// Price per million input tokens.
     input_price: Amount,

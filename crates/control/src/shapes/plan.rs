@@ -61,6 +61,7 @@ pub(crate) struct Plan {
     /// What people read.
     name: String,
     /// Price per month; `null`: not for sale by itself.
+    #[schema(required)]
     price_month: Option<Amount>,
     /// How much output is held at admission.
     hold: HoldPolicy,

@@ -15,6 +15,7 @@ pub(crate) struct PoolLimit {
     /// What is counted.
     kind: Kind,
     /// The window in seconds; `null` for `concurrent`.
+    #[schema(required)]
     window_seconds: Option<f64>,
     /// How many units.
     limit: u64,
@@ -25,6 +26,7 @@ pub(crate) struct PoolLimit {
     /// What is free now.
     remaining: u64,
     /// When `used` reaches 0 if nothing more happens; `null` where it is 0 already.
+    #[schema(required)]
     resets_at: Option<Time>,
     /// Where the limit comes from.
     source: Source,

@@ -127,17 +127,21 @@ pub(crate) struct Provider {
     /// Where its API begins; empty for `demo`.
     base_url: String,
     /// Where its credential is kept: `stored` (encrypted in the database), `env:NAME`, `file`; `null`: it has none.
-    #[schema(pattern = "^(stored|file|env:.+)$")]
+    #[schema(required, pattern = "^(stored|file|env:.+)$")]
     credential: Option<String>,
     /// Longest time for a whole attempt in seconds; `null`: 600.
+    #[schema(required)]
     timeout_seconds: Option<f64>,
     /// Longest wait for the answer's first byte in seconds; `null`: `timeout_seconds`.
+    #[schema(required)]
     first_byte_timeout_seconds: Option<f64>,
     /// Names of the further headers; their values may be secret and are not shown.
     header_names: Vec<String>,
     /// The provider's own quota for us: requests a minute.
+    #[schema(required)]
     rpm: Option<u64>,
     /// The provider's own quota for us: tokens a minute.
+    #[schema(required)]
     tpm: Option<u64>,
     /// Whether it takes requests.
     state: ProviderState,

@@ -19,6 +19,7 @@ pub(crate) struct ProviderChange {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Cooldown {
     /// The model's name at the provider; `null`: the whole provider.
+    #[schema(required)]
     model: Option<String>,
     /// When it is tried again.
     until: Time,
@@ -34,8 +35,10 @@ pub(crate) struct ProviderStanding {
     /// Whether it takes requests, as the operator set it.
     state: ProviderState,
     /// When the cooldown of the whole provider, else the longest of its models', ends; `null`: it is tried.
+    #[schema(required)]
     cooldown_until: Option<Time>,
     /// Why it cools down; `null`: it does not.
+    #[schema(required)]
     why: Option<String>,
     /// All cooldowns that have not ended.
     cooldowns: Vec<Cooldown>,

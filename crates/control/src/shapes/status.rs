@@ -17,6 +17,7 @@ pub(crate) struct Status {
     /// Records and refusals waiting for the database.
     records_queued: usize,
     /// Why the last batch could not be written, and what to do; `null`: it was.
+    #[schema(required)]
     last_fault: Option<String>,
     /// Organisations.
     organisations: usize,
