@@ -10,12 +10,13 @@ impl<E: OperationError> From<E> for Problem {
     fn from(error: E) -> Self {
         let said = error.to_string();
         match error.class() {
-            ErrorClass::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", sentence(&said)),
-            ErrorClass::Conflict => Self::new(StatusCode::CONFLICT, "conflict", sentence(&said)),
-            ErrorClass::Invalid { param } => Self::from(Invalid::new(param, said)),
+            ErrorClass::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", sentence(&said, "")),
+            ErrorClass::Conflict => Self::new(StatusCode::CONFLICT, "conflict", sentence(&said, "")),
+            ErrorClass::Invalid { param: "" } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", sentence(&said, "")),
+            ErrorClass::Invalid { param } => Self::invalid(param, sentence(&said, param)),
             ErrorClass::Unavailable => {
                 tracing::error!(error = said, "an operation of the control API failed");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence(&said))
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence(&said, ""))
             }
         }
     }
@@ -25,9 +26,9 @@ impl From<Invalid> for Problem {
     fn from(fault: Invalid) -> Self {
         let Invalid { param, message } = fault;
         if param.is_empty() {
-            return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", sentence(&message));
+            return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", sentence(&message, ""));
         }
-        Self::invalid(param.clone(), sentence(&format!("{param}: {message}")))
+        Self::invalid(param.clone(), format!("{param}: {message}."))
     }
 }
 
@@ -43,11 +44,12 @@ pub(crate) async fn unknown_method(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }
 
-/// The text with a full stop, and a capital where it does not begin with a member's name.
-fn sentence(text: &str) -> String {
-    let names_member = text.split_once(": ").is_some_and(|(before, _)| !before.contains(' '));
+/// The text with a full stop, and with a capital where it does not begin with the name of a member.
+fn sentence(text: &str, param: &str) -> String {
+    let first = text.split([' ', ':']).next().unwrap_or_default();
+    let is_member = first == param || first.contains(['_', '.', '[', '"']);
     let mut letters = text.chars();
-    let first = letters.next().filter(|_| !names_member).map(|c| c.to_uppercase().to_string());
-    let text = first.map_or_else(|| text.into(), |first| first + letters.as_str());
+    let capital = letters.next().filter(|_| !is_member).map(|c| c.to_uppercase().to_string());
+    let text = capital.map_or_else(|| text.to_owned(), |capital| capital + letters.as_str());
     if text.ends_with('.') { text } else { text + "." }
 }

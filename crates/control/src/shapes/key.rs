@@ -6,9 +6,7 @@ use store::NewKey;
 use utoipa::ToSchema;
 
 use super::choice::RateLimitBody;
-use super::text::{Invalid, at_most, printable};
 use super::time::Time;
-use crate::caps::MAX_KEY_MODELS;
 
 /// An API key to make.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -35,16 +33,14 @@ pub(crate) struct KeyInput {
 
 impl KeyInput {
     /// What the store is to make.
-    pub(crate) fn into_new(self) -> Result<NewKey, Invalid> {
-        printable("name", &self.name)?;
-        at_most("models", self.models.as_ref().map_or(0, Vec::len), MAX_KEY_MODELS)?;
-        Ok(NewKey {
+    pub(crate) fn into_new(self) -> NewKey {
+        NewKey {
             name: self.name,
             expires: self.expires.map(|time| time.0),
             models: self.models.map(|models| models.into_iter().map(ModelId::from).collect()),
             limits: KeyLimits { rpm: self.rpm, tpm: self.tpm },
             rate_limit_body: self.rate_limit_body.map(Into::into),
-        })
+        }
     }
 }
 

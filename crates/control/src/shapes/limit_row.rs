@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::choice::{Category, Source};
-use super::text::{Invalid, printable};
+use super::text::Invalid;
 use super::time::Time;
 
 /// What is allowed for one model, for a size category, or for any other model: exactly one of `model`, `category` and
@@ -96,14 +96,7 @@ impl LimitRow {
 
     /// The row as a custom agreement may carry it.
     pub(crate) fn into_custom(self) -> Result<CustomLimit, Invalid> {
-        let (from, until) = (self.from.map(|t| t.0), self.until.map(|t| t.0));
-        if let (Some(from), Some(until)) = (from, until)
-            && from >= until
-        {
-            return Err(Invalid::new("until", format!("the row would never be valid: it must be later than from ({from})")));
-        }
-        let reason = self.reason.clone();
-        reason.as_deref().map_or(Ok(()), |reason| printable("reason", reason))?;
+        let (from, until, reason) = (self.from.map(|t| t.0), self.until.map(|t| t.0), self.reason.clone());
         Ok(CustomLimit { row: self.into_row()?, from, until, reason })
     }
 
@@ -117,7 +110,6 @@ impl LimitRow {
             _ => return Err(Invalid::new("", "name only one of model, category and any")),
         };
         let Self { rpm, tpm, rpd, tpd, concurrent, window_seconds, enforce, .. } = self;
-        let row = domain::LimitRow { selector, rpm, tpm, rpd, tpd, concurrent, window_seconds, enforce };
-        row.fault().map_or(Ok(row), |fault| Err(Invalid::new("", fault)))
+        Ok(domain::LimitRow { selector, rpm, tpm, rpd, tpd, concurrent, window_seconds, enforce })
     }
 }

@@ -74,7 +74,6 @@ pub(crate) struct ModelInput {
 impl ModelInput {
     /// The model under `id`.
     pub(crate) fn into_model(self, id: ModelId) -> Result<domain::Model, Invalid> {
-        printable("id", id.as_str())?;
         at_most("aliases", self.aliases.len(), MAX_TARGETS)?;
         at_most("targets", self.targets.len(), MAX_TARGETS)?;
         if self.parameters_b.is_some_and(|b| !b.is_finite() || b <= 0.0) {
@@ -82,7 +81,7 @@ impl ModelInput {
         }
         Ok(domain::Model {
             id,
-            aliases: each("aliases", self.aliases, |alias| printable("", &alias).map(|()| ModelId::from(alias)))?,
+            aliases: self.aliases.into_iter().map(ModelId::from).collect(),
             parameters_b: self.parameters_b,
             category: self.category.map(Into::into),
             context_window: self.context_window,

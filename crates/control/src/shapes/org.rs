@@ -6,9 +6,8 @@ use store::{NewOrg, OrgPatch};
 use utoipa::ToSchema;
 
 use super::limit_row::LimitRow;
-use super::text::{Invalid, at_most, each, printable};
+use super::text::{Invalid, each};
 use super::time::Time;
-use crate::caps::MAX_ROWS;
 
 /// An organisation to make.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -26,7 +25,6 @@ pub(crate) struct OrgInput {
 impl OrgInput {
     /// What the store is to make.
     pub(crate) fn into_new(self) -> Result<NewOrg, Invalid> {
-        printable("name", &self.name)?;
         Ok(NewOrg { name: self.name, plan: self.plan.into(), custom: custom("limits", self.limits)? })
     }
 }
@@ -49,7 +47,6 @@ pub(crate) struct OrgChange {
 impl OrgChange {
     /// What the store is to change.
     pub(crate) fn into_patch(self) -> Result<OrgPatch, Invalid> {
-        self.name.as_deref().map_or(Ok(()), |name| printable("name", name))?;
         let custom = self.limits.map(|rows| custom("limits", rows)).transpose()?;
         Ok(OrgPatch { name: self.name, plan: self.plan.map(Into::into), custom })
     }
@@ -57,7 +54,6 @@ impl OrgChange {
 
 /// Custom limit rows as the store takes them; `param` is where they stand.
 pub(crate) fn custom(param: &str, rows: Vec<LimitRow>) -> Result<Vec<domain::CustomLimit>, Invalid> {
-    at_most(param, rows.len(), MAX_ROWS)?;
     each(param, rows, LimitRow::into_custom)
 }
 

@@ -8,9 +8,8 @@ use utoipa::ToSchema;
 use super::amount::Amount;
 use super::choice::{HoldPolicy, ManagedBy, OnExhausted};
 use super::limit_row::LimitRow;
-use super::text::{Invalid, at_most, each, printable};
+use super::text::{Invalid, each, printable};
 use super::time::Time;
-use crate::caps::MAX_ROWS;
 
 /// A plan as it is written. A model without any row is not in the plan.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -39,9 +38,7 @@ pub(crate) struct PlanInput {
 impl PlanInput {
     /// The plan under `id`.
     pub(crate) fn into_plan(self, id: PlanId) -> Result<domain::Plan, Invalid> {
-        printable("id", id.as_str())?;
         self.name.as_deref().map_or(Ok(()), |name| printable("name", name))?;
-        at_most("limits", self.limits.len(), MAX_ROWS)?;
         Ok(domain::Plan {
             id,
             name: self.name.unwrap_or_default(),

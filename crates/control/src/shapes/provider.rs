@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ProviderName, checked_base_url, header_fault};
+use domain::ProviderName;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 use store::{CredentialChange, CredentialKind, ProviderDraft, ProviderInfo};
 use utoipa::ToSchema;
 
 use super::choice::{ManagedBy, ProviderKind, ProviderState};
-use super::text::{Invalid, at_most, printable};
+use super::text::{Invalid, at_most};
 use super::time::Time;
-use crate::caps::{MAX_CREDENTIAL_BYTES, MAX_HEADERS};
+use crate::caps::MAX_HEADERS;
 
 /// A provider as it is written.
 #[derive(Deserialize, ToSchema)]
@@ -58,63 +58,26 @@ fn given<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<SecretString>>
 impl ProviderInput {
     /// The provider under `name`; what is left out of it is as `present` has it.
     pub(crate) fn into_draft(self, name: ProviderName, present: Option<&domain::Provider>) -> Result<ProviderDraft, Invalid> {
-        printable("name", name.as_str())?;
-        let kind = domain::ProviderKind::from(self.kind);
-        let headers = self.headers.map(checked_headers).transpose()?;
+        at_most("headers", self.headers.as_ref().map_or(0, BTreeMap::len), MAX_HEADERS)?;
         let state = self.state.map(domain::ProviderState::from);
         let provider = domain::Provider {
             name,
-            kind,
-            base_url: base_url(kind, self.base_url)?,
-            timeout_seconds: seconds("timeout_seconds", self.timeout_seconds)?,
-            first_byte_timeout_seconds: seconds("first_byte_timeout_seconds", self.first_byte_timeout_seconds)?,
-            headers: headers.or_else(|| present.map(|p| p.headers.clone())).unwrap_or_default(),
+            kind: self.kind.into(),
+            base_url: self.base_url.unwrap_or_default(),
+            timeout_seconds: self.timeout_seconds,
+            first_byte_timeout_seconds: self.first_byte_timeout_seconds,
+            headers: self.headers.or_else(|| present.map(|p| p.headers.clone())).unwrap_or_default(),
             rpm: self.rpm,
             tpm: self.tpm,
             state: state.or(present.map(|p| p.state)).unwrap_or_default(),
         };
-        Ok(ProviderDraft { provider, credential: credential(self.api_key)? })
+        let credential = match self.api_key {
+            None => CredentialChange::Keep,
+            Some(None) => CredentialChange::Clear,
+            Some(Some(secret)) => CredentialChange::Store(secret),
+        };
+        Ok(ProviderDraft { provider, credential })
     }
-}
-
-fn base_url(kind: domain::ProviderKind, given: Option<String>) -> Result<String, Invalid> {
-    let given = given.filter(|text| !text.is_empty());
-    match (kind, given) {
-        (domain::ProviderKind::Demo, Some(_)) => Err(Invalid::new("base_url", "the demo provider is built in and has none; leave it out")),
-        (_, Some(text)) => checked_base_url(&text).map_err(|fault| Invalid::new("base_url", fault)),
-        (_, None) => {
-            let usual = kind.default_base_url().map(Into::into);
-            usual.ok_or_else(|| Invalid::new("base_url", "this kind has no usual address; give one such as http://127.0.0.1:8081/v1"))
-        }
-    }
-}
-
-fn seconds(param: &str, given: Option<f64>) -> Result<Option<f64>, Invalid> {
-    match given {
-        Some(s) if !(0.001..=86_400.0).contains(&s) => Err(Invalid::new(param, "expected seconds from 0.001 to 86400")),
-        fine => Ok(fine),
-    }
-}
-
-fn checked_headers(headers: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Invalid> {
-    at_most("headers", headers.len(), MAX_HEADERS)?;
-    let fault = headers.iter().find_map(|(name, value)| header_fault(name, value).map(|fault| (name, fault)));
-    match fault {
-        Some((name, fault)) => Err(Invalid::new(format!("headers.{name}"), fault)),
-        None => Ok(headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect()),
-    }
-}
-
-fn credential(given: Option<Option<SecretString>>) -> Result<CredentialChange, Invalid> {
-    use secrecy::ExposeSecret;
-    let Some(wanted) = given else { return Ok(CredentialChange::Keep) };
-    let Some(secret) = wanted else { return Ok(CredentialChange::Clear) };
-    let text = secret.expose_secret();
-    if text.is_empty() || text.len() > MAX_CREDENTIAL_BYTES || !text.bytes().all(|b| b.is_ascii_graphic()) {
-        let fault = format!("expected 1 to {MAX_CREDENTIAL_BYTES} printable ASCII characters without spaces, or null to remove it");
-        return Err(Invalid::new("api_key", fault));
-    }
-    Ok(CredentialChange::Store(secret))
 }
 
 /// A provider. Its credential is never shown.

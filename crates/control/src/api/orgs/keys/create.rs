@@ -23,6 +23,6 @@ pub(crate) async fn create_key(
     Segments(id): Segments<String>,
     Body(input): Body<KeyInput>,
 ) -> Result<Put<NewKeyShown>, Problem> {
-    let (key, secret) = app.store().create_key(operator.actor(), org_id(&id)?, input.into_new()?).await?;
+    let (key, secret) = app.store().create_key(operator.actor(), org_id(&id)?, input.into_new()).await?;
     Ok(Put::made(&["orgs", &id, "keys", &key.id.to_string()], NewKeyShown::of(key, &secret)))
 }
