@@ -8,6 +8,7 @@ mod figures;
 mod http;
 mod instructions;
 mod machine;
+mod many_keys;
 mod options;
 mod report;
 mod rounds;
@@ -35,6 +36,9 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     let mut bench = subject::Bench::new(&options, &binaries, &interrupt, dir.path())?;
     if options.instructions {
         return instructions::run(&mut bench);
+    }
+    if let Some(keys) = options.keys {
+        return many_keys::run(&bench, keys);
     }
     let records = rounds::all(&bench)?;
     let figures = figures::all(&records, &options, &binaries)?;

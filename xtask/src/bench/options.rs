@@ -18,7 +18,10 @@ cargo xtask bench [options]: measures Tidegate beside nginx and a floor, on this
 cargo xtask bench --instructions [--bless] [--only LIST] [--bin PATH]: counts instructions in user space under
 valgrind's callgrind instead, which hardly vary: fails if Tidegate needs more than benches/instructions.json says
 
-  --bless         writes what was counted to that file";
+  --bless         writes what was counted to that file
+
+cargo xtask bench --keys N [--rounds N] [--secs S] [--bin PATH] [--out PATH]: measures Tidegate with N API keys, ten an
+organisation, against itself with ten; making a million of them over the operator API takes some minutes";
 
 pub(super) struct Options {
     pub(super) rounds: usize,
@@ -38,6 +41,8 @@ pub(super) struct Options {
     pub(super) instructions: bool,
     /// Accept the instructions that are counted.
     pub(super) bless: bool,
+    /// Measure with so many keys, instead of beside nginx.
+    pub(super) keys: Option<usize>,
 }
 
 impl Options {
@@ -56,6 +61,7 @@ impl Options {
             json: None,
             instructions: given("--instructions"),
             bless: given("--bless"),
+            keys: None,
         };
         // First, so that others may change what it sets, wherever they stand.
         if given("--quick") {
@@ -82,6 +88,11 @@ impl Options {
                     bail!("--only knows {}, not `{other}`", known.join(", "));
                 }
                 [self.nginx, self.floor, self.tidegate, self.computing] = known.map(|name| names.contains(&name));
+            }
+            "--keys" => {
+                self.keys = Some(value.parse().context("--keys must be a number")?);
+                self.out = None;
+                (self.nginx, self.floor, self.computing) = (false, false, false);
             }
             "--bin" => self.bin = Some(value.into()),
             "--out" => self.out = Some(value.into()),

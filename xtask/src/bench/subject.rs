@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use super::build::Binaries;
 use super::child::{self, Child, Interrupt, Placement};
+use super::http;
 use super::options::Options;
-use super::{http, tidegate};
+use super::tidegate::{Folder, Prepared};
 
 /// The longest wait for a server's first answer.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -54,9 +55,9 @@ pub(super) struct Bench<'a> {
     pub(super) others: Placement,
     /// Where callgrind leaves its files, if the gateways run under it.
     pub(super) callgrind: Option<PathBuf>,
-    mock_addr: SocketAddr,
+    pub(super) mock_addr: SocketAddr,
     mock: Child,
-    tidegate: Option<tidegate::Prepared>,
+    tidegate: Option<Prepared>,
 }
 
 /// A gateway that has answered its first request.
@@ -95,7 +96,7 @@ impl<'a> Bench<'a> {
         let mut bench = Self { options, binaries, interrupt, dir, gateway, others, callgrind: None, mock_addr, mock, tidegate: None };
         bench.first_answer(Instant::now(), mock_addr, KEY, None)?;
         if let Some(program) = &binaries.tidegate {
-            bench.tidegate = Some(tidegate::prepare(&bench, program, mock_addr)?);
+            bench.tidegate = Some(Prepared::new(&bench, program)?);
         }
         Ok(bench)
     }
@@ -113,31 +114,43 @@ impl<'a> Bench<'a> {
 
     /// Starts one of them afresh and waits for its first answer.
     pub(super) fn start(&self, subject: Subject) -> anyhow::Result<Running> {
-        let (mut key, mut tight_key) = (KEY.to_owned(), None);
-        let (child, addr, start_ms) = match subject {
-            Subject::Direct => (None, self.mock_addr, 0.0),
-            Subject::Nginx | Subject::Floor | Subject::Tidegate => {
-                let addr = free_addr()?;
-                let command = match subject {
-                    Subject::Direct | Subject::Floor => {
-                        let mut command = self.command(&self.binaries.floor);
-                        command.env("FLOOR_ADDR", addr.to_string()).env("FLOOR_UPSTREAM", format!("http://{}", self.mock_addr));
-                        command
-                    }
-                    Subject::Nginx => self.nginx(addr)?,
-                    Subject::Tidegate => {
-                        let prepared = self.tidegate.as_ref().context("tidegate was not prepared")?;
-                        (key, tight_key) = (prepared.key.clone(), Some(prepared.tight_key.clone()));
-                        prepared.command(addr, |program| self.command(program))?
-                    }
-                };
-                let from = Instant::now();
-                let mut child = Child::start(subject.name(), command, &self.dir.join(format!("{}.log", subject.name())))?;
-                let start_ms = self.first_answer(from, addr, &key, Some(&mut child))?;
-                (Some(child), addr, start_ms)
+        let addr = free_addr()?;
+        match subject {
+            Subject::Direct => Ok(Running {
+                subject,
+                addr: self.mock_addr,
+                key: KEY.to_owned(),
+                tight_key: None,
+                start_ms: 0.0,
+                child: None,
+                mock_pid: self.mock.pid(),
+            }),
+            Subject::Nginx => self.launch(subject, self.nginx(addr)?, addr, KEY),
+            Subject::Floor => {
+                let mut command = self.command(&self.binaries.floor);
+                command.env("FLOOR_ADDR", addr.to_string()).env("FLOOR_UPSTREAM", format!("http://{}", self.mock_addr));
+                self.launch(subject, command, addr, KEY)
             }
-        };
-        Ok(Running { subject, addr, key, tight_key, start_ms, child, mock_pid: self.mock.pid() })
+            Subject::Tidegate => {
+                let prepared = self.tidegate.as_ref().context("tidegate was not prepared")?;
+                let running = self.start_in(&prepared.folder, &prepared.key)?;
+                Ok(Running { tight_key: Some(prepared.tight_key.clone()), ..running })
+            }
+        }
+    }
+
+    /// Starts Tidegate in this folder; `key` must be one that it finds there.
+    pub(super) fn start_in(&self, folder: &Folder, key: &str) -> anyhow::Result<Running> {
+        let addr = free_addr()?;
+        self.launch(Subject::Tidegate, folder.command(addr, |program| self.command(program))?, addr, key)
+    }
+
+    fn launch(&self, subject: Subject, command: Command, addr: SocketAddr, key: &str) -> anyhow::Result<Running> {
+        let from = Instant::now();
+        let mut child = Child::start(subject.name(), command, &self.dir.join(format!("{}.log", subject.name())))?;
+        let start_ms = self.first_answer(from, addr, key, Some(&mut child))?;
+        let key = key.to_owned();
+        Ok(Running { subject, addr, key, tight_key: None, start_ms, child: Some(child), mock_pid: self.mock.pid() })
     }
 
     /// Waits for the first 200 and returns the time since `from`, in milliseconds.

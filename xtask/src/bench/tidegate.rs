@@ -17,32 +17,49 @@ const OPERATOR_TOKEN: &str = "bench-operator-token-of-a-server-that-holds-nothin
 /// The longest wait for the server to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(30);
 
-/// A data folder with an organisation and its keys, from which Tidegate can be started again and again.
-pub(super) struct Prepared {
+/// A data folder from which Tidegate can be started again and again.
+pub(super) struct Folder {
     program: PathBuf,
     dir: PathBuf,
     mock: SocketAddr,
+}
+
+/// What is measured most: two organisations with a key each.
+pub(super) struct Prepared {
+    pub(super) folder: Folder,
     /// Five limits of its pool and one of its own, all with room.
     pub(super) key: String,
     /// The same, but with room for one request a minute.
     pub(super) tight_key: String,
 }
 
-pub(super) fn prepare(bench: &Bench<'_>, program: &Path, mock: SocketAddr) -> anyhow::Result<Prepared> {
-    let dir = bench.dir.join("tidegate");
-    std::fs::create_dir_all(&dir)?;
-    let mut prepared = Prepared { program: program.to_owned(), dir, mock, key: String::new(), tight_key: String::new() };
-    let addr = free_addr()?;
-    let command = prepared.command(addr, |program| Placement::ANY.command(program))?;
-    let mut child = Child::start("tidegate", command, &bench.dir.join("tidegate-setup.log"))?;
-    wait_ready(bench, addr, &mut child)?;
-    prepared.key = create_key(addr, "roomy")?;
-    prepared.tight_key = create_key(addr, "tight")?;
-    child.stop();
-    Ok(prepared)
+impl Prepared {
+    pub(super) fn new(bench: &Bench<'_>, program: &Path) -> anyhow::Result<Self> {
+        let folder = Folder::new(bench, program, "tidegate")?;
+        let (key, tight_key) = folder.fill(bench, |operator| Ok((operator.org_with_key("roomy")?, operator.org_with_key("tight")?)))?;
+        Ok(Self { folder, key, tight_key })
+    }
 }
 
-impl Prepared {
+impl Folder {
+    pub(super) fn new(bench: &Bench<'_>, program: &Path, name: &str) -> anyhow::Result<Self> {
+        let dir = bench.dir.join(name);
+        std::fs::create_dir_all(&dir)?;
+        Ok(Self { program: program.to_owned(), dir, mock: bench.mock_addr })
+    }
+
+    /// Lets `work` use the operator API of a server in this folder, and stops it in good order.
+    pub(super) fn fill<T>(&self, bench: &Bench<'_>, work: impl FnOnce(Operator) -> anyhow::Result<T>) -> anyhow::Result<T> {
+        let addr = free_addr()?;
+        let command = self.command(addr, |program| Placement::ANY.command(program))?;
+        let mut child = Child::start("tidegate", command, &self.dir.join("fill.log"))?;
+        wait_ready(bench, addr, &mut child)?;
+        let made = work(Operator { addr });
+        child.check()?;
+        child.stop();
+        made
+    }
+
     /// How to start it on `addr`; `run` says how a program is run.
     pub(super) fn command(&self, addr: SocketAddr, run: impl FnOnce(&Path) -> Command) -> anyhow::Result<Command> {
         self.configure(addr)?;
@@ -85,13 +102,29 @@ limits = [{{ any = true, rpm = 1, tpm = 1000000000000, rpd = 1000000000000, tpd 
     }
 }
 
-/// An organisation on `plan` with a key that has a limit of its own. Returns the key.
-fn create_key(addr: SocketAddr, plan: &str) -> anyhow::Result<String> {
-    let org = http::create(addr, "/api/v1/orgs", OPERATOR_TOKEN, &json!({"name": plan, "plan": plan}))?;
-    let id = org["id"].as_str().context("the new organisation has no id")?;
-    let key = json!({"name": "bench", "rpm": 1_000_000_000_u64});
-    let key = http::create(addr, &format!("/api/v1/orgs/{id}/keys"), OPERATOR_TOKEN, &key)?;
-    Ok(key["key"].as_str().context("the new key has no key")?.to_owned())
+/// The operator API of a running server.
+#[derive(Clone, Copy)]
+pub(super) struct Operator {
+    addr: SocketAddr,
+}
+
+impl Operator {
+    /// A new organisation's id.
+    pub(super) fn org(self, plan: &str) -> anyhow::Result<String> {
+        let org = http::create(self.addr, "/api/v1/orgs", OPERATOR_TOKEN, &json!({"name": plan, "plan": plan}))?;
+        Ok(org["id"].as_str().context("the new organisation has no id")?.to_owned())
+    }
+
+    /// A new key of an organisation, with a limit of its own.
+    pub(super) fn key(self, org: &str) -> anyhow::Result<String> {
+        let key = json!({"name": "bench", "rpm": 1_000_000_000_u64});
+        let key = http::create(self.addr, &format!("/api/v1/orgs/{org}/keys"), OPERATOR_TOKEN, &key)?;
+        Ok(key["key"].as_str().context("the new key has no key")?.to_owned())
+    }
+
+    fn org_with_key(self, plan: &str) -> anyhow::Result<String> {
+        self.key(&self.org(plan)?)
+    }
 }
 
 fn wait_ready(bench: &Bench<'_>, addr: SocketAddr, child: &mut Child) -> anyhow::Result<()> {
