@@ -148,11 +148,12 @@ impl Admission<'_> {
     /// Admitted at the bound: the input stays countable, or is counted now where no more may be kept.
     async fn keep(self, subject: Subject, hold: limits::HoldGuard) -> Exchange {
         let Estimate { text, bound, output } = self.estimate;
-        let input = Input::new(self.org.id(), self.pools.ids(), hold.id(), hold.ledger().clone(), text);
-        match self.gateway.uncounted.keep(input) {
-            Ok(ticket) => Exchange::new(self.gateway, subject, hold, InputTokens::Bound(bound, ticket), output),
-            Err(input) => {
-                let mut exchange = Exchange::new(self.gateway, subject, hold, InputTokens::Unlimited(bound, input.text), output);
+        let input = Arc::new(Input::new(self.org.id(), self.pools.ids(), hold.id(), hold.ledger().clone(), text));
+        match self.gateway.uncounted.keep(Arc::clone(&input)) {
+            Some(ticket) => Exchange::new(self.gateway, subject, hold, InputTokens::Bound(bound, ticket), output),
+            None => {
+                let text = input.text.clone();
+                let mut exchange = Exchange::new(self.gateway, subject, hold, InputTokens::Unlimited(bound, text), output);
                 exchange.know_input().await;
                 exchange
             }

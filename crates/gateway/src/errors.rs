@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::admit::{AdmitFault, RateLimited};
 use crate::authenticate::AuthFault;
 use crate::dispatch::DispatchFault;
-use crate::problem::{ErrorObject, Problem, json};
+use crate::problem::{Content, ErrorObject, Problem, json};
 use crate::receive::ReceiveFault;
 use crate::resolve::ResolveFault;
 
@@ -162,7 +162,8 @@ impl AdmitFault {
                 Problem::invalid(StatusCode::PAYLOAD_TOO_LARGE, "request_exceeds_limit", message).final_word()
             }
             Self::Closed { pool, kind } => {
-                let message = format!("The limit of {} for {pool} is 0, so nothing is admitted there. Ask for a higher limit.", kind.as_str());
+                let message =
+                    format!("The limit of {} for {pool} is 0, so nothing is admitted there. Ask for a higher limit.", kind.as_str());
                 Problem::new(StatusCode::FORBIDDEN, "permission_error", "limit_is_zero", message).final_word()
             }
         }
@@ -245,7 +246,7 @@ fn refusal(model: &str, limited: &RateLimited, shape: RateLimitBody) -> Problem 
         }
     };
     let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, kind, CODE, String::new()).wait(wait_us);
-    Problem { body: Some(body), ..problem }
+    Problem { content: Content::Body(body), ..problem }
 }
 
 fn seconds(us: u64) -> Number {
@@ -256,9 +257,7 @@ impl DispatchFault {
     /// The answer to a caller who asked for `model` under this name and reads refusals in this shape.
     pub(crate) fn into_problem(self, model: &str, shape: RateLimitBody) -> Problem {
         match self {
-            Self::AllRateLimited { at_us, now } => {
-                refusal(model, &RateLimited { limit: None, at_us, is_estimate: false, now }, shape)
-            }
+            Self::AllRateLimited { at_us, now } => refusal(model, &RateLimited { limit: None, at_us, is_estimate: false, now }, shape),
             Self::NoneTakes => {
                 let message = format!("No provider takes requests for `{model}` at the moment. Try again later, or use another model.");
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "unavailable", message)
@@ -292,4 +291,3 @@ impl DispatchFault {
 fn after(tried: u32) -> String {
     if tried > 1 { format!(" (the last of {tried} attempts)") } else { String::new() }
 }
-

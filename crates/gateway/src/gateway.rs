@@ -1,12 +1,14 @@
 //! The data plane as a whole: what its stops share, and the way in. It listens nowhere and reads no configuration.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use domain::{Clock, Entropy, Now, ProviderName, ProviderRuntime, ProviderStatus, RequestId};
+use futures_util::FutureExt as _;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Request, Response};
 use prometheus_client::registry::Registry;
@@ -16,7 +18,8 @@ use tokio_util::task::TaskTracker;
 use crate::authenticate::{Caller, authenticate};
 use crate::body::Body;
 use crate::cooldown::Cooldowns;
-use crate::metrics::Metrics;
+use crate::linger::Linger;
+use crate::metrics::{Metrics, Sizes};
 use crate::pipeline::{Received, call, json_response};
 use crate::problem::{Problem, json};
 use crate::quota::Quotas;
@@ -25,7 +28,7 @@ use crate::router::{Route, route};
 use crate::routes::Routes;
 use crate::uncounted::Uncounted;
 use crate::upstream::Upstream;
-use crate::{GatewayConfig, errors, linger, models};
+use crate::{GatewayConfig, errors, models};
 
 /// What the data plane is made of.
 pub struct GatewayParts {
@@ -55,6 +58,7 @@ pub struct Gateway {
     compiling: Mutex<()>,
     cooldowns: Cooldowns,
     quotas: Quotas,
+    linger: Linger,
     is_ending: AtomicBool,
 }
 
@@ -72,6 +76,7 @@ impl Gateway {
             compiling: Mutex::new(()),
             uncounted: Uncounted::default(),
             is_ending: AtomicBool::new(false),
+            linger: Linger::new(tasks.clone()),
             config,
             store,
             clock,
@@ -84,8 +89,9 @@ impl Gateway {
     }
 
     /// Adds the data plane's metrics to a registry, once.
-    pub fn register(&self, registry: &mut Registry) {
+    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
         self.metrics.register(registry);
+        registry.register_collector(Box::new(Sizes(Arc::downgrade(self))));
     }
 
     /// Answers a request for a path under `/v1` or `/openai/v1`.
@@ -95,8 +101,12 @@ impl Gateway {
     {
         let arrived = self.clock.now();
         let id = RequestId::generate(arrived.wall, &*self.entropy);
-        let _ = peer;
-        let mut response = self.answer(request, id, arrived).await;
+        let answering = AssertUnwindSafe(self.answer(request, id, arrived)).catch_unwind();
+        // What the request held was settled by its guards.
+        let mut response = answering.await.unwrap_or_else(|_| {
+            tracing::error!(request = %id, %peer, "a request met a defect");
+            self.counted(errors::internal().into_response())
+        });
         if let Ok(value) = HeaderValue::try_from(id.to_string()) {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
@@ -132,7 +142,7 @@ impl Gateway {
             Ok((Route::Unknown, _)) => errors::unknown_path(&head.method, head.uri.path()),
         };
         let mut response = self.counted(problem.into_response());
-        if !linger::discard(body, &head.headers, &self.tasks).await {
+        if !self.linger.discard(body, &head.headers).await {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -8,7 +8,8 @@ use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use providers::{RequestFacts, read_request};
 
-use crate::admit::{AdmitFault, Admission, RequestPools};
+use crate::Gateway;
+use crate::admit::{Admission, AdmitFault, RequestPools};
 use crate::authenticate::Caller;
 use crate::body::Body;
 use crate::dispatch::{Answer, Asked, Dispatched};
@@ -19,7 +20,6 @@ use crate::problem::Problem;
 use crate::relay::Relay;
 use crate::resolve::{Resolved, resolve};
 use crate::settle::{Exchange, OutputTokens, Subject, Tally};
-use crate::Gateway;
 
 const X_TIDEGATE_PROVIDER: HeaderName = HeaderName::from_static("x-tidegate-provider");
 
@@ -106,7 +106,13 @@ fn subject(received: &Received<'_>, facts: &RequestFacts, resolved: &Resolved) -
 }
 
 /// Hands an answer to the client: a stream as a relay, anything else settled first.
-async fn deliver(mut exchange: Exchange, dispatched: Dispatched, facts: &RequestFacts, resolved: &Resolved, before_us: u64) -> Response<Body> {
+async fn deliver(
+    mut exchange: Exchange,
+    dispatched: Dispatched,
+    facts: &RequestFacts,
+    resolved: &Resolved,
+    before_us: u64,
+) -> Response<Body> {
     let gateway = Arc::clone(exchange.gateway());
     let Dispatched { status, mut headers, answer, target, at } = dispatched;
     if let Some(target) = resolved.model.targets.get(target) {

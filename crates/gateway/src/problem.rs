@@ -1,7 +1,5 @@
 //! An answer that says what went wrong, in OpenAI's object shape. Which fault becomes which problem is decided in `errors`.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
@@ -20,11 +18,8 @@ pub(crate) struct Problem {
     /// `error.type`
     pub(crate) kind: &'static str,
     pub(crate) code: &'static str,
-    pub(crate) param: Option<Cow<'static, str>>,
-    /// For people: what happened, whose limit or fault, what to do now.
-    pub(crate) message: String,
-    /// Written instead of the object.
-    pub(crate) body: Option<Bytes>,
+    pub(crate) param: Option<&'static str>,
+    pub(crate) content: Content,
     /// `x-should-retry`, which SDKs obey.
     pub(crate) should_retry: Option<bool>,
     pub(crate) allow: Option<&'static str>,
@@ -32,6 +27,15 @@ pub(crate) struct Problem {
     /// Whether the connection ends with this answer.
     pub(crate) close: bool,
     pub(crate) challenge: bool,
+}
+
+/// What an error answer says.
+#[derive(Debug)]
+pub(crate) enum Content {
+    /// For people: what happened, whose limit or fault, what to do now. Written as OpenAI's object.
+    Message(String),
+    /// Exactly this JSON.
+    Body(Bytes),
 }
 
 #[derive(Serialize)]
@@ -56,8 +60,7 @@ impl Problem {
             kind,
             code,
             param: None,
-            message: message.into(),
-            body: None,
+            content: Content::Message(message.into()),
             should_retry: None,
             allow: None,
             wait_us: None,
@@ -71,8 +74,8 @@ impl Problem {
         Self::new(status, "invalid_request_error", code, message)
     }
 
-    pub(crate) fn param(mut self, param: impl Into<Cow<'static, str>>) -> Self {
-        self.param = Some(param.into());
+    pub(crate) fn param(mut self, param: &'static str) -> Self {
+        self.param = Some(param);
         self
     }
 
@@ -95,10 +98,13 @@ impl Problem {
 
     /// The answer.
     pub(crate) fn into_response(self) -> Response<Body> {
-        let body = self.body.unwrap_or_else(|| {
-            let error = ErrorObject { message: &self.message, kind: self.kind, param: self.param.as_deref(), code: self.code };
-            json(&Shape { error })
-        });
+        let body = match &self.content {
+            Content::Body(body) => body.clone(),
+            Content::Message(message) => {
+                let error = ErrorObject { message, kind: self.kind, param: self.param, code: self.code };
+                json(&Shape { error })
+            }
+        };
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();

@@ -42,9 +42,9 @@ where
     let ready = poll_fn(|cx| Poll::Ready(collected.poll(body, cx))).await;
     let finished = match ready {
         Poll::Ready(finished) => finished,
-        Poll::Pending => tokio::time::timeout(within, poll_fn(|cx| collected.poll(body, cx)))
-            .await
-            .unwrap_or(Err(ReceiveFault::TooSlow(within))),
+        Poll::Pending => {
+            tokio::time::timeout(within, poll_fn(|cx| collected.poll(body, cx))).await.unwrap_or(Err(ReceiveFault::TooSlow(within)))
+        }
     };
     finished.map(|()| collected.parts.into_bytes())
 }

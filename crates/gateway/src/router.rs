@@ -100,7 +100,18 @@ mod tests {
 
     #[test]
     fn broken_escapes_and_foreign_paths_are_unknown() {
-        for path in ["/v1/models/", "/v1/models/%", "/v1/models/%zz", "/v1/models/%+f", "/v1/models/%ff", "/v1", "/v1/", "/v2/models", "/v1/chat", "/v1x/models"] {
+        for path in [
+            "/v1/models/",
+            "/v1/models/%",
+            "/v1/models/%zz",
+            "/v1/models/%+f",
+            "/v1/models/%ff",
+            "/v1",
+            "/v1/",
+            "/v2/models",
+            "/v1/chat",
+            "/v1x/models",
+        ] {
             assert_eq!(get(path), Route::Unknown, "{path}");
         }
         assert_eq!(get(&format!("/v1/models/{}", "a".repeat(4_000))), Route::Unknown);

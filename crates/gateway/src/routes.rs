@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use domain::{Catalogue, Endpoint, Model, Provider, ProviderState};
 use hashbrown::HashMap;
-use http::header::{HeaderName, HeaderValue};
 use http::Uri;
+use http::header::{HeaderName, HeaderValue};
 use providers::openai::Dialect;
 use providers::{Wire, wire};
 use secrecy::ExposeSecret;
@@ -61,7 +61,7 @@ pub(crate) struct ProviderRoute {
 /// How a provider is called.
 pub(crate) enum Call {
     /// Over HTTP, with the address of each endpoint.
-    Http(Addresses),
+    Http(Box<Addresses>),
     /// Simulated in this process.
     Demo,
     /// Not at all, for this reason.
@@ -106,7 +106,8 @@ impl ProviderRoute {
             Wire::Demo => (Call::Demo, None),
             Wire::OpenAi(dialect) => {
                 let base = if provider.base_url.is_empty() { dialect.default_base_url } else { &provider.base_url };
-                let call = Addresses::of(dialect, base).map_or(Call::Broken("its base_url is no http or https address"), Call::Http);
+                let call = Addresses::of(dialect, base)
+                    .map_or(Call::Broken("its base_url is no http or https address"), |addresses| Call::Http(Box::new(addresses)));
                 (call, credential.map(|text| dialect.credential_header(text)))
             }
         };

@@ -119,16 +119,15 @@ impl Uncounted {
         self.places.get(n)
     }
 
-    /// Keeps an input so that later requests of its pools can have it counted; gives it back where there is no room.
-    pub(crate) fn keep(&self, input: Input) -> Result<Ticket, Input> {
-        let Some(place) = self.place(input.org) else { return Err(input) };
+    /// Keeps an input so that later requests of its pools can have it counted; `None` where there is no room.
+    pub(crate) fn keep(&self, input: Arc<Input>) -> Option<Ticket> {
+        let place = self.place(input.org)?;
         let bytes = input.text.body.len();
         let mut shard = place.shard.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = shard.slots.len() - shard.free.len() >= caps::UNCOUNTED_PER_SHARD;
         if is_full || shard.bytes.saturating_add(bytes) > caps::UNCOUNTED_BYTES_PER_SHARD {
-            return Err(input);
+            return None;
         }
-        let input = Arc::new(input);
         shard.bytes += bytes;
         let slot = shard.free.pop().unwrap_or(shard.slots.len());
         match shard.slots.get_mut(slot) {
@@ -136,7 +135,7 @@ impl Uncounted {
             None => shard.slots.push(Some(Arc::clone(&input))),
         }
         drop(shard);
-        Ok(Ticket { input, slot, place: Arc::clone(place) })
+        Some(Ticket { input, slot, place: Arc::clone(place) })
     }
 
     /// Counts all inputs of an organisation that share a pool with these; how many there were.
@@ -222,7 +221,7 @@ mod tests {
         for bytes in [1_000, 200_000] {
             let (input, guard) = admitted(&ledger, bytes as u128, text(bytes));
             let exact = input.text.count();
-            let ticket = all.keep(input).unwrap();
+            let ticket = all.keep(input.into()).unwrap();
             let before = used(&ledger);
             assert_eq!(all.count_others(OrgId::from_bits(7), POOLS, 0).await, 1);
             assert_eq!((ticket.input.exact(), used(&ledger)), (Some(exact), before - ticket.input.text.body.len() as u64 + exact));
@@ -236,7 +235,7 @@ mod tests {
     async fn other_organisations_and_pools_are_left_alone() {
         let (ledger, all) = (SharedLedger::new(), Uncounted::default());
         let (input, _guard) = admitted(&ledger, 1, text(100));
-        let ticket = all.keep(input).unwrap();
+        let ticket = all.keep(input.into()).unwrap();
         assert_eq!(all.count_others(OrgId::from_bits(7), [Some(PoolId(2)), None], 0).await, 0);
         assert_eq!(all.count_others(OrgId::from_bits(7 + caps::UNCOUNTED_SHARDS as u128), POOLS, 0).await, 0);
         assert_eq!(all.size().0, 1);
@@ -250,11 +249,11 @@ mod tests {
         let mut kept = Vec::new();
         for request in 0..5 {
             let (input, guard) = admitted(&ledger, request, text(1_000_000));
-            kept.push((all.keep(input).ok(), guard));
+            kept.push((all.keep(input.into()), guard));
         }
         assert!(kept[..4].iter().all(|(ticket, _)| ticket.is_some()) && kept[4].0.is_none());
-        kept.remove(0);
+        drop(kept.remove(0));
         let (input, _guard) = admitted(&ledger, 6, text(1_000_000));
-        assert!(all.keep(input).is_ok());
+        assert!(all.keep(input.into()).is_some());
     }
 }

@@ -118,7 +118,13 @@ impl Asked<'_> {
     }
 
     /// An answer whose status is no success.
-    async fn refused(&self, index: usize, target: &TargetRoute, response: Response<Incoming>, deadline: Instant) -> Result<Dispatched, AttemptFault> {
+    async fn refused(
+        &self,
+        index: usize,
+        target: &TargetRoute,
+        response: Response<Incoming>,
+        deadline: Instant,
+    ) -> Result<Dispatched, AttemptFault> {
         let (head, body) = response.into_parts();
         let status = head.status.as_u16();
         // What the status means is known even where the words are cut off.
@@ -138,7 +144,9 @@ impl Asked<'_> {
             Verdict::RateLimited { retry_after_ms } => Err(AttemptFault::RateLimited { wait_ms: retry_after_ms }),
             Verdict::OperatorFault => Err(AttemptFault::OperatorFault { status }),
             // A success was excluded before.
-            Verdict::Failed { retry_after_ms: None } | Verdict::Answer => Err(AttemptFault::failed(format!("it answered with status {status}"))),
+            Verdict::Failed { retry_after_ms: None } | Verdict::Answer => {
+                Err(AttemptFault::failed(format!("it answered with status {status}")))
+            }
             Verdict::Failed { retry_after_ms } => {
                 Err(AttemptFault::Failed { why: format!("it answered with status {status}"), wait_ms: retry_after_ms })
             }

@@ -1,8 +1,8 @@
 //! An attempt at the built-in simulated server: the same stops as for any provider, without a network.
 
 use domain::Category;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::StatusCode;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use providers::demo::{Reply, Settings, reply};
 use tokio::time::sleep;
 

@@ -124,8 +124,7 @@ impl Asked<'_> {
             }
         } else {
             let places = targets.iter().enumerate();
-            let candidates: Vec<_> =
-                places.map(|(index, t)| Candidate { index, priority: t.priority, weight: t.weight }).collect();
+            let candidates: Vec<_> = places.map(|(index, t)| Candidate { index, priority: t.priority, weight: t.weight }).collect();
             let random = exchange.subject().request.bits() as u64;
             for index in order(&candidates, random) {
                 if let Some(answer) = self.consider(index, exchange, &mut findings).await {

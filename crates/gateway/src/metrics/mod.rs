@@ -3,6 +3,7 @@
 
 mod histogram;
 mod refusals;
+mod sizes;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -18,6 +19,7 @@ use prometheus_client::registry::Registry;
 
 pub(crate) use histogram::Histogram;
 pub(crate) use refusals::Refusals;
+pub(crate) use sizes::Sizes;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RequestLabels {
@@ -104,10 +106,9 @@ impl Metrics {
         registry.register("open_requests", "Requests admitted and not yet settled", self.open_requests.clone());
         registry.register("debt_tokens", "Tokens processed without room", self.debt_tokens.clone());
         registry.register("counted_inputs", "Inputs tokenized before a decision", self.counted_inputs.clone());
-        registry.register_collector(Box::new(self.overhead.collector(
-            "overhead_seconds",
-            "Time of a request in the gateway, without waiting for its body or a provider",
-        )));
+        registry.register_collector(Box::new(
+            self.overhead.collector("overhead_seconds", "Time of a request in the gateway, without waiting for its body or a provider"),
+        ));
     }
 
     /// The counters of a model.
