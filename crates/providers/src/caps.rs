@@ -1,4 +1,28 @@
-//! Every bound of this crate. It says how much is taken in, not what happens beyond it.
+//! Every bound and every figure of this crate. It says how much, not what happens beyond it.
 
 /// Deepest nesting of arrays and objects in a JSON text.
 pub const MAX_DEPTH: u32 = 128;
+
+/// Input tokens that a provider may add to a request: a default system prompt, the preamble to tools, the begin of the answer.
+/// OpenAI adds 3; Qwen's and Llama's templates up to 40, GPT-OSS's 70.
+pub const REQUEST_OVERHEAD_TOKENS: u64 = 96;
+/// Input tokens that a provider may add to a request that declares tools: how to call them. Qwen's and Hermes' templates add up to 250.
+pub const TOOLS_OVERHEAD_TOKENS: u64 = 256;
+/// Input tokens that a provider may add to a message or text: the role's frame. OpenAI adds 3, ChatML and Llama 5.
+pub const MESSAGE_OVERHEAD_TOKENS: u64 = 8;
+/// Input tokens that OpenAI adds to a chat request, as its cookbook counts them.
+pub const COUNTED_REQUEST_TOKENS: u64 = 3;
+/// Input tokens that OpenAI adds to a message, as its cookbook counts them.
+pub const COUNTED_MESSAGE_TOKENS: u64 = 3;
+/// Input tokens that OpenAI adds for a message's `name`, as its cookbook counts them.
+pub const COUNTED_NAME_TOKENS: u64 = 1;
+
+/// An image's figure in input tokens: what a picture of 1,500 by 1,100 pixels has at Qwen's servers, and more than at OpenAI's or Anthropic's.
+/// What a provider's usage shows beyond a figure is settled afterwards.
+pub const TOKENS_PER_IMAGE: u64 = 2_048;
+/// An audio clip's figure in input tokens: five minutes at ten a second.
+pub const TOKENS_PER_AUDIO: u64 = 3_000;
+/// A video's figure in input tokens: one minute at 256 a second.
+pub const TOKENS_PER_VIDEO: u64 = 15_360;
+/// A file's figure in input tokens: ten pages of text.
+pub const TOKENS_PER_FILE: u64 = 8_192;

@@ -1,49 +1,12 @@
-//! What a client's JSON body asks for, read in one borrowed pass.
-//! It refuses to know the model catalogue, and keeps no copy of the body.
+//! Why a client's body is refused, in words that help to mend it.
+//! It never quotes the client's text.
 
-use std::ops::Range;
-
-use domain::Endpoint;
 use thiserror::Error;
 
-/// What the gateway must know of a request. Spans are byte ranges of the body it was read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestFacts {
-    /// Which endpoint it was read for.
-    pub endpoint: Endpoint,
-    /// The requested model's name, unescaped.
-    pub model: String,
-    /// The model's JSON string with its quotes.
-    pub model_span: Range<usize>,
-    /// Whether the answer is to be streamed; always false for embeddings.
-    pub stream: bool,
-    /// The client's `stream_options.include_usage`; `None`: it said nothing about it.
-    pub include_usage: Option<bool>,
-    /// The larger of `max_completion_tokens` and `max_tokens`, in tokens for each choice; `None`: neither is stated.
-    pub max_output: Option<u64>,
-    /// How many texts the answer can contain: `n`, for completions the larger of `n` and `best_of`, times the number of prompts.
-    pub choices: u64,
-    /// How many messages (chat), prompts (completions) or texts (embeddings) there are.
-    pub messages: u64,
-    /// How many tools or functions are declared.
-    pub tools: u64,
-    /// How many images, audio clips, videos and files there are.
-    pub media: u64,
-    pub(crate) usage_slot: UsageSlot,
-}
+use crate::json::{Flaw, Kind, What, place};
 
-/// Where `stream_options.include_usage` stands, or would stand, in the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum UsageSlot {
-    /// There is no `stream_options`; it can be inserted here, before the first member.
-    NoOptions { at: usize },
-    /// `stream_options` is `null`, standing here.
-    NullOptions(Range<usize>),
-    /// `stream_options` is an object without the member; it can be inserted here, before what follows.
-    NoMember { at: usize, empty: bool },
-    /// The member's value.
-    Member(Range<usize>),
-}
+/// Stands for the body as a whole where a member's name is told.
+pub(super) const BODY: &str = "body";
 
 /// Why a body can't be accepted: always 400. Its text says where and what was expected, and never quotes the client's text.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -126,10 +89,11 @@ pub enum RequestFault {
 
 impl RequestFault {
     /// The member at fault, as OpenAI's `error.param` names it; `None` where it is the body as a whole.
-    pub const fn param(&self) -> Option<&'static str> {
+    pub fn param(&self) -> Option<&'static str> {
         match self {
             Self::NotUtf8 { .. } | Self::NotJson { .. } | Self::TooDeep { .. } => None,
             Self::NoModel | Self::EmptyModel => Some("model"),
+            Self::WrongType { param, .. } if *param == BODY => None,
             Self::Missing { param, .. } | Self::WrongType { param, .. } | Self::Repeated { param, .. } | Self::Misspelt { param, .. } => {
                 Some(param)
             }
@@ -137,8 +101,78 @@ impl RequestFault {
     }
 }
 
-/// Reads a client's body, which must be one JSON object as `endpoint` takes it; the whole of it is checked.
-pub fn read_request(endpoint: Endpoint, body: &[u8]) -> Result<RequestFacts, RequestFault> {
-    let _ = (endpoint, body);
-    Err(RequestFault::NoModel)
+/// Why reading stopped, with offsets that only a refusal turns into lines and columns. Boxed, because it is rare and results are many.
+#[derive(Debug)]
+pub(super) struct Stop(Box<Cause>);
+
+#[derive(Debug)]
+enum Cause {
+    Flaw(Flaw),
+    WrongType { param: &'static str, expected: &'static str, found: &'static str, at: usize },
+    Repeated { param: &'static str, at: usize },
+    Misspelt { param: &'static str, at: usize },
+    Known(RequestFault),
+}
+
+impl From<Flaw> for Stop {
+    #[cold]
+    fn from(flaw: Flaw) -> Self {
+        Self(Box::new(Cause::Flaw(flaw)))
+    }
+}
+
+impl From<RequestFault> for Stop {
+    #[cold]
+    fn from(fault: RequestFault) -> Self {
+        Self(Box::new(Cause::Known(fault)))
+    }
+}
+
+impl Stop {
+    #[cold]
+    pub(super) fn wrong_type(param: &'static str, expected: &'static str, found: &'static str, at: usize) -> Self {
+        Self(Box::new(Cause::WrongType { param, expected, found, at }))
+    }
+
+    #[cold]
+    pub(super) fn wrong_kind(param: &'static str, expected: &'static str, found: Kind, at: usize) -> Self {
+        Self::wrong_type(param, expected, found.as_str(), at)
+    }
+
+    #[cold]
+    pub(super) fn repeated(param: &'static str, at: usize) -> Self {
+        Self(Box::new(Cause::Repeated { param, at }))
+    }
+
+    #[cold]
+    pub(super) fn misspelt(param: &'static str, at: usize) -> Self {
+        Self(Box::new(Cause::Misspelt { param, at }))
+    }
+
+    pub(super) fn into_fault(self, body: &[u8]) -> RequestFault {
+        match *self.0 {
+            Cause::Flaw(flaw) => {
+                let (line, column) = place(body, flaw.at);
+                let what = flaw.what.as_str();
+                if flaw.what == What::TooDeep {
+                    RequestFault::TooDeep { line, column }
+                } else {
+                    RequestFault::NotJson { line, column, what }
+                }
+            }
+            Cause::WrongType { param, expected, found, at } => {
+                let (line, column) = place(body, at);
+                RequestFault::WrongType { param, expected, found, line, column }
+            }
+            Cause::Repeated { param, at } => {
+                let (line, column) = place(body, at);
+                RequestFault::Repeated { param, line, column }
+            }
+            Cause::Misspelt { param, at } => {
+                let (line, column) = place(body, at);
+                RequestFault::Misspelt { param, line, column }
+            }
+            Cause::Known(fault) => fault,
+        }
+    }
 }
