@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{Config, Entries, Faults, Sources};
+use domain::Provider;
+
+use crate::config::{Config, Entries, Faults};
+use crate::discovery;
 
 const SEED: &str = include_str!("seed.toml");
 const DEMO: &str = include_str!("seed_demo.toml");
@@ -12,7 +15,7 @@ const DEMO: &str = include_str!("seed_demo.toml");
 /// # Errors
 /// None with the text that is built in, as a test shows.
 pub fn seed() -> Result<Entries, Faults> {
-    entries("built in: seed.toml", SEED)
+    Config::built_in("built in: seed.toml", SEED)
 }
 
 /// The demo provider and its models.
@@ -20,23 +23,35 @@ pub fn seed() -> Result<Entries, Faults> {
 /// # Errors
 /// None with the text that is built in, as a test shows.
 pub fn demo() -> Result<Entries, Faults> {
-    entries("built in: seed_demo.toml", DEMO)
+    Config::built_in("built in: seed_demo.toml", DEMO)
 }
 
-/// Everything that a configuration's entries may refer to without defining it.
-pub(crate) fn base(environment: &BTreeMap<String, String>) -> Result<Entries, Faults> {
-    let (mut base, demo) = (seed()?, demo()?);
-    base.models.extend(demo.models);
-    base.providers.extend(demo.providers);
-    base.providers.extend(crate::discovery::environment(environment).into_iter().map(|found| found.provider));
-    Ok(base)
+/// What a configuration's entries may refer to without defining it.
+pub(crate) struct Base {
+    seed: Entries,
+    demo: Entries,
+    found: Vec<Provider>,
 }
 
-fn entries(name: &str, text: &str) -> Result<Entries, Faults> {
-    let sources = Sources { file: Some((name.into(), text.into())), ..Sources::default() };
-    let config = Config::read(&sources, &Entries::default())?;
-    let providers = config.providers.into_iter().map(|p| p.provider).collect();
-    Ok(Entries { providers, models: config.models, plans: config.plans })
+/// What is built in, and the providers that this environment holds keys for.
+pub(crate) fn base(environment: &BTreeMap<String, String>) -> Result<Base, Faults> {
+    let found = discovery::environment(environment).into_iter().map(|found| found.provider).collect();
+    Ok(Base { seed: seed()?, demo: demo()?, found })
+}
+
+impl Base {
+    /// What is there beside this configuration's own entries.
+    pub(crate) fn of(self, config: &Config) -> Entries {
+        let mut entries = self.seed;
+        if config.has_demo() {
+            entries.providers.extend(self.demo.providers);
+            entries.models.extend(self.demo.models);
+        }
+        if config.uses_environment() {
+            entries.providers.extend(self.found);
+        }
+        entries
+    }
 }
 
 #[cfg(test)]
@@ -68,10 +83,9 @@ mod tests {
     fn every_row_of_the_plan_table() {
         let row = |pool: &str, rpm, tpm| Some((pool.to_owned(), rpm, tpm));
         assert_eq!(numbers("free", "qwen-3-coder-next"), row("model:qwen-3-coder-next", 50, 300_000));
-        for (plan, small, medium, large) in [
-            ("starter", (180, 120_000), (90, 60_000), (45, 30_000)),
-            ("growth", (600, 400_000), (300, 200_000), (150, 100_000)),
-        ] {
+        for (plan, small, medium, large) in
+            [("starter", (180, 120_000), (90, 60_000), (45, 30_000)), ("growth", (600, 400_000), (300, 200_000), (150, 100_000))]
+        {
             for model in ["mistral-7b", "gemma-3-4b", "qwen-2.5-coder-3b", "demo-small"] {
                 assert_eq!(numbers(plan, model), row("category:small", small.0, small.1), "{plan} {model}");
             }

@@ -6,7 +6,7 @@ use domain::{Catalogue, CatalogueFault, Model, ModelId, Plan, Provider};
 
 use super::fault::Place;
 use super::table::Reading;
-use super::Entries;
+use super::{Config, Entries};
 
 /// Where entries were written.
 #[derive(Default)]
@@ -33,8 +33,9 @@ impl Places {
 }
 
 /// Checks the file's entries together with those that are there without it (`base`), which the file overrides by id.
-pub(super) fn check(reading: &Reading<'_>, file: &Entries, base: &Entries, places: &Places) {
-    let providers = merged(&file.providers, &base.providers, |p: &Provider| p.name.as_str());
+pub(super) fn check(reading: &Reading<'_>, file: &Config, base: &Entries, places: &Places) {
+    let configured: Vec<Provider> = file.providers.iter().map(|p| p.provider.clone()).collect();
+    let providers = merged(&configured, &base.providers, |p: &Provider| p.name.as_str());
     let models = merged(&file.models, &base.models, |m: &Model| m.id.as_str());
     let plans = merged(&file.plans, &base.plans, |p: &Plan| p.id.as_str());
     for fault in Catalogue::faults(&providers, &models, &plans) {
@@ -44,7 +45,7 @@ pub(super) fn check(reading: &Reading<'_>, file: &Entries, base: &Entries, place
         let (place, message) = locate(&fault, places, base);
         reading.fault(place.unwrap_or_else(|| reading.place(0)), message);
     }
-    for provider in file.providers.iter().filter(|p| p.name.as_str().contains('/')) {
+    for provider in configured.iter().filter(|p| p.name.as_str().contains('/')) {
         if let Some(place) = places.last("provider", provider.name.as_str()) {
             reading.fault(place, "name: a provider's name stands in paths and can't hold a slash");
         }
@@ -56,7 +57,10 @@ fn follows_from_another(fault: &CatalogueFault, places: &Places) -> bool {
     match fault {
         CatalogueFault::UnknownProvider { provider, .. } => places.last("provider", provider.as_str()).is_some(),
         CatalogueFault::NoCategory { model } => places.last("sized", model.as_str()).is_some(),
-        CatalogueFault::Twice { .. } | CatalogueFault::UnknownModel { .. } | CatalogueFault::TwoRows { .. } | CatalogueFault::BadName { .. } => false,
+        CatalogueFault::Twice { .. }
+        | CatalogueFault::UnknownModel { .. }
+        | CatalogueFault::TwoRows { .. }
+        | CatalogueFault::BadName { .. } => false,
     }
 }
 
@@ -99,7 +103,10 @@ fn twice(what: &str, name: &str, places: &Places, base: &Entries) -> (Option<Pla
     match built_in {
         Some(model) if places_of_name.len() == 1 && what == "model name" => {
             let id = &model.id;
-            (place, format!("\"{name}\" already names the built-in model \"{id}\": use id = \"{id}\" to override that entry, or another name"))
+            (
+                place,
+                format!("\"{name}\" already names the built-in model \"{id}\": use id = \"{id}\" to override that entry, or another name"),
+            )
         }
         Some(_) | None => (place, format!("{what} \"{name}\" is defined twice")),
     }

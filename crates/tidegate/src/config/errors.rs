@@ -1,25 +1,14 @@
 //! `[errors]`: the shape of a refusal.
 
-use serde::Deserialize;
+use domain::RateLimitBody;
 
 use super::table::Table;
 use super::written::Word;
 
-/// The shape of a 429's body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RateLimitBody {
-    /// `error` is a text.
-    #[default]
-    Text,
-    /// `error` is OpenAI's object.
-    Openai,
-}
-
 /// `[errors]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Errors {
-    /// The shape for clients that don't choose one.
+    /// The shape of a 429's body for clients that don't choose one.
     pub rate_limit_body: RateLimitBody,
 }
 

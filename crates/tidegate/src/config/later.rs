@@ -5,7 +5,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::table::Table;
-use super::written::{Parse, Word};
+use super::written::Word;
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -24,19 +24,19 @@ enum BillingProvider {
 }
 
 pub(super) fn signup(table: Table<'_>) {
-    unless(&table, "mode", |Word(mode): &Word<SignupMode>| *mode == SignupMode::Invite, "nobody can sign up");
-    unless(&table, "plan", |plan: &String| plan == "free", "nobody can sign up");
-    unless(&table, "orgs_per_person", |n: &u64| *n == 3, "nobody can sign up");
+    table.without_effect("mode", |Word(mode): &Word<SignupMode>| *mode == SignupMode::Invite, "nobody can sign up");
+    table.without_effect("plan", |plan: &String| plan == "free", "nobody can sign up");
+    table.without_effect("orgs_per_person", |n: &u64| *n == 3, "nobody can sign up");
     table.close();
 }
 
 pub(super) fn billing(table: Table<'_>) {
-    unless(&table, "provider", |Word(p): &Word<BillingProvider>| *p == BillingProvider::Manual, "plans are set by the operator");
+    table.without_effect("provider", |Word(p): &Word<BillingProvider>| *p == BillingProvider::Manual, "plans are set by the operator");
     let stripe = table.section("stripe");
     for key in ["secret_key", "webhook_secret"] {
-        unless(&stripe, key, |_: &SecretString| false, "plans are set by the operator");
+        stripe.without_effect(key, |_: &SecretString| false, "plans are set by the operator");
     }
-    unless(&stripe, "api_base", |_: &String| false, "plans are set by the operator");
+    stripe.without_effect("api_base", |_: &String| false, "plans are set by the operator");
     stripe.close();
     table.close();
 }
@@ -47,12 +47,4 @@ pub(super) fn empty(table: Table<'_>, name: &str) {
         table.warn(table.place(), format!("[{name}] has no effect in this version"));
     }
     table.close();
-}
-
-fn unless<T: Parse>(table: &Table<'_>, key: &'static str, is_default: impl FnOnce(&T) -> bool, instead: &str) {
-    if let Some((value, place)) = table.located::<T>(key)
-        && !is_default(&value)
-    {
-        table.warn(place, format!("{key} has no effect in this version: {instead}"));
-    }
 }

@@ -1,4 +1,4 @@
-//! `[limits]`: the window, and how long anything waits.
+//! `[limits]`: the window, and how long anything waits. Nothing waits in this version: what doesn't fit is refused.
 
 use std::time::Duration;
 
@@ -12,12 +12,6 @@ use super::written::Word;
 pub struct Limits {
     /// The window of `rpm` and `tpm`.
     pub window: Duration,
-    /// How long a request waits for room before it is refused.
-    pub micro_wait: Duration,
-    /// The longest wait that a request can ask for with `Prefer: wait`.
-    pub max_wait: Duration,
-    /// The longest pause of a stream.
-    pub max_pause: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
@@ -29,17 +23,14 @@ enum WhenStoreLost {
 
 impl Limits {
     pub(super) fn read(table: Table<'_>) -> Self {
-        let limits = Self {
-            window: table.seconds("window_seconds", 0.001, 86_400.0).unwrap_or(Duration::from_secs(60)),
-            micro_wait: Duration::from_millis(table.whole("micro_wait_ms", 0, 10_000).unwrap_or(250)),
-            max_wait: table.seconds("max_wait_seconds", 0.0, 3_600.0).unwrap_or(Duration::from_secs(30)),
-            max_pause: table.seconds("max_pause_seconds", 0.0, 86_400.0).unwrap_or(Duration::from_secs(300)),
-        };
-        if let Some((Word(WhenStoreLost::SafeShare), place)) = table.located::<Word<WhenStoreLost>>("when_store_lost") {
-            table.warn(place, "when_store_lost has no effect in this version: limits are kept in memory and can't be lost apart from the server");
-        }
+        let window = table.seconds("window_seconds", 0.001, 86_400.0).unwrap_or(Duration::from_secs(60));
+        table.without_effect("micro_wait_ms", |ms: &u64| matches!(ms, 0 | 250), "what doesn't fit is refused at once");
+        table.without_effect("max_wait_seconds", |s: &f64| *s == 30.0, "what doesn't fit is refused at once");
+        table.without_effect("max_pause_seconds", |s: &f64| *s == 300.0, "a stream is never paused, and its excess becomes debt");
+        let is_strict = |Word(choice): &Word<WhenStoreLost>| *choice == WhenStoreLost::Strict;
+        table.without_effect("when_store_lost", is_strict, "limits are kept in memory and can't be lost apart from the server");
         table.close();
-        limits
+        Self { window }
     }
 
     /// The window in microseconds.

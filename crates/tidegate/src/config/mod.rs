@@ -26,17 +26,19 @@ use domain::{Model, Plan, Provider};
 use toml::de::DeTable;
 
 pub use discovery::Discovery;
-pub use errors::{Errors, RateLimitBody};
+pub use errors::Errors;
 pub use fault::{Fault, Faults, Place};
 pub use limits::Limits;
 pub use log::{Log, LogFormat};
 pub use metrics::MetricsSection;
 pub use network::Network;
-pub use providers::ConfiguredProvider;
+pub use providers::{ConfiguredProvider, Credential};
 pub use server::{Server, TlsFiles};
 
 pub(crate) use server::is_unspecified;
 pub(crate) use written::parse_listen;
+
+use crate::seed;
 
 use cross::Places;
 use fault::Source;
@@ -63,6 +65,8 @@ pub struct Config {
     pub models: Vec<Model>,
     /// `[[plans]]`
     pub plans: Vec<Plan>,
+    /// `--demo`
+    pub demo: bool,
     /// What was set and has no effect.
     pub warnings: Vec<Fault>,
 }
@@ -89,35 +93,64 @@ pub struct Sources {
     pub listen: Option<SocketAddr>,
     /// `--data-dir`
     pub data_dir: Option<PathBuf>,
+    /// `--demo`
+    pub demo: bool,
 }
 
 impl Config {
-    /// Reads and checks a configuration.
+    /// Reads and checks a configuration; its entries may refer to what is built in and what is found.
     ///
     /// # Errors
     /// Every fault at once.
-    pub fn read(sources: &Sources, base: &Entries) -> Result<Self, Faults> {
-        read(sources, base).0
+    pub fn read(sources: &Sources) -> Result<Self, Faults> {
+        read(sources, Some(seed::base(&sources.environment)?)).0
     }
 
-    /// The configuration that a text alone gives, next to the built-in plans and models.
+    /// The configuration that a text alone gives.
     ///
     /// # Errors
     /// Every fault at once.
     pub fn from_toml(text: &str) -> Result<Self, Faults> {
-        let sources = Sources { file: Some(("configuration".into(), text.into())), ..Sources::default() };
-        Self::read(&sources, &crate::seed::base(&sources.environment)?)
+        Self::read(&Sources { file: Some(("configuration".into(), text.into())), ..Sources::default() })
+    }
+
+    /// The entries of a built-in text, which refer to nothing but each other.
+    pub(crate) fn built_in(name: &str, text: &str) -> Result<Entries, Faults> {
+        let config = read(&Sources { file: Some((name.into(), text.into())), ..Sources::default() }, None).0?;
+        let providers = config.providers.into_iter().map(|p| p.provider).collect();
+        Ok(Entries { providers, models: config.models, plans: config.plans })
+    }
+
+    /// Whether the demo is there: asked for, or nothing else is configured.
+    pub(crate) fn has_demo(&self) -> bool {
+        self.demo || (self.providers.is_empty() && self.discovery.demo)
+    }
+
+    /// Whether keys in the environment make providers.
+    pub(crate) fn uses_environment(&self) -> bool {
+        self.providers.is_empty() && self.discovery.environment
+    }
+
+    /// Whether model servers on this machine are looked for.
+    pub(crate) fn looks_around(&self) -> bool {
+        self.providers.is_empty() && self.discovery.local
     }
 }
 
-fn read(sources: &Sources, base: &Entries) -> (Result<Config, Faults>, Vec<String>) {
+fn read(sources: &Sources, base: Option<seed::Base>) -> (Result<Config, Faults>, Vec<String>) {
     let (name, text) = sources.file.as_ref().map_or(("(defaults)", ""), |(name, text)| (name, text));
     let reading = Reading::new(Source::new(name, text), &sources.environment);
     let (body, broken) = DeTable::parse_recoverable(text);
     for error in &broken {
-        reading.fault(reading.place(error.span().map_or(0, |s| s.start)), format!("not TOML: {}", error.message()));
+        reading.broken(reading.place(error.span().map_or(0, |s| s.start)), error.message());
     }
-    let mut config = sections(&reading, body.get_ref(), sources, base, broken.is_empty());
+    let mut places = Places::default();
+    let mut config = sections(&reading, body.get_ref(), sources, &mut places);
+    // Where the text is broken, an entry may be missing for that reason alone.
+    if broken.is_empty() {
+        let base = base.map(|base| base.of(&config)).unwrap_or_default();
+        cross::check(&reading, &config, &base, &places);
+    }
     if let Some(listen) = sources.listen {
         config.server.listen = listen;
     }
@@ -130,9 +163,8 @@ fn read(sources: &Sources, base: &Entries) -> (Result<Config, Faults>, Vec<Strin
     (if notes.faults.is_empty() { Ok(config) } else { Err(Faults(notes.faults)) }, known)
 }
 
-fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sources, base: &Entries, is_whole: bool) -> Config {
+fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sources, places: &mut Places) -> Config {
     let root = reading.root(body);
-    let mut places = Places::default();
     store::read(root.section("store"));
     later::signup(root.section("signup"));
     later::billing(root.section("billing"));
@@ -146,18 +178,13 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
         metrics: MetricsSection::read(root.section("metrics")),
         log: Log::read(root.section("log")),
         discovery: Discovery::read(root.section("discovery")),
-        providers: providers::read(root.tables("providers"), &sources.environment, &mut places),
-        models: models::read(root.tables("models"), &mut places),
-        plans: plans::read(root.tables("plans"), &mut places),
+        providers: providers::read(root.tables("providers"), &sources.environment, places),
+        models: models::read(root.tables("models"), places),
+        plans: plans::read(root.tables("plans"), places),
+        demo: sources.demo,
         warnings: Vec::new(),
     };
     root.close();
-    // Where the text is broken, an entry may be missing for that reason alone.
-    if is_whole {
-        let providers = config.providers.iter().map(|p| p.provider.clone()).collect();
-        let file = Entries { providers, models: config.models.clone(), plans: config.plans.clone() };
-        cross::check(reading, &file, base, &places);
-    }
     config
 }
 

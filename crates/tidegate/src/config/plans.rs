@@ -39,7 +39,8 @@ fn warn_of_policies(table: &Table<'_>, hold: Option<&(Word<HoldPolicy>, Place)>,
     }
     match on_exhausted {
         Some((Word(OnExhausted::Cut), place)) => {
-            table.warn(place.clone(), "on_exhausted = \"cut\" has no effect in this version: a stream goes on, and the excess becomes debt");
+            table
+                .warn(place.clone(), "on_exhausted = \"cut\" has no effect in this version: a stream goes on, and the excess becomes debt");
         }
         Some((Word(OnExhausted::Pace | OnExhausted::Overdraft), _)) | None => {}
     }
@@ -88,7 +89,10 @@ fn selector(table: &Table<'_>) -> Option<Selector> {
         }
         _ if written == 0 && ["model", "category", "any"].iter().any(|key| table.has(key)) => None,
         _ => {
-            table.fault(table.place(), "a limit row names exactly one of model = \"…\", category = \"small\" | \"medium\" | \"large\", or any = true");
+            table.fault(
+                table.place(),
+                "a limit row names exactly one of model = \"…\", category = \"small\" | \"medium\" | \"large\", or any = true",
+            );
             None
         }
     }

@@ -1,9 +1,11 @@
 //! `[[providers]]`: upstreams and their credentials.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use domain::{Provider, ProviderKind, ProviderState, checked_base_url, header_fault};
 use secrecy::SecretString;
+use store::CredentialKind;
 
 use super::cross::Places;
 use super::table::Table;
@@ -15,7 +17,16 @@ pub struct ConfiguredProvider {
     /// The provider.
     pub provider: Provider,
     /// Its API key; `None`: it asks for none.
-    pub credential: Option<SecretString>,
+    pub credential: Option<Credential>,
+}
+
+/// A provider's API key with where it was found.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The key.
+    pub secret: SecretString,
+    /// Where it was found; a key from an environment variable or a file is kept in memory only.
+    pub found: CredentialKind,
 }
 
 const MOST_HEADERS: usize = 32;
@@ -36,7 +47,7 @@ fn provider(table: Table<'_>, environment: &BTreeMap<String, String>, places: &m
     let timeout_seconds = table.seconds("timeout_seconds", 0.001, 86_400.0).map(|d| d.as_secs_f64());
     let first_byte_timeout_seconds = table.seconds("first_byte_timeout_seconds", 0.001, 86_400.0).map(|d| d.as_secs_f64());
     let headers = headers(&table);
-    let (rpm, tpm) = (quota(&table, "rpm"), quota(&table, "tpm"));
+    let (rpm, tpm) = (table.get("rpm"), table.get("tpm"));
     let state = table.get::<Word<ProviderState>>("state").map(|Word(state)| state).unwrap_or_default();
     let credential = credential(&table, environment);
     let kind_place = table.place();
@@ -48,17 +59,8 @@ fn provider(table: Table<'_>, environment: &BTreeMap<String, String>, places: &m
     }
     let read = name.zip(kind).map(|((name, _), kind)| {
         let base_url = base_url.unwrap_or_else(|| kind.default_base_url().unwrap_or_default().into());
-        let provider = Provider {
-            name: name.into(),
-            kind,
-            base_url,
-            timeout_seconds,
-            first_byte_timeout_seconds,
-            headers,
-            rpm,
-            tpm,
-            state,
-        };
+        let provider =
+            Provider { name: name.into(), kind, base_url, timeout_seconds, first_byte_timeout_seconds, headers, rpm, tpm, state };
         if kind == ProviderKind::Demo && !provider.base_url.is_empty() {
             table.fault(kind_place, "base_url: the demo provider is built in and has none; remove base_url");
         }
@@ -84,12 +86,6 @@ impl Parse for Kind {
     }
 }
 
-fn quota(table: &Table<'_>, key: &'static str) -> Option<u64> {
-    let (n, place) = table.located::<u64>(key)?;
-    table.warn(place, format!("{key} has no effect in this version: a provider's own quota shows by its 429, which leads to a cooldown"));
-    Some(n)
-}
-
 fn headers(table: &Table<'_>) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
     for (name, value, place) in table.pairs("headers") {
@@ -103,34 +99,35 @@ fn headers(table: &Table<'_>) -> BTreeMap<String, String> {
     headers
 }
 
-fn credential(table: &Table<'_>, environment: &BTreeMap<String, String>) -> Option<SecretString> {
+fn credential(table: &Table<'_>, environment: &BTreeMap<String, String>) -> Option<Credential> {
     let text = table.located::<SecretString>("api_key");
     let variable = table.located::<String>("api_key_env");
-    let file = table.located::<std::path::PathBuf>("api_key_file");
+    let file = table.located::<PathBuf>("api_key_file");
     let places = [text.as_ref().map(|t| &t.1), variable.as_ref().map(|v| &v.1), file.as_ref().map(|f| &f.1)];
     if let Some(second) = places.into_iter().flatten().max().filter(|_| places.iter().flatten().count() > 1) {
         table.fault(second.clone(), "give exactly one of api_key, api_key_env, api_key_file");
         return None;
     }
-    if let Some((name, place)) = variable {
-        let value = environment.get(&name).map(|v| v.trim()).filter(|v| !v.is_empty());
-        if value.is_none() {
-            table.fault(place, format!("api_key_env: environment variable {name} is not set"));
-        }
-        return value.map(Into::into);
+    let (secret, place) = match (text, variable, file) {
+        (Some((secret, _)), _, _) => return Some(Credential { secret, found: CredentialKind::Stored }),
+        (None, Some((name, place)), _) => (of_variable(name, environment), place),
+        (None, None, Some((path, place))) => (of_file(&path), place),
+        (None, None, None) => return None,
+    };
+    secret.map_err(|fault| table.fault(place, fault)).ok()
+}
+
+fn of_variable(name: String, environment: &BTreeMap<String, String>) -> Result<Credential, String> {
+    let value = environment.get(&name).map(|v| v.trim()).filter(|v| !v.is_empty());
+    let secret = value.ok_or_else(|| format!("api_key_env: environment variable {name} is not set"))?;
+    Ok(Credential { secret: secret.into(), found: CredentialKind::Env(name) })
+}
+
+fn of_file(path: &Path) -> Result<Credential, String> {
+    let text = std::fs::read_to_string(path).map_err(|e| format!("api_key_file: can't read {}: {e}", path.display()))?;
+    let secret = text.trim();
+    if secret.is_empty() {
+        return Err(format!("api_key_file: {} is empty", path.display()));
     }
-    if let Some((path, place)) = file {
-        return match std::fs::read_to_string(&path) {
-            Ok(text) if !text.trim().is_empty() => Some(text.trim().into()),
-            Ok(_) => {
-                table.fault(place, format!("api_key_file: {} is empty", path.display()));
-                None
-            }
-            Err(error) => {
-                table.fault(place, format!("api_key_file: can't read {}: {error}", path.display()));
-                None
-            }
-        };
-    }
-    text.map(|(secret, _)| secret)
+    Ok(Credential { secret: secret.into(), found: CredentialKind::File(path.display().to_string()) })
 }

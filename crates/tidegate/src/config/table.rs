@@ -19,6 +19,8 @@ pub(crate) struct Notes {
     known: BTreeSet<String>,
     unknown: Vec<Unknown>,
     used_variables: BTreeSet<String>,
+    /// Where the text is no TOML; what else is wrong there follows from that.
+    broken: BTreeSet<Place>,
 }
 
 struct Unknown {
@@ -53,7 +55,16 @@ impl<'a> Reading<'a> {
     }
 
     pub(crate) fn fault(&self, place: Place, message: impl Into<String>) {
-        self.notes.borrow_mut().faults.push(Fault { place, message: message.into() });
+        let mut notes = self.notes.borrow_mut();
+        if !notes.broken.contains(&place) {
+            notes.faults.push(Fault { place, message: message.into() });
+        }
+    }
+
+    /// Notes that the text is no TOML.
+    pub(crate) fn broken(&self, place: Place, message: &str) {
+        self.fault(place.clone(), format!("not TOML: {message}"));
+        self.notes.borrow_mut().broken.insert(place);
     }
 
     pub(crate) fn warn(&self, place: Place, message: impl Into<String>) {
@@ -216,9 +227,16 @@ impl<'a> Table<'a> {
 
     /// A whole number within bounds.
     pub(crate) fn whole(&self, key: &'static str, least: u64, most: u64) -> Option<u64> {
-        self.checked(key, |n: u64| {
-            (least..=most).contains(&n).then_some(n).ok_or_else(|| format!("must lie between {least} and {most}"))
-        })
+        self.checked(key, |n: u64| (least..=most).contains(&n).then_some(n).ok_or_else(|| format!("must lie between {least} and {most}")))
+    }
+
+    /// Reads a key whose feature this version doesn't have, and warns where it is set to anything but the default.
+    pub(crate) fn without_effect<T: Parse>(&self, key: &'static str, is_default: impl FnOnce(&T) -> bool, instead: &str) {
+        if let Some((value, place)) = self.located::<T>(key)
+            && !is_default(&value)
+        {
+            self.warn(place, format!("{key} has no effect in this version: {instead}"));
+        }
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
@@ -236,7 +254,8 @@ impl<'a> Table<'a> {
     pub(crate) fn section(&self, key: &'static str) -> Self {
         let path = self.path_of(key);
         self.reading.notes.borrow_mut().known.insert(path.clone());
-        let table = Self { reading: self.reading, path, body: None, place: self.place(), overridable: self.overridable || self.path.is_empty() };
+        let table =
+            Self { reading: self.reading, path, body: None, place: self.place(), overridable: self.overridable || self.path.is_empty() };
         match self.entry(key) {
             None => table,
             Some((DeValue::Table(body), place)) => Self { body: Some(body), place, ..table },

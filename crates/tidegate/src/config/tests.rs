@@ -8,8 +8,7 @@ fn sources(text: &str, variables: &[(&str, &str)]) -> Sources {
 }
 
 fn faults_in(sources: &Sources) -> Vec<String> {
-    let base = crate::seed::base(&sources.environment).unwrap();
-    match Config::read(sources, &base) {
+    match Config::read(sources) {
         Ok(_) => Vec::new(),
         Err(faults) => faults.0.iter().map(ToString::to_string).collect(),
     }
@@ -70,18 +69,21 @@ const FAULTY: &[(&str, &[(&str, &str)])] = &[
     ("[[models]]\nid = \"m\"\ncategory = \"small\"\ninput_price = \"free\"", &[("4:15", "expected a decimal amount")]),
     (
         "[[models]]\nid = \"m\"\ncategory = \"small\"\ntargets = [{ provider = \"nobody\", weight = 0 }]",
-        &[("4:24", "add [[providers]] with name = \"nobody\""), ("4:43", "weight: must be 1 or more")],
+        &[("4:25", "add [[providers]] with name = \"nobody\""), ("4:44", "weight: must be 1 or more")],
     ),
     (
         "[[models]]\nid = \"m\"\ncategory = \"small\"\naliases = [\"n\"]\n[[models]]\nid = \"n\"\ncategory = \"small\"",
         &[("6:6", "model name \"n\" is defined twice")],
     ),
-    ("[[models]]\nid = \"mine\"\naliases = [\"mistral-7b\"]\ncategory = \"small\"", &[("3:11", "already names the built-in model \"mistral-7b\"")]),
+    (
+        "[[models]]\nid = \"mine\"\naliases = [\"mistral-7b\"]\ncategory = \"small\"",
+        &[("3:11", "already names the built-in model \"mistral-7b\"")],
+    ),
     ("[[plans]]\nid = \"p\"\nlimits = [{ category = \"small\", model = \"m\" }]", &[("3:11", "names exactly one of")]),
     ("[[plans]]\nid = \"p\"\nlimits = [{ rpm = 1 }]", &[("3:11", "names exactly one of")]),
     ("[[plans]]\nid = \"p\"\nlimits = [{ any = false }]", &[("3:19", "leave the row out")]),
-    ("[[plans]]\nid = \"p\"\nlimits = [{ any = true, rpmm = 1 }]", &[("3:24", "did you mean \"rpm\"?")]),
-    ("[[plans]]\nid = \"p\"\nlimits = [{ any = true, rpm = \"many\" }]", &[("3:30", "rpm: expected a whole number")]),
+    ("[[plans]]\nid = \"p\"\nlimits = [{ any = true, rpmm = 1 }]", &[("3:25", "did you mean \"rpm\"?")]),
+    ("[[plans]]\nid = \"p\"\nlimits = [{ any = true, rpm = \"many\" }]", &[("3:31", "rpm: expected a whole number")]),
     ("[[plans]]\nid = \"p\"\nlimits = [{ any = true, window_seconds = 0 }]", &[("3:11", "window_seconds = 0 must lie between")]),
     ("[[plans]]\nid = \"p\"\nlimits = [{ model = \"mistral:7b\" }]", &[("3:11", "rows name ids, not aliases: \"mistral-7b\"")]),
     (
@@ -90,19 +92,21 @@ const FAULTY: &[(&str, &[(&str, &str)])] = &[
     ),
     ("[[plans]]\nid = \"p\"\non_exhausted = \"stop\"", &[("3:16", "unknown choice \"stop\"")]),
     ("plans = [1]", &[("1:10", "plans must hold tables, found integer")]),
-    ("[server]\nlisten = \n[limits]\nwindow_secs = 1", &[("2:9", "not TOML"), ("4:1", "did you mean \"window_seconds\"?")]),
+    ("[server]\nlisten = \n[limits]\nwindow_secs = 1", &[("2:10", "not TOML"), ("4:1", "did you mean \"window_seconds\"?")]),
 ];
 
 #[test]
 fn each_fault_has_its_line_and_says_what_to_do() {
+    let mut wrong = Vec::new();
     for (text, expected) in FAULTY {
         let found = faults_in(&sources(text, &[]));
-        assert_eq!(found.len(), expected.len(), "{text}\n{found:#?}");
-        for (fault, (place, part)) in found.iter().zip(*expected) {
-            assert!(fault.starts_with(&format!("t.toml:{place}: ")), "{text}\n{fault}\nexpected at {place}");
-            assert!(fault.contains(part), "{text}\n{fault}\nexpected {part}");
+        let is_as_expected =
+            |(fault, (place, part)): (&String, &(&str, &str))| fault.starts_with(&format!("t.toml:{place}: ")) && fault.contains(part);
+        if found.len() != expected.len() || !found.iter().zip(*expected).all(is_as_expected) {
+            wrong.push((*text, found, *expected));
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -123,7 +127,11 @@ fn all_faults_are_found_at_once() {
 #[test]
 fn an_unknown_or_faulty_variable_is_a_fault() {
     for (name, value, part) in [
-        ("TIDEGATE_SERVER__LISTNE", "x", "environment variable TIDEGATE_SERVER__LISTNE: sets no known key; did you mean TIDEGATE_SERVER__LISTEN?"),
+        (
+            "TIDEGATE_SERVER__LISTNE",
+            "x",
+            "environment variable TIDEGATE_SERVER__LISTNE: sets no known key; did you mean TIDEGATE_SERVER__LISTEN?",
+        ),
         ("TIDEGATE_NONSENSE__X", "x", "sets no known key"),
         ("TIDEGATE_SERVER__LISTEN", "x", "environment variable TIDEGATE_SERVER__LISTEN: listen: expected an address and port"),
         ("TIDEGATE_LIMITS__WINDOW_SECONDS", "abc", "window_seconds: expected a number"),
@@ -139,7 +147,7 @@ fn an_unknown_or_faulty_variable_is_a_fault() {
 
 #[test]
 fn flag_beats_environment_beats_file_beats_default() {
-    let read = |sources: &Sources| Config::read(sources, &Entries::default()).unwrap();
+    let read = |sources: &Sources| Config::read(sources).unwrap();
     let file = "[server]\nlisten = \"127.0.0.1:1\"\nmax_body_bytes = 5000\n[limits]\nwindow_seconds = 5";
     let variables = [
         ("TIDEGATE_SERVER__LISTEN", "127.0.0.1:2"),
@@ -165,13 +173,14 @@ fn flag_beats_environment_beats_file_beats_default() {
 
 #[test]
 fn what_has_no_effect_yet_is_named_in_a_warning() {
-    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[billing]\nprovider = \"test\"\n[otel]\n[limits]\nwhen_store_lost = \"safe_share\"\n\
-                [[plans]]\nid = \"p\"\nhold = \"fixed\"\non_exhausted = \"cut\"\n[[providers]]\nname = \"a\"\nkind = \"ollama\"\nrpm = 5";
+    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[billing]\nprovider = \"test\"\n[otel]\n[limits]\nmicro_wait_ms = 5\n\
+                [[plans]]\nid = \"p\"\nhold = \"fixed\"\non_exhausted = \"cut\"";
     let config = Config::from_toml(text).unwrap();
     let lines: Vec<_> = config.warnings.iter().map(|w| w.place.to_string().replace("configuration:", "")).collect();
-    assert_eq!(lines, ["2:8", "5:12", "6:1", "8:19", "11:8", "12:16", "16:7"]);
+    assert_eq!(lines, ["2:8", "5:12", "6:1", "8:17", "11:8", "12:16"]);
     assert!(config.warnings.iter().all(|w| w.message.contains("has no effect in this version")));
-    let silent = "[signup]\nmode = \"invite\"\norgs_per_person = 3\n[billing]\nprovider = \"manual\"\n[[plans]]\nid = \"p\"\nhold = \"learned\"";
+    let silent =
+        "[signup]\nmode = \"invite\"\norgs_per_person = 3\n[billing]\nprovider = \"manual\"\n[[plans]]\nid = \"p\"\nhold = \"learned\"";
     assert_eq!(Config::from_toml(silent).unwrap().warnings, []);
 }
 
@@ -179,7 +188,9 @@ fn what_has_no_effect_yet_is_named_in_a_warning() {
 fn secrets_are_in_no_debug_text_and_no_fault() {
     let text = "[[providers]]\nname = \"a\"\nkind = \"openai\"\napi_key = \"sk-very-secret\"";
     assert!(!format!("{:?}", Config::from_toml(text).unwrap()).contains("very-secret"));
-    for broken in [text.replace("openai", "opnai"), text.replace("\"sk-very-secret\"", "sk-very-secret"), format!("{text}\napi_key_env = \"K\"")] {
+    for broken in
+        [text.replace("openai", "opnai"), text.replace("\"sk-very-secret\"", "sk-very-secret"), format!("{text}\napi_key_env = \"K\"")]
+    {
         let faults = faults_in(&sources(&broken, &[]));
         assert!(!faults.is_empty() && !faults.join("\n").contains("very-secret"), "{faults:?}");
     }
@@ -200,8 +211,8 @@ fn a_credential_comes_from_one_of_three_places() {
         (String::new(), None),
     ] {
         let given = sources(&format!("[[providers]]\nname = \"a\"\nkind = \"openai\"\n{line}"), &[("MY_KEY", "from-env")]);
-        let config = Config::read(&given, &Entries::default()).unwrap();
-        assert_eq!(config.providers[0].credential.as_ref().map(|c| c.expose_secret()), expected, "{line}");
+        let config = Config::read(&given).unwrap();
+        assert_eq!(config.providers[0].credential.as_ref().map(|c| c.secret.expose_secret()), expected, "{line}");
     }
 }
 
@@ -211,4 +222,55 @@ fn an_entry_may_refer_to_what_is_built_in_or_found() {
                 [[plans]]\nid = \"p\"\nlimits = [{ model = \"qwen-3-coder-next\", rpm = 1 }]";
     assert_eq!(faults_in(&sources(text, &[("OPENAI_API_KEY", "k")])), [""; 0]);
     assert_eq!(faults_in(&sources(text, &[])).len(), 1);
+    let configured = format!("{text}\n[[providers]]\nname = \"own\"\nkind = \"ollama\"");
+    let mut given = sources(&configured, &[("OPENAI_API_KEY", "k")]);
+    assert_eq!(faults_in(&given).len(), 2, "neither the environment's providers nor the demo are there beside configured ones");
+    given.demo = true;
+    assert_eq!(faults_in(&given).len(), 1);
+}
+
+const EXAMPLE: &str = include_str!("../../../../tidegate.example.toml");
+
+/// The example with every commented key in force: lines that begin with `# ` and go on like TOML.
+fn example_in_full() -> String {
+    let uncommented = EXAMPLE.lines().map(|line| {
+        let trimmed = line.trim_start();
+        let code = trimmed.strip_prefix("# ").unwrap_or(trimmed);
+        let is_toml = code.starts_with("[[") || code.starts_with(['{', ']']) || code.trim_start().starts_with('{');
+        let is_pair = code.split_once(" = ").is_some_and(|(key, _)| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'));
+        if is_toml || is_pair { code.to_owned() } else { line.to_owned() }
+    });
+    uncommented.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_example_is_fine_and_changes_nothing() {
+    let example = Config::from_toml(EXAMPLE).unwrap();
+    let defaults = Config::from_toml("").unwrap();
+    assert_eq!(example.warnings, []);
+    let sections =
+        |c: &Config| format!("{:?}", (&c.server, &c.limits, &c.errors, &c.metrics, &c.log, &c.discovery, &c.providers, &c.models));
+    assert_eq!(sections(&example), sections(&defaults));
+    assert_eq!(example.plans, crate::seed::seed().unwrap().plans);
+}
+
+#[test]
+fn the_example_names_every_key() {
+    let (config, known) = read(&sources(&example_in_full(), &[]), None);
+    let faults = config.err().map(|f| f.to_string()).unwrap_or_default();
+    assert!(!faults.contains("not TOML") && !faults.contains("unknown"), "{faults}");
+    for key in known {
+        let last = key.rsplit('.').next().unwrap_or(&key).trim_end_matches("[]");
+        let is_named = EXAMPLE.lines().any(|line| line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).any(|word| word == last));
+        assert!(is_named, "tidegate.example.toml does not name {key}");
+    }
+}
+
+#[test]
+fn the_example_carries_frees_other_row_as_a_comment() {
+    let row = "{ any = true, rpm = 50, tpm = 300_000 },";
+    assert!(EXAMPLE.contains(&format!("    # {row}")));
+    let with_it = EXAMPLE.replace(&format!("# {row}"), row);
+    let free = Config::from_toml(&with_it).unwrap().plans.remove(0);
+    assert_eq!((free.id.as_str(), free.limits.len()), ("free", 2));
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use domain::{Provider, ProviderKind, ProviderState};
+use store::CredentialKind;
 
-use crate::config::ConfiguredProvider;
+use crate::config::{ConfiguredProvider, Credential};
 
 /// Variable, name, base URL. All of them speak OpenAI's language.
 const VENDORS: &[(&str, &str, &str)] = &[
@@ -24,7 +25,8 @@ pub(crate) fn environment(environment: &BTreeMap<String, String>) -> Vec<Configu
     let found = VENDORS.iter().filter_map(|(variable, name, base_url)| {
         let key = environment.get(*variable).map(|v| v.trim()).filter(|v| !v.is_empty())?;
         let provider = provider(name, ProviderKind::Openai, base_url);
-        Some(ConfiguredProvider { provider, credential: Some(key.into()) })
+        let credential = Credential { secret: key.into(), found: CredentialKind::Env((*variable).into()) };
+        Some(ConfiguredProvider { provider, credential: Some(credential) })
     });
     found.collect()
 }

@@ -1,0 +1,231 @@
+//! The whole application within a process: wired together, started, and stopped without losing anything.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use control::{ControlConfig, ControlParts};
+use domain::{Clock, Entropy};
+use gateway::{Gateway, GatewayConfig, GatewayParts};
+use secrecy::{ExposeSecret as _, SecretString};
+use store::{Store, StoreConfig};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{Config, is_unspecified};
+use crate::first_run::{self, DemoAccess};
+use crate::running::{Running, Stopping};
+use crate::server::{
+    Acceptor, ConnectionBounds, Connections, Patience, Planes, Routes, ServerMetrics, Site, listen, raise_open_files, tls_acceptor,
+};
+use crate::settings::Settings;
+use crate::start_error::StartError;
+use crate::tester::Tester;
+use crate::{discovery, entries};
+
+/// How often things are swept that nobody uses any more.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// The application.
+#[derive(Clone, Copy, Debug)]
+pub struct App;
+
+impl App {
+    /// Starts everything and returns once requests are served. A task of the current tokio runtime accepts them.
+    ///
+    /// # Errors
+    /// One line that says what to do.
+    pub async fn start(settings: Settings, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Running, StartError> {
+        let listeners = Listeners::open(&settings.config)?;
+        let config = &settings.config;
+        let tls = config.server.tls.as_ref().map(tls_acceptor).transpose()?;
+        let tasks = TaskTracker::new();
+        let opening = StoreConfig { window_us: config.limits.window_us(), ..StoreConfig::in_folder(&config.server.data_dir) };
+        let store = Store::open(opening, Arc::clone(&clock), Arc::clone(&entropy), &tasks).await?;
+        let prepared = Self::prepare(&settings, &store, &listeners, &*clock, &*entropy).await;
+        let (operator_token, demo) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                store.flush_and_close().await;
+                return Err(error);
+            }
+        };
+        let gateway = Gateway::new(GatewayParts {
+            config: gateway_config(&settings),
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            entropy,
+            tasks: tasks.clone(),
+        });
+        let connections = Arc::new(Connections::default());
+        let routes = Arc::new(Routes {
+            planes: Planes { gateway: Arc::clone(&gateway), control: control_plane(config, &store, &gateway, &operator_token, clock) },
+            store: store.clone(),
+            metrics: ServerMetrics::new(Arc::clone(&connections), settings.log_drops.clone(), |registry| gateway.register(registry)),
+            operator_token_hash: control::hash_operator_token(operator_token.expose_secret()),
+            trusted_proxies: config.server.trusted_proxies.clone(),
+            is_stopping: AtomicBool::new(false),
+        });
+        let stopping = Stopping { stop: CancellationToken::new(), cut: CancellationToken::new(), grace: config.server.shutdown_grace };
+        let running = Running {
+            addr: listeners.main_addr,
+            metrics_addr: listeners.metrics.as_ref().map(|(_, addr)| *addr),
+            url: url_of(config, listeners.main_addr),
+            local_url: local_url(config, listeners.main_addr),
+            data_dir: config.server.data_dir.clone(),
+            operator_token,
+            is_token_given: settings.operator_token.is_some(),
+            demo,
+            store,
+            gateway,
+            connections,
+            routes,
+            tasks,
+            stopping,
+        };
+        running.publish_url()?;
+        Self::spawn(&running, &settings, listeners, tls);
+        Ok(running)
+    }
+
+    /// Everything in the database and the data folder that has to be there before the first request.
+    async fn prepare(
+        settings: &Settings,
+        store: &Store,
+        listeners: &Listeners,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<(SecretString, Option<DemoAccess>), StartError> {
+        let config = &settings.config;
+        let data_dir = &config.server.data_dir;
+        entries::apply(store, settings).await?;
+        let token = first_run::operator_token(settings.operator_token.as_ref(), data_dir, entropy)?;
+        let demo = if config.has_demo() && config.server.is_loopback() {
+            first_run::prepare_demo(store, clock, data_dir, by_address(config, listeners.main_addr)).await.map(Some)
+        } else {
+            first_run::withdraw_demo_key(store, data_dir).await.map(|()| None)
+        };
+        let demo = demo.unwrap_or_else(|error| {
+            tracing::warn!(error = format!("{error:#}"), "the demo key could not be set up");
+            None
+        });
+        Ok((token, demo))
+    }
+
+    fn spawn(running: &Running, settings: &Settings, listeners: Listeners, tls: Option<tokio_rustls::TlsAcceptor>) {
+        let server = &settings.config.server;
+        let patience = Patience { head: server.header_timeout, idle: server.idle_timeout };
+        let places = Arc::new(Semaphore::new(raise_open_files()));
+        let has_metrics = listeners.metrics.is_none();
+        let acceptor = |listener, site, tls| Acceptor {
+            listener,
+            tls,
+            site,
+            routes: Arc::clone(&running.routes),
+            connections: Arc::clone(&running.connections),
+            bounds: ConnectionBounds { patience, places: Arc::clone(&places) },
+            tasks: running.tasks.clone(),
+            stop: running.stopping.stop.clone(),
+            cut: running.stopping.cut.clone(),
+        };
+        running.tasks.spawn(acceptor(listeners.main, Site::Main { has_metrics }, tls).run());
+        if let Some((listener, _)) = listeners.metrics {
+            running.tasks.spawn(acceptor(listener, Site::Metrics, None).run());
+        }
+        let connections = Arc::clone(&running.connections);
+        running.every(patience.interval(), move || connections.look(patience, Instant::now()));
+        let gateway = Arc::clone(&running.gateway);
+        running.every(SWEEP_INTERVAL, move || gateway.sweep());
+        if settings.looks_around {
+            let (store, gateway) = (running.store.clone(), Arc::clone(&running.gateway));
+            let found = if settings.config.uses_environment() { settings.found.clone() } else { Vec::new() };
+            let plan = discovery::Plan { found, looks_around: settings.config.looks_around(), own_port: running.addr.port() };
+            running.until_stopped(async move { discovery::look_around(plan, &store, &gateway).await });
+        }
+    }
+}
+
+fn gateway_config(settings: &Settings) -> GatewayConfig {
+    GatewayConfig {
+        max_body_bytes: settings.config.server.max_body_bytes,
+        body_timeout: settings.config.server.body_timeout,
+        rate_limit_body: settings.config.errors.rate_limit_body,
+        proxy_from_environment: settings.proxy_from_environment,
+        ..GatewayConfig::default()
+    }
+}
+
+fn control_plane(config: &Config, store: &Store, gateway: &Arc<Gateway>, token: &SecretString, clock: Arc<dyn Clock>) -> axum::Router {
+    control::router(ControlParts {
+        config: ControlConfig {
+            operator_token_hash: control::hash_operator_token(token.expose_secret()),
+            public_url: config.server.public_url.as_ref().and_then(|url| url.parse().ok()),
+            body_timeout: config.server.body_timeout,
+        },
+        store: store.clone(),
+        providers: Arc::clone(gateway) as Arc<dyn domain::ProviderRuntime>,
+        tester: Arc::new(Tester::new(store.clone(), Arc::clone(gateway))),
+        clock,
+    })
+}
+
+/// The sockets, open before anything else is touched: a taken port leaves no trace.
+struct Listeners {
+    main: TcpListener,
+    main_addr: SocketAddr,
+    metrics: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Listeners {
+    fn open(config: &Config) -> Result<Self, StartError> {
+        let (main, main_addr) = open(config.server.listen, "--listen ADDR, or listen in [server]")?;
+        let metrics = config.metrics.listen.map(|addr| open(addr, "listen in [metrics]")).transpose()?;
+        Ok(Self { main, main_addr, metrics })
+    }
+}
+
+fn open(addr: SocketAddr, setting: &'static str) -> Result<(TcpListener, SocketAddr), StartError> {
+    let opened = listen(addr).and_then(|listener| listener.local_addr().map(|addr| (listener, addr)));
+    opened.map_err(|source| StartError::Listen { addr, source, setting })
+}
+
+/// How clients reach the server: as configured, else by the listener's address, and never by one that means "any".
+fn url_of(config: &Config, addr: SocketAddr) -> String {
+    config.server.public_url.clone().unwrap_or_else(|| by_address(config, addr))
+}
+
+/// How the command line on this machine reaches the server. No certificate is for an address, hence the public name.
+pub(crate) fn local_url(config: &Config, addr: SocketAddr) -> String {
+    if config.server.tls.is_some() { url_of(config, addr) } else { by_address(config, addr) }
+}
+
+fn by_address(config: &Config, addr: SocketAddr) -> String {
+    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
+    let port = addr.port();
+    match addr {
+        SocketAddr::V4(addr) if is_unspecified((*addr.ip()).into()) => format!("{scheme}://127.0.0.1:{port}"),
+        SocketAddr::V6(addr) if is_unspecified((*addr.ip()).into()) => format!("{scheme}://[::1]:{port}"),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => format!("{scheme}://{addr}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_link_names_any_address() {
+        let config = Config::from_toml("").unwrap();
+        let url = |addr: &str| url_of(&config, addr.parse().unwrap());
+        assert_eq!(url("0.0.0.0:8080"), "http://127.0.0.1:8080");
+        assert_eq!(url("[::]:8080"), "http://[::1]:8080");
+        assert_eq!(url("[::ffff:0.0.0.0]:8080"), "http://[::1]:8080");
+        assert_eq!(url("192.0.2.7:80"), "http://192.0.2.7:80");
+        let public = Config::from_toml("[server]\npublic_url = \"https://models.example.com/\"").unwrap();
+        assert_eq!(url_of(&public, "0.0.0.0:8080".parse().unwrap()), "https://models.example.com");
+    }
+}

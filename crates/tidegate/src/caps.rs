@@ -1,0 +1,46 @@
+//! Every bound of the listener, the logs and the command line.
+
+use std::time::Duration;
+
+/// Connections waiting to be accepted; the system's default of 128 costs dropped clients a second.
+pub(crate) const BACKLOG: u32 = 4_096;
+/// Connections open at once, as far as the system's limit of open files allows.
+pub(crate) const MAX_CONNECTIONS: usize = 32_768;
+/// Open files that are not clients' connections: the database, logs, listeners.
+pub(crate) const RESERVED_FILES: u64 = 256;
+/// A request's head in bytes; also the largest read buffer of a connection.
+pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1_024;
+/// A request's head in bytes over HTTP/2, as its header list counts them.
+pub(crate) const MAX_HEADER_LIST_BYTES: u32 = 64 * 1_024;
+/// Requests at once on one HTTP/2 connection.
+pub(crate) const MAX_H2_STREAMS: u32 = 128;
+/// Bytes of a body in flight on one HTTP/2 stream, and on all streams of a connection.
+pub(crate) const H2_STREAM_WINDOW_BYTES: u32 = 256 * 1_024;
+pub(crate) const H2_CONNECTION_WINDOW_BYTES: u32 = 1_024 * 1_024;
+/// Bytes of an answer that wait to be sent on one HTTP/2 stream.
+pub(crate) const H2_SEND_BUFFER_BYTES: usize = 64 * 1_024;
+/// Pause after a failed accept (no more open files), before the next.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often connections are looked through, at least and at most.
+pub(crate) const WATCH_INTERVAL_LEAST: Duration = Duration::from_millis(20);
+pub(crate) const WATCH_INTERVAL_MOST: Duration = Duration::from_secs(1);
+/// How long cut connections get to let go of what they hold.
+pub(crate) const CUT_WAIT: Duration = Duration::from_secs(5);
+/// How often a stopping server looks whether the last requests have ended.
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(5);
+/// Log lines that wait for their writer; further ones are dropped and counted.
+pub(crate) const LOG_LINES: usize = 16_384;
+/// Bytes of a configuration file.
+pub(crate) const MAX_CONFIG_BYTES: u64 = 16 * 1_024 * 1_024;
+/// Time for a local model server to answer when it is looked for.
+pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for a provider to answer when the operator tests it.
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Models taken over from one discovered provider.
+pub(crate) const MAX_DISCOVERED_MODELS: usize = 500;
+/// Time for the control API to answer the command line.
+pub(crate) const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of an answer that the command line reads.
+pub(crate) const CLIENT_ANSWER_BYTES: usize = 64 * 1_024 * 1_024;
+/// Rows that the command line asks for at once.
+pub(crate) const CLIENT_PAGE: usize = 200;

@@ -1,0 +1,13 @@
+//! What the first start leaves in the data folder, and what every start says.
+
+mod announce;
+mod demo;
+mod private_file;
+mod token;
+
+pub use announce::Announcement;
+pub use demo::DemoAccess;
+pub(crate) use demo::{prepare as prepare_demo, withdraw_key as withdraw_demo_key};
+pub use private_file::FileFault;
+pub(crate) use private_file::{read_private, write_private};
+pub(crate) use token::{TOKEN_FILE, operator_token};

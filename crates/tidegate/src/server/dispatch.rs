@@ -1,0 +1,160 @@
+//! Which plane a request belongs to, by its path's beginning. It reads no body and decides nothing about a caller, but
+//! for `/metrics`.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use gateway::Gateway;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use store::Store;
+use tower::ServiceExt;
+
+use super::activity::InFlight;
+use super::body::{Body, Inner};
+use super::metrics::ServerMetrics;
+use super::{health, metrics, peer};
+use crate::config::Network;
+
+/// Which of the listeners a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// The one for everything; with whether `/metrics` is served there.
+    Main { has_metrics: bool },
+    /// `/metrics` alone, without a token.
+    Metrics,
+}
+
+/// The two planes.
+pub(crate) struct Planes {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) control: axum::Router,
+}
+
+/// What requests are answered with.
+pub(crate) struct Routes {
+    pub(crate) planes: Planes,
+    pub(crate) store: Store,
+    pub(crate) metrics: ServerMetrics,
+    pub(crate) operator_token_hash: [u8; 32],
+    pub(crate) trusted_proxies: Vec<Network>,
+    pub(crate) is_stopping: AtomicBool,
+}
+
+enum Place {
+    Model,
+    Control,
+    Health,
+    Ready,
+    Metrics,
+    Nowhere,
+}
+
+fn place(path: &str) -> Place {
+    let is_below = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if is_below("/v1") || is_below("/openai/v1") {
+        Place::Model
+    } else if is_below("/api/v1") {
+        Place::Control
+    } else {
+        match path {
+            "/healthz" => Place::Health,
+            "/readyz" => Place::Ready,
+            "/metrics" => Place::Metrics,
+            _ => Place::Nowhere,
+        }
+    }
+}
+
+impl Routes {
+    /// Answers one request.
+    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, site: Site, in_flight: InFlight) -> Response<Body> {
+        let client = peer::client(peer, request.headers(), &self.trusted_proxies);
+        let access = tracing::enabled!(target: "tidegate::access", tracing::Level::DEBUG).then(|| Access::of(&request, client));
+        let answer = match site {
+            Site::Main { has_metrics } => self.answer_main(request, client, has_metrics).await,
+            Site::Metrics => self.answer_metrics_alone(&request),
+        };
+        if let Some(access) = access {
+            access.log(&answer);
+        }
+        answer.map(|inner| Body::new(inner, in_flight))
+    }
+
+    async fn answer_main(&self, request: Request<Incoming>, client: SocketAddr, has_metrics: bool) -> Response<Inner> {
+        match place(request.uri().path()) {
+            Place::Model => self.planes.gateway.handle(request, client).await.map(Inner::Gateway),
+            Place::Control => match self.planes.control.clone().oneshot(request.map(axum::body::Body::new)).await {
+                Ok(answer) => answer.map(Inner::Control),
+                Err(never) => match never {},
+            },
+            Place::Health => health::alive(request.method()),
+            Place::Ready => health::ready(request.method(), &self.store.health(), self.is_stopping.load(Relaxed)),
+            Place::Metrics if has_metrics => metrics::answer_authorised(self, &request),
+            Place::Metrics | Place::Nowhere => health::nowhere(),
+        }
+    }
+
+    fn answer_metrics_alone(&self, request: &Request<Incoming>) -> Response<Inner> {
+        match place(request.uri().path()) {
+            Place::Metrics => metrics::answer(self, request.method()),
+            Place::Health => health::alive(request.method()),
+            Place::Model | Place::Control | Place::Ready | Place::Nowhere => health::nowhere(),
+        }
+    }
+}
+
+/// One line a request for whoever looks into something; never its query, its body or its headers.
+struct Access {
+    method: http::Method,
+    path: String,
+    client: SocketAddr,
+    began: tokio::time::Instant,
+}
+
+impl Access {
+    fn of(request: &Request<Incoming>, client: SocketAddr) -> Self {
+        Self { method: request.method().clone(), path: request.uri().path().into(), client, began: tokio::time::Instant::now() }
+    }
+
+    fn log(self, answer: &Response<Inner>) {
+        let (Self { method, path, client, began }, status) = (self, answer.status().as_u16());
+        let request_id = answer.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+        let head_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::debug!(target: "tidegate::access", %method, path, status, %client, request_id, head_us, "answered");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_go_to_their_plane() {
+        let of = |path| match place(path) {
+            Place::Model => "model",
+            Place::Control => "control",
+            Place::Health => "health",
+            Place::Ready => "ready",
+            Place::Metrics => "metrics",
+            Place::Nowhere => "nowhere",
+        };
+        for (path, plane) in [
+            ("/v1/chat/completions", "model"),
+            ("/v1", "model"),
+            ("/openai/v1/models", "model"),
+            ("/api/v1/orgs", "control"),
+            ("/healthz", "health"),
+            ("/readyz", "ready"),
+            ("/metrics", "metrics"),
+            ("/v10/models", "nowhere"),
+            ("/api/v2", "nowhere"),
+            ("/", "nowhere"),
+            ("/healthz/", "nowhere"),
+            ("*", "nowhere"),
+        ] {
+            assert_eq!(of(path), plane, "{path}");
+        }
+    }
+}
