@@ -90,7 +90,7 @@ impl<T: Spread> Filling<T> {
     }
 
     pub(crate) fn share(self) -> Shards<T> {
-        let parts = self.parts.into_iter().map(|part| ArcSwap::from_pointee(part)).collect();
+        let parts = self.parts.into_iter().map(ArcSwap::from_pointee).collect();
         Shards { parts, len: AtomicUsize::new(self.len) }
     }
 }

@@ -141,3 +141,69 @@ fn next(minute: i64, bucket: Bucket, zone: &TimeZone) -> Option<i64> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> UnixMicros {
+        text.parse().unwrap()
+    }
+
+    fn starts(from: &str, to: &str, bucket: Bucket, tz: &str) -> Vec<String> {
+        let span = Span { from: at(from), to: at(to) };
+        let buckets = buckets(span, bucket, Some(tz)).unwrap();
+        assert!(buckets.windows(2).all(|pair| pair[0].end == pair[1].first), "{buckets:?}");
+        buckets.iter().map(|bucket| start_of(bucket.first).to_string()).collect()
+    }
+
+    #[test]
+    fn a_span_is_whole_minutes_and_two_edges() {
+        let m = |n: i64| UnixMicros(n * MINUTE_US);
+        let u = |n: i64, us: i64| UnixMicros(n * MINUTE_US + us);
+        let of = |from, to| parts(Span { from, to });
+        let whole = |first, end| Minutes { first, end };
+        let edge = |minute, from, to| Some((minute, Span { from, to }));
+        assert_eq!(of(m(3), m(5)), Parts { whole: whole(3, 5), edges: [None, None] });
+        assert_eq!(of(u(3, 1), u(5, 9)), Parts { whole: whole(4, 5), edges: [edge(3, u(3, 1), m(4)), edge(5, m(5), u(5, 9))] });
+        assert_eq!(of(u(3, 1), u(3, 9)), Parts { whole: whole(3, 3), edges: [edge(3, u(3, 1), u(3, 9)), None] });
+        assert_eq!(of(u(3, 1), m(4)), Parts { whole: whole(4, 4), edges: [edge(3, u(3, 1), m(4)), None] });
+        assert_eq!(of(m(3), u(3, 1)), Parts { whole: whole(3, 3), edges: [None, edge(3, m(3), u(3, 1))] });
+        assert_eq!(of(m(3), m(3)), Parts { whole: whole(3, 3), edges: [None, None] });
+        assert_eq!(of(u(-2, 5), u(-1, 5)), Parts { whole: whole(-1, -1), edges: [edge(-2, u(-2, 5), m(-1)), edge(-1, m(-1), u(-1, 5))] });
+    }
+
+    #[test]
+    fn hours_are_the_zones() {
+        let kolkata = starts("2026-02-05T15:29:59Z", "2026-02-05T16:30:01Z", Bucket::Hour, "Asia/Kolkata");
+        assert_eq!(kolkata, ["2026-02-05T14:30:00Z", "2026-02-05T15:30:00Z", "2026-02-05T16:30:00Z"]);
+        // 02:00 becomes 03:00; then 03:00 becomes 02:00, and both hours of that name count.
+        let forward = starts("2026-03-29T00:00:00Z", "2026-03-29T02:00:00Z", Bucket::Hour, "Europe/Berlin");
+        assert_eq!(forward, ["2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z"]);
+        let back = starts("2026-10-25T00:00:00Z", "2026-10-25T02:00:00Z", Bucket::Hour, "Europe/Berlin");
+        assert_eq!(back, ["2026-10-25T00:00:00Z", "2026-10-25T01:00:00Z"]);
+        // Lord Howe goes back by half an hour: that hour is longer.
+        let half = starts("2026-04-04T13:00:00Z", "2026-04-04T18:00:00Z", Bucket::Hour, "Australia/Lord_Howe");
+        assert_eq!(
+            half,
+            ["2026-04-04T13:00:00Z", "2026-04-04T14:00:00Z", "2026-04-04T15:30:00Z", "2026-04-04T16:30:00Z", "2026-04-04T17:30:00Z"]
+        );
+    }
+
+    #[test]
+    fn days_may_have_23_or_25_hours_or_be_missing() {
+        let berlin = starts("2026-10-24T12:00:00Z", "2026-10-26T12:00:00Z", Bucket::Day, "Europe/Berlin");
+        assert_eq!(berlin, ["2026-10-23T22:00:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"]);
+        // Samoa left out 30 December 2011.
+        let apia = starts("2011-12-29T12:00:00Z", "2011-12-31T12:00:00Z", Bucket::Day, "Pacific/Apia");
+        assert!(apia.len() >= 2, "{apia:?}");
+    }
+
+    #[test]
+    fn a_minute_finds_its_bucket() {
+        let buckets = [Minutes { first: 0, end: 5 }, Minutes { first: 5, end: 9 }];
+        assert_eq!([0, 4, 5, 8].map(|minute| bucket_of(&buckets, minute)), [0, 0, 5, 5]);
+        assert_eq!(within(&buckets, Minutes { first: 2, end: 6 }), [Minutes { first: 2, end: 5 }, Minutes { first: 5, end: 6 }]);
+        assert_eq!(within(&buckets, Minutes { first: 5, end: 5 }), []);
+    }
+}

@@ -136,3 +136,141 @@ impl Writer {
         Database::commit(transaction).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::atomic::AtomicU64;
+
+    use domain::{Catalogue, Counted, Endpoint, KeyId, Money, Now, OrgId, Outcome, RequestId, TokenUsage, UnixMicros, UsageRecord};
+    use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
+    use tokio_util::task::TaskTracker;
+
+    use super::super::Recorder;
+    use super::*;
+    use crate::Directory;
+    use crate::directory::Filling;
+    use crate::sql::migrate::{MIGRATIONS, migrate};
+
+    struct Still;
+    impl Clock for Still {
+        fn now(&self) -> Now {
+            Now { mono_us: 1, wall: UnixMicros(1) }
+        }
+    }
+
+    async fn start(file: &Path, tasks: &TaskTracker) -> (Recorder, Database) {
+        std::fs::File::options().create(true).append(true).open(file).unwrap();
+        let database = Database::connect(file, Duration::from_millis(1)).await.unwrap();
+        migrate(&database, MIGRATIONS, UnixMicros(1)).await.unwrap();
+        let catalogue = Catalogue::build(vec![], vec![], vec![], 1);
+        let directory = Directory::new(Filling::new(), Filling::new(), catalogue, Default::default());
+        let recorder = Recorder::start(database.clone(), Pools::new(Arc::new(directory)), Arc::new(Still), tasks);
+        (recorder, database)
+    }
+
+    fn record() -> UsageRecord {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        UsageRecord {
+            request: RequestId::from_bits(u128::from(NEXT.fetch_add(1, Ordering::Relaxed))),
+            at: UnixMicros(1),
+            org: OrgId::from_bits(1),
+            key: KeyId::from_bits(1),
+            plan: "p".into(),
+            model: "m".into(),
+            category: None,
+            pool: "any".into(),
+            provider: None,
+            endpoint: Endpoint::Embeddings,
+            stream: false,
+            status: 200,
+            outcome: Outcome::Answered,
+            tokens: TokenUsage { input: 1, output: 0, cached: 0 },
+            counted: Counted::Tidegate,
+            cost: Money(0),
+            attempts: 1,
+            first_byte_us: 0,
+            duration_us: 0,
+        }
+    }
+
+    async fn counted(database: &Database) -> (i64, i64) {
+        let records = sqlx::query_scalar("SELECT COUNT(*) FROM usage_records").fetch_one(&database.reads).await.unwrap();
+        let requests = sqlx::query_scalar("SELECT COALESCE(SUM(requests), 0) FROM usage_minutes").fetch_one(&database.reads).await.unwrap();
+        (records, requests)
+    }
+
+    /// Waits, without a clock, until the writer has failed.
+    async fn failed(recorder: &Recorder) {
+        while recorder.health().writable {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_locked_database_loses_nothing() {
+        let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
+        let file = folder.path().join("test.db");
+        let (recorder, database) = start(&file, &tasks).await;
+        let other = SqlitePoolOptions::new().connect_with(SqliteConnectOptions::new().filename(&file)).await.unwrap();
+        let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        (0..300).for_each(|_| recorder.usage(record()));
+        failed(&recorder).await;
+        let health = recorder.health();
+        assert_eq!((health.queued, health.written), (300, 0));
+        assert!(health.last_fault.unwrap().contains("another process holds a lock"));
+        (0..300).for_each(|_| recorder.usage(record()));
+        lock.rollback().await.unwrap();
+        recorder.flush().await;
+        assert!(recorder.health().writable && recorder.health().last_fault.is_none());
+        assert_eq!((counted(&database).await, recorder.queued()), ((600, 600), 0));
+        recorder.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_loses_nothing() {
+        let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
+        let (recorder, database) = start(&folder.path().join("test.db"), &tasks).await;
+        // The one connection that writes may not make the file larger.
+        database.limit_pages(true).await;
+        (0..3_000).for_each(|_| recorder.usage(record()));
+        failed(&recorder).await;
+        assert!(recorder.health().last_fault.unwrap().contains("make room"));
+        database.limit_pages(false).await;
+        recorder.flush().await;
+        assert_eq!(counted(&database).await, (3_000, 3_000));
+        recorder.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_succeeded_unnoticed_counts_once() {
+        let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
+        let (recorder, database) = start(&folder.path().join("test.db"), &tasks).await;
+        let records: Vec<_> = (0..100).map(|_| record()).collect();
+        records.iter().take(40).for_each(|record| recorder.usage(record.clone()));
+        recorder.flush().await;
+        records.iter().for_each(|record| recorder.usage(record.clone()));
+        recorder.flush().await;
+        assert_eq!(counted(&database).await, (100, 100));
+        recorder.close().await;
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    #[tokio::test]
+    async fn a_queue_beyond_its_mark_is_full() {
+        let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
+        let file = folder.path().join("test.db");
+        let (recorder, _database) = start(&file, &tasks).await;
+        let other = SqlitePoolOptions::new().connect_with(SqliteConnectOptions::new().filename(&file)).await.unwrap();
+        let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        (1..caps::QUEUE_HIGH_WATER).for_each(|_| recorder.usage(record()));
+        assert!(!recorder.is_full() && recorder.health().is_ready());
+        recorder.usage(record());
+        assert!(recorder.is_full() && !recorder.health().is_ready());
+        lock.rollback().await.unwrap();
+        recorder.flush().await;
+        assert!(!recorder.is_full());
+        assert_eq!(recorder.health().written, caps::QUEUE_HIGH_WATER as u64);
+    }
+}

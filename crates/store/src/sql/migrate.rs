@@ -83,3 +83,51 @@ fn checksum_of(text: &str) -> String {
     let hash = words.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const NOW: UnixMicros = UnixMicros(5);
+
+    async fn database(folder: &tempfile::TempDir) -> Database {
+        let file = folder.path().join("test.db");
+        std::fs::File::options().create(true).append(true).open(&file).unwrap();
+        Database::connect(&file, Duration::from_secs(1)).await.unwrap()
+    }
+
+    async fn tables(database: &Database) -> Vec<String> {
+        sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetch_all(&database.reads).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_half_way_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = Migration { version: 1, text: "CREATE TABLE a (x BIGINT);" };
+        let broken = Migration { version: 2, text: "CREATE TABLE b (x BIGINT); INSERT INTO a VALUES (1); CREATE TABLE a (y BIGINT);" };
+        let whole = Migration { version: 2, text: "CREATE TABLE b (x BIGINT); INSERT INTO a VALUES (1);" };
+        let first = database(&folder).await;
+        assert!(migrate(&first, &[one], NOW).await.unwrap());
+        assert!(matches!(migrate(&first, &[one, broken], NOW).await, Err(MigrateFault::Database(_))));
+        assert_eq!(tables(&first).await, ["a", "migrations"]);
+        first.close().await;
+
+        let again = database(&folder).await;
+        assert!(!migrate(&again, &[one, whole], NOW).await.unwrap());
+        assert!(!migrate(&again, &[one, whole], NOW).await.unwrap());
+        assert_eq!(tables(&again).await, ["a", "b", "migrations"]);
+        let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM a").fetch_one(&again.reads).await.unwrap();
+        assert_eq!(rows, 1);
+        assert!(matches!(migrate(&again, &[one], NOW).await, Err(MigrateFault::Newer { found: 2, known: 1 })));
+        assert!(matches!(migrate(&again, &[one, broken], NOW).await, Err(MigrateFault::Differs(2))));
+    }
+
+    #[test]
+    fn versions_only_grow_and_comments_may_change() {
+        assert!(MIGRATIONS.windows(2).all(|pair| pair[0].version < pair[1].version));
+        assert_eq!(checksum_of("-- why\nCREATE  TABLE\r\n a"), checksum_of("CREATE TABLE a\n"));
+        assert_ne!(checksum_of("CREATE TABLE a"), checksum_of("CREATE TABLE b"));
+    }
+}

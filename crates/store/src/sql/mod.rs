@@ -61,6 +61,13 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
+    /// As if the disk were full, or no longer so.
+    #[cfg(test)]
+    pub(crate) async fn limit_pages(&self, limited: bool) {
+        let statement = if limited { "PRAGMA max_page_count = 1" } else { "PRAGMA max_page_count = 1000000" };
+        sqlx::raw_sql(statement).execute(&self.writes).await.unwrap();
+    }
+
     pub(crate) async fn close(&self) {
         self.reads.close().await;
         self.writes.close().await;

@@ -1,0 +1,90 @@
+//! What every backend of the store must do. A backend is a line in `support::Backend` and one more `contract!` below.
+
+mod apply;
+mod concurrency;
+mod definitions;
+mod keys;
+mod orgs;
+mod pools;
+mod recorder;
+mod restart;
+mod support;
+mod usage;
+mod usage_property;
+
+/// Runs each function of the suite on a fresh store of the backend.
+macro_rules! contract {
+    ($backend:ident: $($module:ident { $($test:ident),+ $(,)? })+) => {
+        mod $backend {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $test() {
+                    crate::$module::$test(crate::support::Bench::open(crate::support::Backend::$backend).await).await;
+                })+
+            })+
+        }
+    };
+}
+
+contract! { sqlite:
+    orgs {
+        an_organisation_is_made_changed_and_deleted,
+        names_plans_and_custom_limits_are_checked,
+        lists_page_and_search,
+        history_is_kept_as_dated_facts,
+        the_audit_log_tells_who_did_what,
+    }
+    keys {
+        a_key_is_shown_once_and_found_by_its_hash,
+        a_revoked_key_and_a_deleted_organisation_are_refused_at_once,
+        wishes_are_checked,
+        lists_page_and_tell_revoked_ones,
+    }
+    definitions {
+        a_models_life,
+        a_plans_life,
+        a_providers_life,
+        credentials_are_kept_but_never_told,
+        faults_are_told_all_at_once_and_old_ones_do_not_block,
+        what_the_file_manages_stays_the_files,
+    }
+    apply {
+        a_diff_says_what_changes_and_a_second_run_changes_nothing,
+        a_dry_run_changes_nothing,
+        pruning_spares_what_is_in_use_and_what_was_found,
+        missing_ones_are_added_and_others_left,
+        all_or_nothing,
+    }
+    pools {
+        a_pool_refuses_at_its_limit_and_explains,
+        a_plan_change_is_in_force_at_once_and_history_stays,
+        custom_limits_hold_from_until_without_a_timer,
+        a_keys_own_limits_are_pools_too,
+        shadow_pools_count_and_never_refuse,
+        views_show_untouched_pools,
+        what_is_idle_is_given_back,
+    }
+    recorder {
+        everything_queued_is_written,
+        a_request_counts_once,
+        a_flood_of_refusals_is_bounded,
+        closing_writes_everything,
+    }
+    usage {
+        totals_are_exact_at_any_bound,
+        groups_and_buckets,
+        days_follow_the_time_zone,
+        too_much_is_refused_with_advice,
+        a_deleted_organisations_usage_is_kept,
+        the_shape_is_the_contracts,
+    }
+    restart {
+        a_reopened_store_is_the_same,
+        a_second_server_is_kept_out,
+        work_goes_on_when_the_caller_leaves,
+    }
+    concurrency {
+        concurrent_writes_all_count,
+        readers_see_whole_states,
+    }
+}

@@ -1,0 +1,83 @@
+//! Closing and opening again.
+
+use domain::KeyLimits;
+use secrecy::ExposeSecret as _;
+use store::{Actor, CredentialChange, NewKey, NewOrg, OpenError, OrgPatch, PageRequest, Store};
+
+use crate::support::{Bench, custom};
+
+pub(crate) async fn a_reopened_store_is_the_same(bench: Bench) {
+    let mut b = bench.seeded().await;
+    assert!(b.store.is_new());
+    b.provider(r#"{"name":"main","kind":"openai","headers":{"x-team":"blue"}}"#, CredentialChange::Store("sk-kept".into())).await;
+    let limits = vec![custom(r#"{"category":"large","rpm":9,"enforce":false}"#, Some(b.wall(-5)), Some(b.wall(500)))];
+    let new = NewOrg { name: "Ünï \u{1F980}".into(), plan: "pro".into(), custom: limits };
+    let org = b.store.create_org(Actor::Operator, new).await.unwrap();
+    let gone = b.org("free").await;
+    let (_, gone_secret) = b.key(&gone).await;
+    b.store.delete_org(Actor::Operator, gone.id).await.unwrap();
+    let new = NewKey {
+        name: "k".into(),
+        expires: Some(b.wall(77)),
+        models: Some(vec!["tiny".into()]),
+        limits: KeyLimits { rpm: Some(3), tpm: Some(4) },
+        rate_limit_body: Some(domain::RateLimitBody::Openai),
+    };
+    let (_, secret) = b.store.create_key(Actor::Operator, org.id, new).await.unwrap();
+    let (revoked, revoked_secret) = b.key(&org).await;
+    b.store.revoke_key(Actor::Operator, org.id, revoked.id).await.unwrap();
+
+    let page = PageRequest::default();
+    let before = (b.store.providers(&page), b.store.models(&page), b.store.plans(&page), b.store.org(org.id), describe(&b, &secret));
+    let views = b.store.pools().views(&b.store.directory().org(org.id).unwrap(), b.now());
+    b.reopen().await;
+    assert!(!b.store.is_new());
+    let after = (b.store.providers(&page), b.store.models(&page), b.store.plans(&page), b.store.org(org.id), describe(&b, &secret));
+    assert_eq!(before, after);
+    assert_eq!(b.store.pools().views(&b.store.directory().org(org.id).unwrap(), b.now()), views);
+    assert_eq!(b.store.directory().credential("main").unwrap().expose_secret(), "sk-kept");
+    assert!(!b.store.directory().caller(&revoked_secret.hash()).unwrap().is_valid_at(b.now().wall));
+    assert!(b.store.directory().caller(&gone_secret.hash()).is_none());
+    assert!(b.store.org(gone.id).is_none());
+    b.store.delete_org(Actor::Operator, gone.id).await.unwrap();
+    assert_eq!(b.store.list_keys(org.id, &page).await.unwrap().data.len(), 2);
+}
+
+fn describe(b: &Bench, secret: &domain::ApiKey) -> String {
+    let key = b.store.directory().caller(&secret.hash()).unwrap();
+    let (models, pool) = (key.models(), key.pool().unwrap());
+    format!("{:?} {:?} {:?} {models:?} {pool:?} {:?} {:?}", key.id(), key.expires(), key.revoked(), key.rate_limit_body(), key.org().id())
+}
+
+pub(crate) async fn a_second_server_is_kept_out(b: Bench) {
+    let open = async || Store::open(b.config.clone(), b.clock.clone(), b.entropy.clone(), &b.tasks).await;
+    let error = open().await.err().unwrap();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error}");
+    assert!(error.to_string().contains(&format!("(process {})", std::process::id())), "{error}");
+    b.store.flush_and_close().await;
+    open().await.unwrap();
+}
+
+pub(crate) async fn work_goes_on_when_the_caller_leaves(bench: Bench) {
+    let b = bench.seeded().await;
+    let org = b.org("free").await;
+    let patch = |plan: &str| OrgPatch { plan: Some(plan.into()), ..OrgPatch::default() };
+    for n in 0..50_u64 {
+        let plan = if n % 2 == 0 { "pro" } else { "free" };
+        // Left after a few steps, wherever that is.
+        let leave = async {
+            for _ in 0..n % 7 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            result = b.store.update_org(Actor::Operator, org.id, patch(plan)) => { result.unwrap(); }
+            () = leave => {}
+        }
+    }
+    b.store.update_org(Actor::Operator, org.id, OrgPatch { name: Some("last".into()), ..OrgPatch::default() }).await.unwrap();
+    let published = b.store.org(org.id).unwrap();
+    let page = b.store.list_orgs(None, &PageRequest::default()).await.unwrap();
+    assert_eq!(page.data, [published]);
+}

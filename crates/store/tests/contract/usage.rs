@@ -1,0 +1,163 @@
+//! Usage.
+
+use domain::{KeyId, Money, Org, Outcome, UnixMicros};
+use store::{Actor, Bucket, ErrorClass, GroupBy, OperationError as _, UsageQuery};
+
+use crate::support::{Bench, MINUTE, START};
+
+fn all(org: &Org) -> UsageQuery {
+    UsageQuery { org: org.id, from: None, to: None, group_by: None, bucket: None, tz: None }
+}
+
+async fn requests(b: &Bench, query: UsageQuery) -> u64 {
+    b.store.usage(&query).await.unwrap().totals.requests
+}
+
+pub(crate) async fn totals_are_exact_at_any_bound(bench: Bench) {
+    let b = bench.seeded().await;
+    let org = b.org("free").await;
+    let moments = [0, 1, MINUTE - 1, MINUTE, MINUTE + 1, 3 * MINUTE, 3 * MINUTE + 30_000_000];
+    for us in moments {
+        b.store.recorder().usage(b.record(&org, KeyId::from_bits(1), UnixMicros(START + us)));
+    }
+    b.store.recorder().flush().await;
+    b.clock.advance_us(10 * MINUTE as u64);
+    let bounds: Vec<i64> =
+        moments.iter().flat_map(|us| [us - 1, *us, us + 1]).chain([2 * MINUTE, 4 * MINUTE]).filter(|us| *us >= 0).collect();
+    for from in &bounds {
+        for to in bounds.iter().filter(|to| *to >= from) {
+            let expected = moments.iter().filter(|us| *from <= **us && **us < *to).count() as u64;
+            let span = UsageQuery { from: Some(UnixMicros(START + from)), to: Some(UnixMicros(START + to)), ..all(&org) };
+            assert_eq!(requests(&b, span).await, expected, "{from} {to}");
+        }
+    }
+    let backwards = UsageQuery { from: Some(b.wall(1)), to: Some(b.wall(0)), ..all(&org) };
+    assert_eq!(b.store.usage(&backwards).await.unwrap_err().class(), ErrorClass::Invalid { param: "from" });
+    assert_eq!(requests(&b, UsageQuery { from: Some(UnixMicros(i64::MIN)), to: Some(UnixMicros(i64::MAX)), ..all(&org) }).await, 7);
+}
+
+pub(crate) async fn groups_and_buckets(bench: Bench) {
+    let b = bench.seeded().await;
+    let org = b.org("free").await;
+    let key = KeyId::from_bits(7);
+    let hour = 60 * MINUTE;
+    for (us, model, status, outcome) in [
+        (0, "tiny", 200, Outcome::Answered),
+        (1, "tiny", 200, Outcome::ClientGone),
+        (MINUTE, "huge", 400, Outcome::Rejected),
+        (hour, "huge", 502, Outcome::Failed),
+    ] {
+        let mut record = b.record(&org, key, UnixMicros(START + us));
+        (record.model, record.status, record.outcome) = (model.into(), status, outcome);
+        record.provider = (status != 502).then(|| "main".into());
+        b.store.recorder().usage(record);
+    }
+    b.store.recorder().refusal(b.refusal(&org, key, UnixMicros(START + hour)));
+    b.store.recorder().flush().await;
+    b.clock.advance_us(2 * hour as u64);
+
+    let series = async |group_by, bucket| {
+        let usage = b.store.usage(&UsageQuery { group_by, bucket, ..all(&org) }).await.unwrap();
+        assert_eq!((usage.totals.requests, usage.totals.failed, usage.totals.refused), (2, 2, 1));
+        let row = |row: &store::SeriesRow| {
+            let group = row.group.as_ref().map(|(_, value)| value.clone().unwrap_or("-".into())).unwrap_or_default();
+            let start = row.start.map(|start| start.to_string()).unwrap_or_default();
+            format!("{start} {group} {}/{}/{}", row.counters.requests, row.counters.refused, row.counters.failed)
+        };
+        usage.series.iter().map(row).collect::<Vec<_>>()
+    };
+    assert!(series(None, None).await.is_empty());
+    assert_eq!(series(Some(GroupBy::Model), None).await, [" huge 0/0/2", " tiny 2/1/0"]);
+    assert_eq!(series(Some(GroupBy::Key), None).await, [format!(" {key} 2/1/2")]);
+    assert_eq!(series(Some(GroupBy::Category), None).await, [" small 2/1/2"]);
+    assert_eq!(series(Some(GroupBy::Provider), None).await, [" - 0/1/1", " main 2/0/1"]);
+    assert_eq!(series(Some(GroupBy::Status), None).await, [" 200 2/0/0", " 400 0/0/1", " 429 0/1/0", " 502 0/0/1"]);
+    let (t0, t1) = ("2026-02-05T15:00:00Z", "2026-02-05T16:00:00Z");
+    assert_eq!(series(None, Some(Bucket::Hour)).await, [format!("{t0}  2/0/1"), format!("{t1}  0/1/1")]);
+    assert_eq!(
+        series(None, Some(Bucket::Minute)).await,
+        ["2026-02-05T15:30:00Z  2/0/0", "2026-02-05T15:31:00Z  0/0/1", "2026-02-05T16:30:00Z  0/1/1"]
+    );
+    assert_eq!(
+        series(Some(GroupBy::Model), Some(Bucket::Hour)).await,
+        [format!("{t0} huge 0/0/1"), format!("{t0} tiny 2/0/0"), format!("{t1} huge 0/0/1"), format!("{t1} tiny 0/1/0")]
+    );
+}
+
+pub(crate) async fn days_follow_the_time_zone(bench: Bench) {
+    let b = bench.seeded().await;
+    let org = b.org("free").await;
+    // The clocks of Berlin went forward on 29 March 2026 and go back on 25 October.
+    let moments = [
+        "2026-03-28T22:59:59.999999Z",
+        "2026-03-28T23:00:00Z",
+        "2026-03-29T21:59:59Z",
+        "2026-03-29T22:00:00Z",
+        "2026-10-24T22:00:00Z",
+        "2026-10-25T22:59:59Z",
+        "2026-10-25T23:00:00Z",
+    ];
+    for at in moments {
+        b.store.recorder().usage(b.record(&org, KeyId::from_bits(1), at.parse().unwrap()));
+    }
+    b.store.recorder().flush().await;
+    let days = |tz: &str| UsageQuery {
+        to: Some("2027-01-01T00:00:00Z".parse().unwrap()),
+        bucket: Some(Bucket::Day),
+        tz: Some(tz.into()),
+        ..all(&org)
+    };
+    let usage = b.store.usage(&days("Europe/Berlin")).await.unwrap();
+    let seen: Vec<_> = usage.series.iter().map(|row| (row.start.unwrap().to_string(), row.counters.requests)).collect();
+    let expected = [
+        ("2026-03-27T23:00:00Z", 1),
+        ("2026-03-28T23:00:00Z", 2),
+        ("2026-03-29T22:00:00Z", 1),
+        ("2026-10-24T22:00:00Z", 2),
+        ("2026-10-25T23:00:00Z", 1),
+    ];
+    assert_eq!(seen, expected.map(|(start, n)| (start.to_owned(), n)));
+    assert_eq!(b.store.usage(&days("Mars/Olympus")).await.unwrap_err().class(), ErrorClass::Invalid { param: "tz" });
+}
+
+pub(crate) async fn too_much_is_refused_with_advice(bench: Bench) {
+    let b = bench.seeded().await;
+    let org = b.org("free").await;
+    b.clock.advance_us(31 * 1_440 * MINUTE as u64);
+    let error = b.store.usage(&UsageQuery { bucket: Some(Bucket::Minute), ..all(&org) }).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Invalid { param: "bucket" });
+    assert!(error.to_string().contains("44640 buckets") && error.to_string().contains("longer bucket"), "{error}");
+    let long_ago = UsageQuery { from: Some(UnixMicros(i64::MIN)), bucket: Some(Bucket::Day), ..all(&org) };
+    assert!(b.store.usage(&long_ago).await.unwrap().series.is_empty());
+    let for_ever = UsageQuery { to: Some(UnixMicros(i64::MAX)), bucket: Some(Bucket::Day), ..all(&org) };
+    assert_eq!(b.store.usage(&for_ever).await.unwrap_err().class(), ErrorClass::Invalid { param: "bucket" });
+    let nobody = UsageQuery { org: domain::OrgId::from_bits(3), ..all(&org) };
+    assert_eq!(b.store.usage(&nobody).await.unwrap_err().class(), ErrorClass::NotFound);
+}
+
+pub(crate) async fn a_deleted_organisations_usage_is_kept(bench: Bench) {
+    let mut b = bench.seeded().await;
+    let org = b.org("free").await;
+    b.store.recorder().usage(b.record(&org, KeyId::from_bits(1), b.now().wall));
+    b.store.delete_org(Actor::Operator, org.id).await.unwrap();
+    b.store.recorder().flush().await;
+    assert_eq!(requests(&b, all(&org)).await, 1);
+    b.reopen().await;
+    assert_eq!(requests(&b, all(&org)).await, 1);
+}
+
+pub(crate) async fn the_shape_is_the_contracts(bench: Bench) {
+    let b = bench.seeded().await;
+    let org = b.org("free").await;
+    let mut record = b.record(&org, KeyId::from_bits(1), b.now().wall);
+    record.cost = Money(1_500_000_000);
+    record.provider = None;
+    b.store.recorder().usage(record);
+    b.store.recorder().flush().await;
+    let query = UsageQuery { group_by: Some(GroupBy::Provider), bucket: Some(Bucket::Day), ..all(&org) };
+    let usage = b.store.usage(&query).await.unwrap();
+    assert_eq!(
+        serde_json::to_string(&usage).unwrap(),
+        r#"{"from":"2026-02-05T15:30:00Z","to":"2026-02-05T15:30:00Z","totals":{"requests":1,"refused":0,"failed":0,"input_tokens":10,"output_tokens":5,"cached_tokens":2,"cost":"1.5"},"series":[{"start":"2026-02-05T00:00:00Z","provider":null,"requests":1,"refused":0,"failed":0,"input_tokens":10,"output_tokens":5,"cached_tokens":2,"cost":"1.5"}]}"#
+    );
+}
