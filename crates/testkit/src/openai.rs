@@ -16,7 +16,7 @@ pub struct Reply {
     pub words: u64,
     /// Whether it reports usage at all.
     pub reports_usage: bool,
-    /// In a stream: stops before each content event until this gate opens.
+    /// In a stream: stops after its first event until this gate opens.
     pub gate: Option<Gate>,
 }
 
@@ -32,7 +32,7 @@ impl Reply {
         Self { input, output, words: output.min(10), reports_usage: true, gate: None }
     }
 
-    /// The same with a gate before each content event of a stream.
+    /// The same with a gate after a stream's first event.
     pub fn gated(mut self, gate: &Gate) -> Self {
         self.gate = Some(gate.clone());
         self
@@ -85,7 +85,7 @@ impl Reply {
         let model = body["model"].as_str().unwrap_or_default();
         let mut sse = Sse::new();
         for n in 0..self.words {
-            if let Some(gate) = &self.gate {
+            if let (1, Some(gate)) = (n, &self.gate) {
                 sse = sse.gate(gate);
             }
             sse = sse.event(&if chat { chat_chunk(model, word(n)) } else { completion_chunk(model, word(n)) });

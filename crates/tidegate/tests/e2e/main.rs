@@ -1,0 +1,16 @@
+//! The whole application, in-process, on a clock that moves when told: one file a topic. Nothing sleeps.
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test's tool fails the test")]
+
+mod bad_input;
+mod changes;
+mod concurrency;
+mod disconnect;
+mod fallback;
+mod keys;
+mod plan_table;
+mod refusal;
+mod relay;
+mod shutdown;
+mod usage;
+mod window;
+mod world;
