@@ -73,10 +73,11 @@ async fn embeddings_hold_no_output() {
 #[tokio::test]
 async fn without_usage_tokens_are_counted() {
     let rig = Rig::start().await;
-    rig.upstream.reply(Reply { reports_usage: false, ..Reply::of(0, 4) });
+    rig.upstream.reply(Reply::of(0, 4).without_usage());
     let answer = rig.send(&rig.chat("small-1")).await;
     assert_eq!(answer.status, 200);
-    let exact = providers::count_input(domain::Endpoint::ChatCompletions, chat("small-1").to_string().as_bytes(), domain::Tokenizer::O200kBase);
+    let exact =
+        providers::count_input(domain::Endpoint::ChatCompletions, chat("small-1").to_string().as_bytes(), domain::Tokenizer::O200kBase);
     let output = providers::count_output(domain::Endpoint::ChatCompletions, &answer.body, domain::Tokenizer::O200kBase);
     assert!(exact > 0 && output > 0);
     let usage = rig.usage().await;

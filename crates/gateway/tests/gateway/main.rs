@@ -2,4 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod answers;
+mod fallback;
+mod faults;
+mod probe;
+mod refusals;
 mod rig;
+mod streams;

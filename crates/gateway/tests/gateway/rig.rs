@@ -16,26 +16,26 @@ use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
 /// The catalogue of the tests: `small-1`, `small-2` (small) and `large-1` (large), all at provider `first`.
-pub struct Rig {
-    pub gateway: Arc<Gateway>,
-    pub store: Store,
-    pub clock: Arc<ManualClock>,
-    pub addr: SocketAddr,
-    pub upstream: Upstream,
-    pub tasks: TaskTracker,
-    pub org: OrgId,
-    pub key: String,
+pub(crate) struct Rig {
+    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) addr: SocketAddr,
+    pub(crate) upstream: Upstream,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) org: OrgId,
+    pub(crate) key: String,
     _server: JoinSet<()>,
     _folder: tempfile::TempDir,
 }
 
 /// What is special in a test.
-pub struct Setup {
-    pub config: GatewayConfig,
-    pub providers: Vec<Value>,
-    pub models: Vec<Value>,
-    pub plans: Vec<Value>,
-    pub plan: &'static str,
+pub(crate) struct Setup {
+    pub(crate) config: GatewayConfig,
+    pub(crate) providers: Vec<Value>,
+    pub(crate) models: Vec<Value>,
+    pub(crate) plans: Vec<Value>,
+    pub(crate) plan: &'static str,
 }
 
 impl Default for Setup {
@@ -59,11 +59,11 @@ impl Default for Setup {
 }
 
 impl Rig {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(Setup::default()).await
     }
 
-    pub async fn with(setup: Setup) -> Self {
+    pub(crate) async fn with(setup: Setup) -> Self {
         let upstream = Upstream::start().await;
         let clock = Arc::new(ManualClock::new());
         let entropy = Arc::new(SeededEntropy::new(7));
@@ -73,7 +73,8 @@ impl Rig {
         let mut providers = setup.providers;
         providers.push(json!({"name": "first", "kind": "openai", "base_url": upstream.base_url()}));
         define(&store, &providers, &setup.models, &setup.plans).await;
-        let gateway = Gateway::new(GatewayParts { config: setup.config, store: store.clone(), clock: clock.clone(), entropy, tasks: tasks.clone() });
+        let gateway =
+            Gateway::new(GatewayParts { config: setup.config, store: store.clone(), clock: clock.clone(), entropy, tasks: tasks.clone() });
         let (addr, server) = serve(&gateway).await;
         let new = NewOrg { name: "acme".into(), plan: setup.plan.into(), custom: Vec::new() };
         let org = store.create_org(Actor::Operator, new).await.unwrap().id;
@@ -82,58 +83,58 @@ impl Rig {
         rig
     }
 
-    pub async fn new_key(&self, new: NewKey) -> String {
+    pub(crate) async fn new_key(&self, new: NewKey) -> String {
         self.store.create_key(Actor::Operator, self.org, new).await.unwrap().1.expose().to_owned()
     }
 
-    pub async fn key_with_limits(&self, rpm: Option<u64>, tpm: Option<u64>) -> String {
+    pub(crate) async fn key_with_limits(&self, rpm: Option<u64>, tpm: Option<u64>) -> String {
         self.new_key(NewKey { name: "k".into(), limits: KeyLimits { rpm, tpm }, ..Default::default() }).await
     }
 
-    pub async fn openai_key(&self) -> String {
+    pub(crate) async fn openai_key(&self) -> String {
         self.new_key(NewKey { name: "k".into(), rate_limit_body: Some(RateLimitBody::Openai), ..Default::default() }).await
     }
 
-    pub async fn custom(&self, rows: Value) {
+    pub(crate) async fn custom(&self, rows: Value) {
         let rows: Vec<domain::LimitRow> = serde_json::from_value(rows).unwrap();
         let custom: Vec<_> = rows.into_iter().map(|row| CustomLimit { row, from: None, until: None, reason: None }).collect();
         self.store.set_custom_limits(Actor::Operator, self.org, custom).await.unwrap();
     }
 
-    pub async fn move_to(&self, plan: &str) {
+    pub(crate) async fn move_to(&self, plan: &str) {
         let patch = store::OrgPatch { plan: Some(plan.into()), ..Default::default() };
         self.store.update_org(Actor::Operator, self.org, patch).await.unwrap();
     }
 
-    pub fn chat(&self, model: &str) -> Call {
+    pub(crate) fn chat(&self, model: &str) -> Call {
         Call::post("/v1/chat/completions", &chat(model)).key(&self.key)
     }
 
-    pub fn stream(&self, model: &str) -> Call {
+    pub(crate) fn stream(&self, model: &str) -> Call {
         let mut body = chat(model);
         body["stream"] = true.into();
         Call::post("/v1/chat/completions", &body).key(&self.key)
     }
 
-    pub async fn send(&self, call: &Call) -> Answer {
+    pub(crate) async fn send(&self, call: &Call) -> Answer {
         call.send(self.addr).await
     }
 
-    pub fn pools(&self) -> Vec<PoolView> {
+    pub(crate) fn pools(&self) -> Vec<PoolView> {
         use domain::Clock as _;
         let org = self.store.directory().org(self.org).unwrap();
         self.store.pools().views(&org, self.clock.now())
     }
 
     /// Used and held of one limit.
-    pub fn pool(&self, pool: &str, kind: domain::Kind) -> (u64, u64) {
+    pub(crate) fn pool(&self, pool: &str, kind: domain::Kind) -> (u64, u64) {
         let pools = self.pools();
         let view = pools.iter().find(|v| &*v.pool == pool && v.kind == kind);
         view.map(|v| (v.used, v.held)).unwrap_or_else(|| panic!("{pool} {kind:?} is not in {pools:?}"))
     }
 
     /// What was written down, once everything open is settled.
-    pub async fn usage(&self) -> Usage {
+    pub(crate) async fn usage(&self) -> Usage {
         self.settled().await;
         self.store.recorder().flush().await;
         let query = UsageQuery { org: self.org, from: None, to: None, group_by: None, bucket: None, tz: None };
@@ -141,18 +142,18 @@ impl Rig {
     }
 
     /// Waits until nothing is admitted any more.
-    pub async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         while self.gateway.open_requests() > 0 {
             tokio::task::yield_now().await;
         }
     }
 }
 
-pub fn chat(model: &str) -> Value {
+pub(crate) fn chat(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": "Say hello to the world."}], "max_tokens": 100})
 }
 
-pub async fn define(store: &Store, providers: &[Value], models: &[Value], plans: &[Value]) {
+pub(crate) async fn define(store: &Store, providers: &[Value], models: &[Value], plans: &[Value]) {
     let providers = providers.iter().map(|p| serde_json::from_value::<Provider>(p.clone()).unwrap());
     let credential = |_: &Provider| CredentialChange::Store("sk-provider-secret".to_owned().into());
     let desired = Desired {
