@@ -10,6 +10,8 @@ use serde_json::error::Category;
 use crate::app::App;
 use crate::caps::MAX_BODY_BYTES;
 use crate::problem::Problem;
+use crate::strict::Strict;
+use crate::value_fault::ValueFault;
 
 /// The body of a write.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -62,7 +64,7 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     let text = std::str::from_utf8(body).map_err(|e| not_json(format!("The body is not UTF-8 from byte {} on.", e.valid_up_to())))?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|e| not_json(format!("The body is not JSON: {e}.")))?;
     let mut json = serde_json::Deserializer::from_str(text);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    serde_path_to_error::deserialize(Strict(&mut json)).map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
         match error.classify() {
@@ -77,47 +79,19 @@ fn not_json(message: impl Into<String>) -> Problem {
 }
 
 fn wrong_value(path: &str, error: &serde_json::Error) -> Problem {
-    let place = format!(" at line {} column {}", error.line(), error.column());
     let text = error.to_string();
-    let text = text.strip_suffix(&place).unwrap_or(&text);
-    let said = fault(text);
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let fault = ValueFault::read(text.strip_suffix(&place).unwrap_or(&text));
     let within = path.trim_start_matches('.');
-    let param = match said.member {
+    let param = match fault.member {
         Some(member) if within.is_empty() => member.into(),
-        Some(member) if within.rsplit('.').next() == Some(member) => within.into(),
-        Some(member) => format!("{within}.{member}"),
-        None if within.is_empty() => String::new(),
-        None => within.into(),
+        Some(member) if within.rsplit('.').next() != Some(member) => format!("{within}.{member}"),
+        Some(_) | None => within.to_owned(),
     };
-    let message = if param.is_empty() { format!("{}{place}.", said.message) } else { format!("{param}: {}{place}.", said.message) };
-    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, said.code, message);
-    if param.is_empty() { problem } else { problem.at(param) }
-}
-
-struct Fault<'a> {
-    code: &'static str,
-    member: Option<&'a str>,
-    message: String,
-}
-
-/// What serde's text says: it has no other form than text for it.
-fn fault(text: &str) -> Fault<'_> {
-    let member = text.split('`').nth(1);
-    if let Some((_, known)) = text.strip_prefix("unknown field ").and_then(|rest| rest.split_once(", ")) {
-        return Fault {
-            code: "unknown_member",
-            member,
-            message: format!("there is no such member; {}", known.replace("there are no fields", "none is expected")),
-        };
+    let said = |of: &str| format!("{of}: {}{place}.", fault.message);
+    if param.is_empty() {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, fault.code, said("The body"))
+    } else {
+        Problem::new(StatusCode::UNPROCESSABLE_ENTITY, fault.code, said(&param)).at(param)
     }
-    if text.starts_with("missing field ") {
-        return Fault { code: "missing_member", member, message: "this member is missing".into() };
-    }
-    if text.starts_with("duplicate field ") {
-        return Fault { code: "duplicate_member", member, message: "this member is there twice".into() };
-    }
-    let message = text
-        .replace("expected u64", "expected a whole number of 0 or more")
-        .replace("expected u32", "expected a whole number of 0 or more");
-    Fault { code: "invalid_value", member: None, message }
 }

@@ -10,13 +10,12 @@ impl<E: OperationError> From<E> for Problem {
     fn from(error: E) -> Self {
         let said = error.to_string();
         match error.class() {
-            ErrorClass::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", sentence(&said, "")),
-            ErrorClass::Conflict => Self::new(StatusCode::CONFLICT, "conflict", sentence(&said, "")),
-            ErrorClass::Invalid { param: "" } => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", sentence(&said, "")),
-            ErrorClass::Invalid { param } => Self::invalid(param, sentence(&said, param)),
+            ErrorClass::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", sentence(&said)),
+            ErrorClass::Conflict => Self::new(StatusCode::CONFLICT, "conflict", sentence(&said)),
+            ErrorClass::Invalid { param } => Self::from(Invalid::new(param, said)),
             ErrorClass::Unavailable => {
                 tracing::error!(error = said, "an operation of the control API failed");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence(&said, ""))
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", sentence(&said))
             }
         }
     }
@@ -26,9 +25,10 @@ impl From<Invalid> for Problem {
     fn from(fault: Invalid) -> Self {
         let Invalid { param, message } = fault;
         if param.is_empty() {
-            return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", sentence(&message, ""));
+            return Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", sentence(&message));
         }
-        Self::invalid(param.clone(), format!("{param}: {message}."))
+        let said = if message.starts_with(&param) { format!("{message}.") } else { format!("{param}: {message}.") };
+        Self::invalid(param, said)
     }
 }
 
@@ -44,12 +44,9 @@ pub(crate) async fn unknown_method(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
 }
 
-/// The text with a full stop, and with a capital where it does not begin with the name of a member.
-fn sentence(text: &str, param: &str) -> String {
-    let first = text.split([' ', ':']).next().unwrap_or_default();
-    let is_member = first == param || first.contains(['_', '.', '[', '"']);
+/// The text with a capital and a full stop.
+fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    let capital = letters.next().filter(|_| !is_member).map(|c| c.to_uppercase().to_string());
-    let text = capital.map_or_else(|| text.to_owned(), |capital| capital + letters.as_str());
-    if text.ends_with('.') { text } else { text + "." }
+    let capital = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    capital + letters.as_str() + "."
 }

@@ -15,6 +15,8 @@ mod query;
 mod routes;
 mod segments;
 mod shapes;
+mod strict;
+mod value_fault;
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};

@@ -8,16 +8,19 @@ use utoipa::ToSchema;
 
 /// The class of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum ErrorType {
     /// The request is at fault.
-    InvalidRequestError,
+    #[serde(rename = "invalid_request_error")]
+    InvalidRequest,
     /// There is no valid operator token.
-    AuthenticationError,
+    #[serde(rename = "authentication_error")]
+    Authentication,
     /// The caller may not do this.
-    PermissionError,
+    #[serde(rename = "permission_error")]
+    Permission,
     /// The server can't do it now.
-    ServerError,
+    #[serde(rename = "server_error")]
+    Server,
 }
 
 /// What went wrong, for programs (`type`, `code`, `param`) and for people (`message`).
@@ -54,10 +57,10 @@ impl Problem {
     /// An error of the class that goes with `status`.
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         let kind = match status {
-            StatusCode::UNAUTHORIZED => ErrorType::AuthenticationError,
-            StatusCode::FORBIDDEN => ErrorType::PermissionError,
-            status if status.is_server_error() => ErrorType::ServerError,
-            _ => ErrorType::InvalidRequestError,
+            StatusCode::UNAUTHORIZED => ErrorType::Authentication,
+            StatusCode::FORBIDDEN => ErrorType::Permission,
+            status if status.is_server_error() => ErrorType::Server,
+            _ => ErrorType::InvalidRequest,
         };
         Self { status, detail: Box::new(ErrorDetail { kind, code, message: message.into(), param: None }) }
     }

@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 use crate::app::App;
 use crate::caps::{DEFAULT_PAGE, MAX_PAGE};
 use crate::problem::Problem;
+use crate::value_fault::wrong;
 
 /// The query of a read.
 pub(crate) struct Query<T>(pub(crate) T);
@@ -74,16 +75,13 @@ pub(crate) fn time(param: &str, text: Option<&str>) -> Result<Option<UnixMicros>
 pub(crate) fn choice<T: DeserializeOwned>(param: &str, text: Option<&str>) -> Result<Option<T>, Problem> {
     let Some(text) = text else { return Ok(None) };
     let parsed: Result<T, serde::de::value::Error> = T::deserialize(text.into_deserializer());
-    parsed.map(Some).map_err(|fault| {
-        let said = fault.to_string().replace("unknown variant", "there is no choice").replace('`', "\"");
-        Problem::invalid(param, format!("{param}: {said}."))
-    })
+    parsed.map(Some).map_err(|fault| Problem::invalid(param, format!("{param}: {}.", wrong(&fault.to_string()))))
 }
 
 fn refused(text: &str) -> Problem {
     let code = if text.contains("unknown field") { "unknown_parameter" } else { "invalid_query" };
     let message = match text.split_once("unknown field ") {
-        Some((_, rest)) => format!("There is no query parameter {rest}."),
+        Some((_, rest)) => format!("There is no query parameter {}.", rest.replace('`', "\"")),
         None => format!("{text}."),
     };
     let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, code, message);

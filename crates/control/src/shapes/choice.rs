@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Declares a choice that mirrors one of the domain's, with the conversions. The compiler refuses a missing or a new variant.
+/// `$rename` is a plain token, since the schema's macro can't read a `literal`.
 macro_rules! mirror {
-    ($(#[$doc:meta])* $name:ident = $domain:path, $rename:literal, { $($(#[$of:meta])* $variant:ident),+ $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident = $domain:path, $rename:tt, { $($(#[$of:meta])* $variant:ident),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
         #[serde(rename_all = $rename)]

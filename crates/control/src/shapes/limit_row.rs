@@ -81,7 +81,7 @@ impl LimitRow {
     }
 
     /// The same row, saying where it comes from.
-    pub(crate) fn from_source(self, source: domain::Source) -> Self {
+    pub(crate) fn with_source(self, source: domain::Source) -> Self {
         Self { source: Some(source.into()), ..self }
     }
 

@@ -94,7 +94,7 @@ impl Org {
 
 fn in_force(row: RowInForce<'_>) -> LimitRow {
     match row {
-        RowInForce::Plan(row) => LimitRow::of_plan(row).from_source(Source::Plan),
-        RowInForce::Custom(limit) => LimitRow::of_custom(limit).from_source(Source::Custom),
+        RowInForce::Plan(row) => LimitRow::of_plan(row).with_source(Source::Plan),
+        RowInForce::Custom(limit) => LimitRow::of_custom(limit).with_source(Source::Custom),
     }
 }

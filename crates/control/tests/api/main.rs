@@ -1,3 +1,18 @@
 //! The operator API as its callers see it: in-process, on a real store in a temporary folder.
 
+mod apply;
+mod audit;
+mod authentication;
+mod bodies;
 mod document;
+mod keys;
+mod lists;
+mod models;
+mod orgs;
+mod origin;
+mod plans;
+mod pools;
+mod providers;
+mod status;
+mod support;
+mod usage;

@@ -1,4 +1,4 @@
-//! `GET /models`: models, by id.
+//! `GET /models`: models, in their order.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! `GET /plans`: plans, by id.
+//! `GET /plans`: plans, in their order.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! `GET /providers`: providers, by name.
+//! `GET /providers`: providers, in their order.
 
 use axum::Json;
 use axum::extract::State;

@@ -1,0 +1,37 @@
+//! `GET /status`.
+
+use axum::http::Method;
+use serde_json::json;
+
+use crate::support::Api;
+
+#[tokio::test]
+async fn the_installation_is_counted() {
+    let api = Api::new().await;
+    let org = api.org("Acme").await;
+    api.key(&org, "ci").await;
+    let mut status = api.get("/status").await.expect(200);
+    status["version"] = "…".into();
+    insta::assert_json_snapshot!("status", status);
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_is_503_and_never_401() {
+    let api = Api::new().await;
+    let org = api.org("Acme").await;
+    api.store.flush_and_close().await;
+    for (method, path, body) in [
+        (Method::POST, "/orgs".to_owned(), json!({"name": "Other", "plan": "free"})),
+        (Method::PATCH, format!("/orgs/{org}"), json!({"plan": "free"})),
+        (Method::POST, format!("/orgs/{org}/keys"), json!({"name": "ci"})),
+        (Method::GET, format!("/orgs/{org}/usage"), json!(null)),
+        (Method::GET, "/orgs".into(), json!(null)),
+        (Method::GET, "/audit".into(), json!(null)),
+        (Method::PUT, "/models/m".into(), json!({"category": "small"})),
+        (Method::DELETE, "/plans/enterprise".into(), json!(null)),
+        (Method::POST, "/apply".into(), json!({"plans": [{"id": "q"}]})),
+    ] {
+        assert_eq!(api.call(method.clone(), &path, Some(body)).await.fault(503).0, "unavailable", "{method} {path}");
+    }
+    assert_eq!(api.get(&format!("/orgs/{org}")).await.expect(200)["plan"], "starter");
+}

@@ -1,0 +1,238 @@
+//! The application under test: the router on a store in a temporary folder, with a clock and randomness of its own.
+//! Every answer is checked against the document, for its headers, and for secrets that must not be in it.
+
+mod schema;
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::request::Builder;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use control::{ControlConfig, ControlParts, hash_operator_token};
+use domain::{Clock, Cooldown, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester};
+use serde_json::{Value, json};
+use store::{Actor, ApplyOptions, Desired, Origin, Store, StoreConfig};
+use testkit::{ManualClock, SeededEntropy};
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+pub(crate) use schema::Document;
+
+/// The operator token of all tests.
+pub(crate) const TOKEN: &str = "operator-token-of-the-tests";
+
+/// The credential that tests give providers.
+pub(crate) const CREDENTIAL: &str = "sk-upstream-credential-of-the-tests";
+
+/// The value of a provider's further header.
+pub(crate) const HEADER_VALUE: &str = "header-value-of-the-tests";
+
+/// Providers as the data plane would see them, set by tests.
+#[derive(Default)]
+pub(crate) struct Providers {
+    pub(crate) cooldowns: Mutex<Vec<Cooldown>>,
+    pub(crate) cleared: Mutex<Vec<String>>,
+}
+
+impl ProviderRuntime for Providers {
+    fn status(&self, _: &ProviderName) -> ProviderStatus {
+        ProviderStatus { cooldowns: self.cooldowns.lock().unwrap().clone(), in_flight: 3 }
+    }
+
+    fn clear_cooldown(&self, provider: &ProviderName) {
+        self.cleared.lock().unwrap().push(provider.to_string());
+        self.cooldowns.lock().unwrap().clear();
+    }
+}
+
+impl ProviderTester for Providers {
+    fn test(&self, name: ProviderName) -> Pin<Box<dyn Future<Output = ProviderTest> + Send + '_>> {
+        let message = format!("{name} answered with 2 models.");
+        Box::pin(async move { ProviderTest { ok: true, models: vec!["a".into(), "b".into()], elapsed_us: 1_500, message } })
+    }
+}
+
+/// The application under test.
+pub(crate) struct Api {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) providers: Arc<Providers>,
+    router: axum::Router,
+    document: Document,
+    secrets: Mutex<Vec<String>>,
+    _tasks: TaskTracker,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The body of an answer with this status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{:#}", self.body);
+        self.body
+    }
+
+    /// The error's `code` and `param`.
+    #[track_caller]
+    pub(crate) fn fault(self, status: u16) -> (String, Option<String>) {
+        let body = self.expect(status);
+        let text = |name: &str| body["error"][name].as_str().map(str::to_owned);
+        (text("code").unwrap(), text("param"))
+    }
+
+    /// The error's `message` after checking its status.
+    #[track_caller]
+    pub(crate) fn message(self, status: u16) -> String {
+        self.expect(status)["error"]["message"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Api {
+    /// An installation with two plans, three models and a provider.
+    pub(crate) async fn new() -> Self {
+        Self::with_body_timeout(Duration::from_secs(30)).await
+    }
+
+    /// The same, with another time for bodies.
+    pub(crate) async fn with_body_timeout(body_timeout: Duration) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at("2026-02-05T15:30:00Z"));
+        let entropy = Arc::new(SeededEntropy::new(7));
+        let tasks = TaskTracker::new();
+        let store =
+            Store::open(StoreConfig::in_folder(folder.path()), Arc::clone(&clock) as Arc<dyn Clock>, entropy, &tasks).await.unwrap();
+        let options = ApplyOptions { origin: Origin::Seed, overwrite: false, prune: false, dry_run: false };
+        store.apply(Actor::System, catalogue(), options).await.unwrap();
+        let providers = Arc::new(Providers::default());
+        let parts = ControlParts {
+            config: ControlConfig {
+                operator_token_hash: hash_operator_token(TOKEN),
+                public_url: Some("https://gateway.example.com".parse().unwrap()),
+                body_timeout,
+            },
+            store: store.clone(),
+            providers: Arc::clone(&providers) as Arc<dyn ProviderRuntime>,
+            tester: Arc::clone(&providers) as Arc<dyn ProviderTester>,
+            clock: Arc::clone(&clock) as Arc<dyn Clock>,
+        };
+        let secrets = Mutex::new(vec![TOKEN.into(), CREDENTIAL.into(), HEADER_VALUE.into()]);
+        let router = control::router(parts);
+        Self { store, clock, providers, router, document: Document::new(), secrets, _tasks: tasks, _folder: folder }
+    }
+
+    /// Sends a request as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let text = std::str::from_utf8(&bytes).unwrap();
+        self.check_secrets(&parts.headers, text);
+        assert_eq!(parts.headers[header::CACHE_CONTROL], "no-store");
+        assert_eq!(parts.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(text).unwrap() };
+        assert_eq!(parts.headers.get(header::CONTENT_TYPE).is_some(), !text.is_empty());
+        if method != Method::HEAD {
+            self.document.check(&method, &path, parts.status, &body);
+        }
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    fn check_secrets(&self, headers: &HeaderMap, text: &str) {
+        for secret in self.secrets.lock().unwrap().iter() {
+            assert!(!text.contains(secret.as_str()), "a secret is in {text}");
+            assert!(headers.values().all(|value| !value.to_str().unwrap_or_default().contains(secret.as_str())));
+        }
+    }
+
+    /// From now on this text must be in no answer.
+    pub(crate) fn is_secret(&self, text: &str) {
+        self.secrets.lock().unwrap().push(text.into());
+    }
+
+    /// A request of the operator.
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        let request = request(method, path).header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));
+        let sent = match body {
+            Some(body) => request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string())),
+            None => request.body(Body::empty()),
+        };
+        self.send(sent.unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.call(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::POST, path, Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.call(Method::PATCH, path, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.call(Method::DELETE, path, None).await
+    }
+
+    /// A new organisation on the plan `starter`; its id.
+    pub(crate) async fn org(&self, name: &str) -> String {
+        let org = self.post("/orgs", json!({"name": name, "plan": "starter"})).await.expect(201);
+        org["id"].as_str().unwrap().into()
+    }
+
+    /// A new key; its id and its secret.
+    pub(crate) async fn key(&self, org: &str, name: &str) -> (String, String) {
+        let key = self.post(&format!("/orgs/{org}/keys"), json!({"name": name})).await.expect(201);
+        let text = |member: &str| key[member].as_str().unwrap().to_owned();
+        self.is_secret(&text("key"));
+        (text("id"), text("key"))
+    }
+}
+
+/// A request below `/api/v1`, without a token.
+pub(crate) fn request(method: Method, path: &str) -> Builder {
+    Request::builder().method(method).uri(format!("/api/v1{path}")).header(header::HOST, "127.0.0.1:8080")
+}
+
+fn catalogue() -> Desired {
+    let providers = json!([{"name": "local", "kind": "vllm", "base_url": "http://127.0.0.1:8000/v1"}]);
+    let models = json!([
+        {"id": "qwen3-coder-next", "parameters_b": 80, "category": "medium", "aliases": ["coder"], "targets": [{"provider": "local"}]},
+        {"id": "meta/llama-3.3-70b", "parameters_b": 70, "input_price": "0.60", "output_price": "0.90", "targets": [{"provider": "local"}]},
+        {"id": "mistral-7b", "parameters_b": 7.2}
+    ]);
+    let plans = json!([
+        {"id": "free", "name": "Free", "price_month": "0", "limits": [{"model": "qwen3-coder-next", "rpm": 50, "tpm": 300000}]},
+        {"id": "starter", "name": "Starter", "limits": [
+            {"category": "small", "rpm": 180, "tpm": 120000},
+            {"category": "medium", "rpm": 90, "tpm": 60000},
+            {"category": "large", "rpm": 45, "tpm": 30000}
+        ]},
+        {"id": "enterprise", "name": "Enterprise"}
+    ]);
+    let providers: Vec<domain::Provider> = serde_json::from_value(providers).unwrap();
+    Desired {
+        providers: providers
+            .into_iter()
+            .map(|provider| store::ProviderDraft { provider, credential: store::CredentialChange::Keep })
+            .collect(),
+        models: serde_json::from_value(models).unwrap(),
+        plans: serde_json::from_value(plans).unwrap(),
+    }
+}
