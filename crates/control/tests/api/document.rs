@@ -10,7 +10,7 @@ use crate::support::{Api, Document, request};
 async fn every_operation_of_the_document_is_routed_and_needs_the_token() {
     let api = Api::new().await;
     for (method, path, operation) in Document::new().operations() {
-        let path = path.strip_prefix("/api/v1").unwrap().replace('{', "").replace('}', "");
+        let path = path.strip_prefix("/api/v1").unwrap().replace(['{', '}'], "");
         let answer = api.send(request(method.clone(), &path).body(Body::empty()).unwrap()).await;
         let public = operation["security"] == serde_json::json!([{}]);
         assert_eq!(answer.status, if public { 200 } else { 401 }, "{method} {path}");
@@ -25,7 +25,7 @@ async fn every_other_method_of_a_documented_path_is_refused_and_the_allowed_ones
     let all = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
     for path in document.0["paths"].as_object().unwrap().keys() {
         let has: Vec<_> = document.operations().into_iter().filter(|(_, p, _)| p == path).map(|(method, _, _)| method).collect();
-        let path = path.strip_prefix("/api/v1").unwrap().replace('{', "").replace('}', "");
+        let path = path.strip_prefix("/api/v1").unwrap().replace(['{', '}'], "");
         for method in all.iter().filter(|method| !has.contains(method)) {
             let answer = api.call(method.clone(), &path, None).await;
             let allowed = answer.headers["allow"].to_str().unwrap().to_owned();

@@ -87,9 +87,9 @@ async fn organisations_are_found_by_name_and_id() {
     let api = Api::new().await;
     let (acme, other) = (api.org("Acme 100% _ Ltd").await, api.org("Other").await);
     let found = async |q: &str| names(&api.get(&format!("/orgs?q={q}")).await.expect(200), "id");
-    assert_eq!(found("acme").await, [acme.clone()]);
-    assert_eq!(found("100%25%20_").await, [acme.clone()]);
-    assert_eq!(found("%25").await, [acme.clone()]);
+    assert_eq!(found("acme").await, [acme.as_str()]);
+    assert_eq!(found("100%25%20_").await, [acme.as_str()]);
+    assert_eq!(found("%25").await, [acme.as_str()]);
     assert_eq!(found(&other).await, [other]);
     assert_eq!(found("nobody").await, Vec::<String>::new());
     assert_eq!(found("").await.len(), 2);

@@ -1,5 +1,7 @@
 //! The operator API as its callers see it: in-process, on a real store in a temporary folder.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+
 mod apply;
 mod audit;
 mod authentication;
