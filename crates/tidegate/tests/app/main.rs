@@ -1,0 +1,11 @@
+//! The application as a whole: first run, listener, shutdown, metrics, TLS, the command line, the process.
+
+mod command_line;
+mod first_run;
+mod http2;
+mod lifecycle;
+mod listener;
+mod metrics;
+mod process;
+mod server;
+mod tls;
