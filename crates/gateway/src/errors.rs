@@ -291,3 +291,6 @@ impl DispatchFault {
 fn after(tried: u32) -> String {
     if tried > 1 { format!(" (the last of {tried} attempts)") } else { String::new() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,7 +91,7 @@ async fn answer(
     }
 }
 
-fn subject(received: &Received<'_>, facts: &RequestFacts, resolved: &Resolved) -> Subject {
+pub(crate) fn subject(received: &Received<'_>, facts: &RequestFacts, resolved: &Resolved) -> Subject {
     Subject {
         request: received.id,
         arrived: received.arrived,

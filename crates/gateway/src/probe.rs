@@ -102,7 +102,7 @@ impl Gateway {
         }
         let begun = tokio::time::Instant::now();
         let asked = timeout(within, self.ask_models(request, &host)).await;
-        let models = asked.unwrap_or_else(|_| Err(ProbeError::TimedOut { host, seconds: within.as_secs_f64() }))?;
+        let models = asked.unwrap_or(Err(ProbeError::TimedOut { host, seconds: within.as_secs_f64() }))?;
         Ok(Probe { models, elapsed_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX) })
     }
 

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response};
 use hyper::body::Incoming;
-use providers::{Ending, FirstEvent, StreamFault, StreamReader, StreamSettings, Verdict};
+use providers::{AnswerFault, Ending, FirstEvent, StreamFault, StreamReader, StreamSettings, Verdict};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Asked, AttemptFault, Dispatched, headers};
@@ -77,12 +77,16 @@ impl Asked<'_> {
 
     /// A whole answer, if it is one.
     pub(super) fn whole(&self, body: Bytes) -> Result<Answer, AttemptFault> {
-        let facts = providers::read_answer(self.facts.endpoint, &body).map_err(|fault| AttemptFault::failed(fault.to_string()))?;
-        Ok(Answer::Whole { body, facts })
+        match providers::read_answer(self.facts.endpoint, &body) {
+            Ok(facts) => Ok(Answer::Whole { body, facts }),
+            // Its words are not for the client.
+            Err(AnswerFault::Error { .. }) => Err(AttemptFault::failed(ERROR_AS_ANSWER)),
+            Err(fault @ (AnswerFault::NotJson { .. } | AnswerFault::NotAnAnswer { .. })) => Err(AttemptFault::failed(fault.to_string())),
+        }
     }
 
     /// Reads a stream until its first event shows whether it is an answer.
-    pub(super) async fn open(&self, mut source: Source, deadline: Instant) -> Result<(StreamReader, Bytes, Source), AttemptFault> {
+    pub(crate) async fn open(&self, mut source: Source, deadline: Instant) -> Result<(StreamReader, Bytes, Source), AttemptFault> {
         let mut reader = StreamReader::new(StreamSettings {
             endpoint: self.facts.endpoint,
             requested_model: &self.facts.model,
@@ -154,10 +158,12 @@ impl Asked<'_> {
     }
 }
 
+const ERROR_AS_ANSWER: &str = "it reported an error instead of an answer";
+
 fn stream_fault(fault: &StreamFault) -> AttemptFault {
     match fault {
         StreamFault::InBand(error) if error.is_rate_limit => AttemptFault::RateLimited { wait_ms: None },
-        StreamFault::InBand(_) => AttemptFault::failed("it reported an error instead of an answer"),
+        StreamFault::InBand(_) => AttemptFault::failed(ERROR_AS_ANSWER),
         StreamFault::NotItsLanguage | StreamFault::EventTooLong | StreamFault::EndedEarly => AttemptFault::failed(fault.to_string()),
     }
 }

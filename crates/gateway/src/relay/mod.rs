@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use domain::Outcome;
-use providers::{Ending, StreamReader, stream_error_event};
+use providers::{Ending, StreamEnd, StreamFault, StreamReader, stream_error_event};
 use tokio::task::JoinHandle;
 
 pub(crate) use silence::Silence;
@@ -163,21 +163,20 @@ impl Relay {
     /// Settles the stream and writes it down; what is left to write after `out`.
     fn finish(&mut self, ending: Ending, out: Bytes) -> Option<Bytes> {
         let live = self.live.take()?;
-        let Live { exchange, reader, target, is_framed, status, .. } = live;
+        let Live { exchange, reader, target, is_framed, status, charged } = live;
         let end = reader.finish(ending);
         let is_whole = end.saw_done || (end.fault.is_none() && ending == Ending::Whole && (is_framed || end.saw_finish));
         let last = if is_whole {
             joined(&[&out, &end.tail])
         } else {
             self.source = None;
-            let event = end.fault.as_ref().map_or_else(broken_event, providers::StreamFault::event);
+            let event = fault_event(end.fault.as_ref(), &exchange, target);
             joined(&[&out, &end.tail, &event])
         };
         let (outcome, upstream) =
             if is_whole { (Outcome::Answered, UpstreamOutcome::Answered) } else { (Outcome::Broken, UpstreamOutcome::Broken) };
         count(&exchange, target, upstream);
-        let tally = Tally { usage: end.usage, output: OutputTokens::Counted(end.counted_output) };
-        if let Some(counting) = exchange.answered(outcome, status, tally) {
+        if let Some(counting) = exchange.answered(outcome, status, tally(&end, charged)) {
             self.stage = Stage::Counting(counting, last);
             return None;
         }
@@ -214,14 +213,18 @@ impl Live {
 impl Drop for Relay {
     fn drop(&mut self) {
         self.source = None;
-        if let Some(Live { exchange, reader, target, status, .. }) = self.live.take() {
+        if let Some(Live { exchange, reader, target, status, charged, .. }) = self.live.take() {
             let end = reader.finish(Ending::Broken);
             count(&exchange, target, UpstreamOutcome::ClientGone);
-            let tally = Tally { usage: end.usage, output: OutputTokens::Counted(end.counted_output) };
             // Where something must be counted first, a task of the server does it.
-            drop(exchange.answered(Outcome::ClientGone, status, tally));
+            drop(exchange.answered(Outcome::ClientGone, status, tally(&end, charged)));
         }
     }
+}
+
+/// What was charged on the way is never less than what is written down.
+fn tally(end: &StreamEnd, charged: u64) -> Tally {
+    Tally { usage: end.usage, output: OutputTokens::Counted(end.counted_output.max(charged)) }
 }
 
 fn count(exchange: &Exchange, target: usize, outcome: UpstreamOutcome) {
@@ -230,8 +233,23 @@ fn count(exchange: &Exchange, target: usize, outcome: UpstreamOutcome) {
     }
 }
 
-fn broken_event() -> Bytes {
-    stream_error_event("The provider's stream broke off before its end. What was received until here is all there is.", "provider_error")
+/// The event that tells the client. A provider's words are shown without what is the operator's secret.
+fn fault_event(fault: Option<&StreamFault>, exchange: &Exchange, target: usize) -> Bytes {
+    match fault {
+        Some(StreamFault::InBand(error)) => {
+            let secrets = exchange.subject().model.targets.get(target).map(|target| target.provider.secrets.as_slice());
+            let secrets: Vec<&str> = secrets.unwrap_or_default().iter().map(String::as_str).collect();
+            let words = providers::scrub(&error.message, &secrets);
+            stream_error_event(&format!("The provider reported an error in the midst of its stream: {words}"), "provider_error")
+        }
+        Some(StreamFault::NotItsLanguage | StreamFault::EventTooLong) => {
+            stream_error_event("The provider sent something that is no part of this API's streams.", "provider_error")
+        }
+        Some(StreamFault::EndedEarly) | None => {
+            let text = "The provider's stream broke off before its end. What was received until here is all there is.";
+            stream_error_event(text, "provider_error")
+        }
+    }
 }
 
 /// The parts in one piece; no copy where only one has bytes.

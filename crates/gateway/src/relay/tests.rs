@@ -1,13 +1,288 @@
-//! The relay beside a scripted source.
+//! Clients that leave at every point of a stream: settled exactly once, charged what was produced, nothing left held.
 
-use std::task::{Context, Poll};
+use std::collections::VecDeque;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::{Clock as _, Endpoint, Kind, RequestId, Tokenizer};
+use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
+use proptest::test_runner::{Config, TestRunner};
+use providers::demo::Speed;
+use serde_json::{Value, json};
+use store::{Actor, ApplyOptions, Desired, NewKey, NewOrg, Origin, ProviderDraft, Store, StoreConfig};
+use testkit::{ManualClock, SeededEntropy};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use super::source::Piece;
+use super::{Opened, Relay, Silence, Source, SourceBroke};
+use crate::admit::{Admission, RequestPools};
+use crate::authenticate::Caller;
+use crate::cooldown::InFlight;
+use crate::dispatch::Asked;
+use crate::estimate::estimate;
+use crate::pipeline::{Received, subject};
+use crate::resolve::resolve;
+use crate::{Gateway, GatewayConfig, GatewayParts};
 
-pub(crate) struct Script;
+/// What a provider's connection does, read by read.
+#[derive(Clone, Debug)]
+pub(crate) struct Script(VecDeque<Step>);
+
+#[derive(Clone, Debug)]
+enum Step {
+    Read(Bytes),
+    /// Nothing is there yet.
+    Wait,
+    Break,
+}
 
 impl Script {
     pub(crate) fn poll(&mut self, _: &mut Context<'_>) -> Poll<Piece> {
-        Poll::Ready(None)
+        match self.0.pop_front() {
+            Some(Step::Read(bytes)) => Poll::Ready(Some(Ok(bytes))),
+            Some(Step::Wait) => Poll::Pending,
+            Some(Step::Break) => Poll::Ready(Some(Err(SourceBroke))),
+            None => Poll::Ready(None),
+        }
     }
+}
+
+/// A stream as a provider sends it.
+#[derive(Clone, Debug)]
+struct Stream {
+    words: Vec<String>,
+    usage: Option<(u64, u64)>,
+    /// Sizes of the reads.
+    reads: Vec<usize>,
+    /// Whether it breaks instead of ending.
+    breaks: bool,
+}
+
+impl Stream {
+    /// The events, each with the length of what makes it an event (its blank line may still be missing) and its text.
+    fn events(&self) -> Vec<(String, usize, &str)> {
+        let event = |data: String| (format!("data: {data}\n\n"), data.len() + 6);
+        let mut events = Vec::new();
+        for word in &self.words {
+            let (text, length) = event(chunk(json!([{"index": 0, "delta": {"content": word}, "finish_reason": null}]), None).to_string());
+            events.push((text, length, word.as_str()));
+        }
+        let (text, length) = event(chunk(json!([{"index": 0, "delta": {}, "finish_reason": "stop"}]), None).to_string());
+        events.push((text, length, ""));
+        if let Some((input, output)) = self.usage {
+            let usage = json!({"prompt_tokens": input, "completion_tokens": output, "total_tokens": input + output});
+            let (text, length) = event(chunk(json!([]), Some(usage)).to_string());
+            events.push((text, length, ""));
+        }
+        if !self.breaks {
+            events.push(("data: [DONE]\n\n".into(), 12, ""));
+        }
+        events
+    }
+
+    fn script(&self) -> Script {
+        let all: String = self.events().into_iter().map(|(text, _, _)| text).collect();
+        let mut steps = VecDeque::new();
+        let mut rest = all.as_bytes();
+        let mut sizes = self.reads.iter().cycle();
+        while !rest.is_empty() {
+            let (read, after) = rest.split_at((*sizes.next().unwrap()).min(rest.len()));
+            steps.extend([Step::Wait, Step::Read(Bytes::copy_from_slice(read))]);
+            rest = after;
+        }
+        if self.breaks {
+            steps.push_back(Step::Break);
+        }
+        Script(steps)
+    }
+
+    /// How many words came whole in the first `read` bytes, whether a further event came in part, and the usage if it came.
+    fn produced(&self, read: usize) -> (usize, bool, Option<(u64, u64)>) {
+        let (mut at, mut words, mut usage) = (0, 0, None);
+        for (event, length, word) in self.events() {
+            if at + length > read {
+                return (words, read > at, usage);
+            }
+            words += usize::from(!word.is_empty());
+            if event.contains("prompt_tokens") {
+                usage = self.usage;
+            }
+            at += event.len();
+        }
+        (words, false, usage)
+    }
+
+    /// Output tokens of the first words: at least one each.
+    fn tokens(&self, words: usize) -> u64 {
+        let text: String = self.words.iter().take(words).map(String::as_str).collect();
+        tokens(&text).max(words as u64)
+    }
+}
+
+fn chunk(choices: Value, usage: Option<Value>) -> Value {
+    json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": choices, "usage": usage})
+}
+
+fn streams() -> impl Strategy<Value = Stream> {
+    let word = prop_oneof![Just(" word".to_owned()), Just("\u{4f60}\u{597d}".to_owned()), "[a-z ]{1,9}"];
+    let usage = prop::option::of((1_u64..50, 1_u64..300));
+    (prop::collection::vec(word, 1..8), usage, prop::collection::vec(4_usize..400, 1..5), any::<bool>())
+        .prop_map(|(words, usage, reads, breaks)| Stream { words, usage, reads, breaks })
+}
+
+struct Rig {
+    gateway: Arc<Gateway>,
+    clock: Arc<ManualClock>,
+    caller: Caller,
+    body: Bytes,
+    next: u128,
+    _folder: tempfile::TempDir,
+}
+
+const INPUT: &str = r#"{"model":"m","stream":true,"max_tokens":40,"messages":[{"role":"user","content":"Say hello."}]}"#;
+
+impl Rig {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (clock, entropy, tasks) = (Arc::new(ManualClock::new()), Arc::new(SeededEntropy::new(1)), TaskTracker::new());
+        let store = Store::open(StoreConfig::in_folder(folder.path()), clock.clone(), entropy.clone(), &tasks).await.unwrap();
+        let provider = serde_json::from_value(json!({"name": "p", "kind": "openai", "base_url": "http://127.0.0.1:9/v1"})).unwrap();
+        let model = json!({"id": "m", "category": "small", "targets": [{"provider": "p"}]});
+        let plan = json!({"id": "free", "limits": [{"category": "small", "rpm": 1_000_000, "tpm": 1_000_000_000, "concurrent": 10}]});
+        let desired = Desired {
+            providers: vec![ProviderDraft { provider, credential: store::CredentialChange::Keep }],
+            models: vec![serde_json::from_value(model).unwrap()],
+            plans: vec![serde_json::from_value(plan).unwrap()],
+        };
+        let options = ApplyOptions { origin: Origin::Api, overwrite: true, prune: false, dry_run: false };
+        store.apply(Actor::Operator, desired, options).await.unwrap();
+        let org = store.create_org(Actor::Operator, NewOrg { name: "o".into(), plan: "free".into(), custom: Vec::new() }).await.unwrap();
+        let (key, _) = store.create_key(Actor::Operator, org.id, NewKey { name: "k".into(), ..Default::default() }).await.unwrap();
+        let config = GatewayConfig { proxy_from_environment: false, demo_speed: Speed::Instant, ..Default::default() };
+        let caller = Caller { key: store.directory().caller(&key.hash).unwrap(), rate_limit_body: None };
+        let gateway = Gateway::new(GatewayParts { config, store, clock: clock.clone(), entropy, tasks });
+        Self { gateway, clock, caller, body: Bytes::from_static(INPUT.as_bytes()), next: 0, _folder: folder }
+    }
+
+    /// Used and held tokens, used requests, requests in progress.
+    fn pool(&self) -> (u64, u64, u64, u64) {
+        let views = self.gateway.store.pools().views(self.caller.key.org(), self.clock.now());
+        let of = |kind| views.iter().find(|v| v.kind == kind).map_or((0, 0), |v| (v.used, v.held));
+        let ((used, held), (requests, _), (_, concurrent)) = (of(Kind::Tokens), of(Kind::Requests), of(Kind::Concurrent));
+        (used, held, requests, concurrent)
+    }
+
+    /// Admits the request, relays `stream` and leaves after `polls`; gives how many bytes the provider had sent by then, whether
+    /// the first event had come, and what the client got.
+    fn relay(&mut self, stream: &Stream, polls: usize) -> (usize, bool, Vec<u8>) {
+        self.next += 1;
+        let gateway = Arc::clone(&self.gateway);
+        let facts = providers::read_request(Endpoint::ChatCompletions, &self.body).unwrap();
+        let headers = http::HeaderMap::new();
+        let arrived = self.clock.now();
+        let (id, body) = (RequestId::from_bits(self.next), self.body.clone());
+        let received = Received { id, endpoint: Endpoint::ChatCompletions, arrived, caller: &self.caller, headers: &headers, body };
+        let resolved = resolve(&self.caller.key, &gateway.routes(), "m", arrived.wall).unwrap();
+        let pools = RequestPools::new(&resolved.pool, &self.caller.key);
+        let estimate = estimate(&facts, &self.body, &resolved.model.model);
+        let admission = Admission { gateway: &gateway, org: self.caller.key.org(), pools: &pools, estimate };
+        let mut exchange = ready(pin!(admission.admit(subject(&received, &facts, &resolved), arrived))).unwrap();
+        assert_eq!(self.pool().3, 1, "one in progress");
+        let target = &resolved.model.targets[0];
+        exchange.attempt(&target.provider, None).set();
+        let script = stream.script();
+        let total: usize = script.0.iter().map(|step| if let Step::Read(bytes) = step { bytes.len() } else { 0 }).sum();
+        let asked = Asked { gateway: &gateway, model: &resolved.model, facts: &facts, body: &self.body, headers: &headers };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let mut opening = Box::pin(asked.open(Source::Scripted(script.clone()), deadline));
+        let mut left = polls;
+        let opened = loop {
+            if left == 0 {
+                break None;
+            }
+            left -= 1;
+            if let Poll::Ready(opened) = opening.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                break Some(opened.unwrap());
+            }
+        };
+        drop(opening);
+        let Some((reader, first, source)) = opened else { return (0, false, Vec::new()) };
+        let in_flight = InFlight::begin(&target.slot);
+        let silence = Silence::new(Duration::from_secs(60), deadline);
+        let opened = Opened { source, reader, first, target: 0, in_flight, is_framed: true, silence, status: 200 };
+        let mut relay = Relay::new(exchange, opened);
+        let mut got = Vec::new();
+        while left > 0 {
+            left -= 1;
+            match relay.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Some(bytes)) => got.extend_from_slice(&bytes),
+                Poll::Ready(None) => break,
+                Poll::Pending => {}
+            }
+        }
+        let unread = match &relay.source {
+            Some(Source::Scripted(script)) => script.0.iter().map(|s| if let Step::Read(bytes) = s { bytes.len() } else { 0 }).sum(),
+            _ => 0,
+        };
+        (total - unread, true, got)
+    }
+}
+
+fn ready<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// Tokens of a text, counted as a whole answer's would be.
+fn tokens(text: &str) -> u64 {
+    let answer = json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]});
+    providers::count_output(Endpoint::ChatCompletions, answer.to_string().as_bytes(), Tokenizer::O200kBase)
+}
+
+#[tokio::test]
+async fn a_client_may_leave_at_any_point_of_any_stream() {
+    let mut rig = Rig::new().await;
+    let counted_input = providers::count_input(Endpoint::ChatCompletions, INPUT.as_bytes(), Tokenizer::O200kBase);
+    let bound = estimate_bound();
+    let runner = &mut TestRunner::new(Config { cases: 50, failure_persistence: None, ..Config::default() });
+    let rig = std::cell::RefCell::new(&mut rig);
+    let outcome = runner.run(&streams(), |stream| {
+        let mut rig = rig.borrow_mut();
+        let polls = 2 * stream.script().0.len() + 4;
+        for leave in 0..=polls {
+            let (before, queued) = (rig.pool(), rig.gateway.recorder().queued());
+            let (read, has_begun, _) = rig.relay(&stream, leave);
+            let after = rig.pool();
+            assert_eq!(rig.gateway.recorder().queued(), queued + 1, "one record");
+            assert_eq!((after.1, after.2, after.3), (0, before.2 + 1, 0), "nothing held, one request, none in progress");
+            assert_eq!((rig.gateway.open_requests(), rig.gateway.metrics.open_streams.get()), (0, 0));
+            let charged = after.0 - before.0;
+            let (words, is_cut, usage) = stream.produced(read);
+            match (has_begun, usage) {
+                // Before the first event nobody knows what was produced: what was held stands for it.
+                (false, _) => assert_eq!(charged, bound + 40),
+                (true, Some((input, output))) => assert_eq!(charged, input + output.max(stream.words.len() as u64)),
+                // The text of an event that was cut off may have come whole.
+                (true, None) => {
+                    let output = charged - counted_input;
+                    let most = stream.tokens((words + usize::from(is_cut)).min(stream.words.len()));
+                    let ok = output == stream.tokens(words) || is_cut && output == most;
+                    assert!(ok, "{output} after {words} words of {stream:?}, {read} bytes");
+                }
+            }
+        }
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+fn estimate_bound() -> u64 {
+    let facts = providers::read_request(Endpoint::ChatCompletions, INPUT.as_bytes()).unwrap();
+    providers::input_bound(&facts, INPUT.len())
 }
