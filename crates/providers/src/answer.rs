@@ -7,8 +7,13 @@ use bytes::Bytes;
 use domain::{Endpoint, TokenUsage, Tokenizer};
 use thiserror::Error;
 
+use crate::json::{Cursor, Flaw};
+use crate::openai::{self, ProviderError};
+use crate::splice::{json_string, spliced};
+use crate::tokens;
+
 /// What the gateway must know of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AnswerFacts {
     /// The provider's count; `None` where it gave none that can be believed: count with [`count_output`].
     pub usage: Option<TokenUsage>,
@@ -20,7 +25,7 @@ pub struct AnswerFacts {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum AnswerFault {
     /// It is not JSON (HTML, cut off, empty).
-    #[error("the provider's answer is not valid JSON: {what} at byte {at}")]
+    #[error("the provider's answer is not valid JSON at byte {at}: {what}")]
     NotJson {
         /// Byte offset.
         at: usize,
@@ -41,20 +46,82 @@ pub enum AnswerFault {
     },
 }
 
+impl From<Flaw> for AnswerFault {
+    fn from(flaw: Flaw) -> Self {
+        Self::NotJson { at: flaw.at, what: flaw.what.as_str() }
+    }
+}
+
 /// Reads an unstreamed answer of status 200.
 pub fn read_answer(endpoint: Endpoint, body: &[u8]) -> Result<AnswerFacts, AnswerFault> {
-    let _ = (endpoint, body);
-    Ok(AnswerFacts { usage: None, model_span: None })
+    if !body.is_ascii()
+        && let Err(fault) = std::str::from_utf8(body)
+    {
+        return Err(AnswerFault::NotJson { at: fault.valid_up_to(), what: "it is not UTF-8" });
+    }
+    let member = match endpoint {
+        Endpoint::ChatCompletions | Endpoint::Completions => "choices",
+        Endpoint::Embeddings => "data",
+    };
+    let mut facts = AnswerFacts::default();
+    let (mut is_answer, mut is_error) = (false, false);
+    let mut cursor = Cursor::new(body);
+    cursor.members(|cursor, name| match name.raw {
+        b"model" if cursor.peek() == b'"' => {
+            facts.model_span = Some(cursor.string()?.span());
+            Ok(())
+        }
+        b"usage" => {
+            facts.usage = openai::usage(cursor, endpoint)?.tokens;
+            Ok(())
+        }
+        b"error" => {
+            is_error |= cursor.peek() != b'n';
+            cursor.skip()
+        }
+        found if found == member.as_bytes() && cursor.peek() == b'[' => {
+            is_answer = true;
+            if endpoint == Endpoint::Embeddings { embeddings(cursor) } else { cursor.skip() }
+        }
+        _ => cursor.skip(),
+    })?;
+    cursor.end()?;
+    if is_error {
+        return Err(AnswerFault::Error { message: ProviderError::read(body, &[]).message });
+    }
+    if is_answer { Ok(facts) } else { Err(AnswerFault::NotAnAnswer { member }) }
+}
+
+/// Passes embeddings, whose long lists of numbers are looked at less closely.
+fn embeddings(cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
+    cursor.elements(|cursor| {
+        if cursor.peek() != b'{' {
+            return cursor.skip();
+        }
+        cursor.members(|cursor, name| if name.raw == b"embedding" { cursor.skip_numbers() } else { cursor.skip() })
+    })
 }
 
 /// The answer with the requested model's name; the same buffer where it already carries that name or none.
 pub fn with_model(body: Bytes, facts: &AnswerFacts, requested: &str) -> Bytes {
-    let _ = (facts, requested);
-    body
+    let Some(span) = facts.model_span.clone() else { return body };
+    let carries_it = body.get(span.clone()).is_some_and(|literal| Cursor::new(literal).string().is_ok_and(|name| name.is(requested)));
+    if carries_it { body } else { spliced(&body, &[(span, &json_string(requested))]) }
 }
 
-/// The output tokens of an answer that [`read_answer`] accepted, counted with a tokenizer. Embeddings have none.
+/// The output tokens of an answer that [`read_answer`] accepted, counted with a tokenizer: texts, reasoning, refusals, names and
+/// arguments of tool calls, of all choices. Embeddings have none. Takes about 50 us for each KB of text.
 pub fn count_output(endpoint: Endpoint, body: &[u8], tokenizer: Tokenizer) -> u64 {
-    let _ = (endpoint, body, tokenizer);
-    0
+    if endpoint == Endpoint::Embeddings {
+        return 0;
+    }
+    let mut total = 0;
+    let read = Cursor::new(body).members(|cursor, name| {
+        if name.raw != b"choices" {
+            return cursor.skip();
+        }
+        openai::choices(cursor, &mut |_, text| total += tokens::count(tokenizer, &text.decode())).map(drop)
+    });
+    // What `read_answer` accepted is JSON.
+    read.map_or(0, |()| total)
 }

@@ -26,3 +26,24 @@ pub const TOKENS_PER_AUDIO: u64 = 3_000;
 pub const TOKENS_PER_VIDEO: u64 = 15_360;
 /// A file's figure in input tokens: ten pages of text.
 pub const TOKENS_PER_FILE: u64 = 8_192;
+
+/// Most tokens of one request that are believed of a provider's usage.
+pub const MAX_BELIEVABLE_TOKENS: u64 = 1 << 30;
+/// Longest event of a stream; a longer one breaks the stream.
+pub const MAX_EVENT_BYTES: usize = 1 << 20;
+/// Most bytes of comments and other trifles before a stream's first event.
+pub const MAX_PREAMBLE_BYTES: usize = 64 << 10;
+/// A stream's text is counted whenever this much of it has come together.
+pub const COUNT_AT_BYTES: usize = 2 << 10;
+/// Text without any place to cut it, such as base64, is cut anywhere at this length; a token more or less is then possible.
+pub const COUNT_ANYWHERE_AT_BYTES: usize = 8 << 10;
+/// The part of one event's text beyond this is taken to have a token for each four bytes, so that counting never holds up the runtime.
+pub const MAX_COUNTED_EVENT_TEXT_BYTES: usize = 64 << 10;
+/// Most texts of one stream (choices, reasoning, tool calls) that are counted apart.
+pub const MAX_LANES: usize = 64;
+/// Longest error message that is passed on.
+pub const MAX_ERROR_MESSAGE_BYTES: usize = 4 << 10;
+/// Longest error body that is passed on with all its members.
+pub const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
+/// Longest wait that a provider's `Retry-After` is believed: a day.
+pub const MAX_RETRY_AFTER_MS: u64 = 86_400_000;

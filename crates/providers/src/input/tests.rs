@@ -83,7 +83,7 @@ fn escapes_are_read_before_they_are_counted() {
 #[test]
 fn long_monotonous_texts_are_counted_in_bounded_time() {
     for text in ["a", " ", "\n", "é", "1", "=", "中", "aA", " \n", "\u{301}", "'s"] {
-        let text = text.repeat(300_000 / text.len());
+        let text = text.repeat(100_000 / text.len());
         assert!(counted(Endpoint::Completions, &json!({"model": "m", "prompt": text}), O200K) > 0);
     }
 }

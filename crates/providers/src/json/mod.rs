@@ -191,6 +191,21 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes a list of numbers by its brackets and its characters only, many times faster than [`Self::skip`]; anything else as that does.
+    pub(crate) fn skip_numbers(&mut self) -> Result<(), Flaw> {
+        let before = self.clone();
+        if self.peek() == b'[' {
+            let list = self.bytes.get(self.at + 1..).unwrap_or_default();
+            let length = memchr::memchr(b']', list).unwrap_or(list.len());
+            if list.get(..length).is_some_and(text::has_only_numbers) && length < list.len() {
+                self.at += length + 2;
+                return Ok(());
+            }
+        }
+        *self = before;
+        self.skip()
+    }
+
     /// Passes any value and gives its place.
     pub(crate) fn span(&mut self) -> Result<Range<usize>, Flaw> {
         self.peek();

@@ -136,3 +136,14 @@ const fn run_in_word(word: [u8; 8]) -> usize {
 pub(crate) fn has_controls(bytes: &[u8]) -> bool {
     bytes.iter().fold(false, |found, byte| found | (*byte < 0x20))
 }
+
+/// Whether there are only characters of numbers, commas and white space: without a branch inside, like [`has_controls`].
+pub(crate) fn has_only_numbers(bytes: &[u8]) -> bool {
+    let is_other = |byte: u8| {
+        let is_number = (b'+'..=b'9').contains(&byte) & (byte != b'/');
+        let is_exponent = byte | 0x20 == b'e';
+        let is_space = (byte == b' ') | (byte == b'\n') | (byte == b'\r') | (byte == b'\t');
+        !(is_number | is_exponent | is_space)
+    };
+    !bytes.iter().fold(false, |found, byte| found | is_other(*byte))
+}
