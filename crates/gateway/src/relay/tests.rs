@@ -250,7 +250,7 @@ async fn a_client_may_leave_at_any_point_of_any_stream() {
     let mut rig = Rig::new().await;
     let counted_input = providers::count_input(Endpoint::ChatCompletions, INPUT.as_bytes(), Tokenizer::O200kBase);
     let bound = estimate_bound();
-    let runner = &mut TestRunner::new(Config { cases: 50, failure_persistence: None, ..Config::default() });
+    let runner = &mut TestRunner::new(Config { cases: 24, failure_persistence: None, ..Config::default() });
     let rig = std::cell::RefCell::new(&mut rig);
     let outcome = runner.run(&streams(), |stream| {
         let mut rig = rig.borrow_mut();

@@ -51,7 +51,7 @@ async fn a_stream_is_relayed_and_its_usage_chunk_taken_out_again() {
     while let Some(event) = opened.next().await.unwrap() {
         events.push(event);
     }
-    assert_eq!(events.iter().map(|e| e.content()).collect::<String>(), "w0 w1 w2");
+    assert_eq!(events.iter().map(|e| e.content()).collect::<String>(), "hello hello hello");
     assert_eq!(events.last().unwrap().data(), "[DONE]");
     assert!(events.iter().all(|e| e.json()["usage"].is_null()), "{events:?}");
     assert!(rig.upstream.received()[0].json()["stream_options"]["include_usage"].as_bool().unwrap());
