@@ -139,7 +139,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(16))]
         #[test]
         fn counting_in_slices_gives_the_count_of_the_whole(text in any_long_text(), sizes in proptest::collection::vec(1_usize..3_000, 1..4), cl100k in any::<bool>()) {
             let tokenizer = if cl100k { Tokenizer::Cl100kBase } else { Tokenizer::O200kBase };
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn text_without_any_place_to_cut_is_cut_anywhere() {
-        let text = "a".repeat(50_000);
+        let text = "a".repeat(20_000);
         let (_, total) = count_in_pieces(&text, &[7], Tokenizer::O200kBase);
         let exact = tokens::count(Tokenizer::O200kBase, &text);
         assert!(total.abs_diff(exact) <= 10, "{total} {exact}");
@@ -159,9 +159,9 @@ mod tests {
 
     #[test]
     fn one_huge_text_is_estimated_beyond_the_cap() {
-        let text = "word ".repeat(100_000);
+        let text = "word ".repeat(30_000);
         let (_, total) = count_in_pieces(&text, &[usize::MAX], Tokenizer::O200kBase);
-        assert!((100_000..140_000).contains(&total), "{total}");
+        assert!((30_000..40_000).contains(&total), "{total}");
     }
 
     #[test]
