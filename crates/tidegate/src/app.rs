@@ -140,10 +140,10 @@ impl App {
         running.every(patience.interval(), move || connections.look(patience, Instant::now()));
         let gateway = Arc::clone(&running.gateway);
         running.every(SWEEP_INTERVAL, move || gateway.sweep());
-        if settings.looks_around {
+        let (found, local) = (settings.found_in_use().to_vec(), settings.local_in_use().to_vec());
+        if !found.is_empty() || !local.is_empty() {
             let (store, gateway) = (running.store.clone(), Arc::clone(&running.gateway));
-            let found = if settings.config.uses_environment() { settings.found.clone() } else { Vec::new() };
-            let plan = discovery::Plan { found, looks_around: settings.config.looks_around(), own_port: running.addr.port() };
+            let plan = discovery::Plan { found, local, own_port: running.addr.port() };
             running.until_stopped(async move { discovery::look_around(plan, &store, &gateway).await });
         }
     }
@@ -155,7 +155,7 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
         body_timeout: settings.config.server.body_timeout,
         rate_limit_body: settings.config.errors.rate_limit_body,
         proxy_from_environment: settings.proxy_from_environment,
-        ..GatewayConfig::default()
+        demo_speed: settings.demo_speed,
     }
 }
 

@@ -22,8 +22,9 @@ pub(crate) async fn apply(store: &Store, settings: &Settings) -> Result<(), Star
         withdraw_demo(store, &demo).await;
     }
     bring(store, configured(config), Origin::File, "the configuration").await?;
-    let found: &[ConfiguredProvider] = if config.uses_environment() { &settings.found } else { &[] };
-    discovery::withdraw_all_but(store, found, config.looks_around()).await;
+    let found = settings.found_in_use();
+    let expected: Vec<&str> = found.iter().map(|f| &f.provider).chain(settings.local_in_use()).map(|p| p.name.as_str()).collect();
+    discovery::withdraw_all_but(store, &expected).await;
     let ours = found.iter().filter(|f| store.provider(f.provider.name.as_str()).is_none_or(|there| there.origin == Origin::Discovered));
     let desired = Desired { providers: ours.map(draft).collect(), ..Desired::default() };
     bring(store, desired, Origin::Discovered, "what the environment holds").await

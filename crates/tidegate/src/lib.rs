@@ -8,7 +8,6 @@ pub mod config;
 mod discovery;
 mod entries;
 pub mod first_run;
-mod probe;
 mod running;
 pub mod seed;
 mod server;

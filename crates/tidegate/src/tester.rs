@@ -8,7 +8,6 @@ use gateway::Gateway;
 use store::Store;
 
 use crate::caps::TEST_TIMEOUT;
-use crate::probe::probe;
 
 /// Finds a provider in the store and asks it through the gateway's client.
 pub(crate) struct Tester {
@@ -31,7 +30,7 @@ impl Tester {
             return ProviderTest { ok: true, models: Vec::new(), elapsed_us: 0, message };
         }
         let credential = self.store.directory().credential(name.as_str());
-        match probe(&self.gateway, &info.provider, credential.as_ref(), TEST_TIMEOUT).await {
+        match self.gateway.probe(&info.provider, credential.as_ref(), TEST_TIMEOUT).await {
             Ok(probe) => {
                 let message = format!("it answers, and has {} models", probe.models.len());
                 ProviderTest { ok: true, models: probe.models, elapsed_us: probe.elapsed_us, message }

@@ -28,7 +28,7 @@ pub async fn serve(cli: Cli, surroundings: &Surroundings) -> anyhow::Result<()> 
     let settings = Settings {
         operator_token: surroundings.environment.get("TIDEGATE_OPERATOR_TOKEN").filter(|t| !t.trim().is_empty()).map(|t| t.as_str().into()),
         found: discovery::environment(&surroundings.environment),
-        looks_around: true,
+        local: discovery::local(),
         proxy_from_environment: true,
         log_drops: Some(telemetry.drops()),
         ..Settings::new(config)

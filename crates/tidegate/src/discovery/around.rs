@@ -11,17 +11,6 @@ use super::{models, withdraw};
 use crate::caps::{PROBE_TIMEOUT, TEST_TIMEOUT};
 use crate::config::ConfiguredProvider;
 use crate::entries::draft;
-use crate::probe::probe;
-
-/// What to look for.
-pub(crate) struct Plan {
-    /// Providers found in the environment, to be asked for their models.
-    pub(crate) found: Vec<ConfiguredProvider>,
-    /// Whether to look for servers on this machine.
-    pub(crate) looks_around: bool,
-    /// Our own port, where no model server can be.
-    pub(crate) own_port: u16,
-}
 
 /// Name, kind, port: where these servers listen when nobody tells them otherwise.
 const LOCAL: &[(&str, ProviderKind, u16)] = &[
@@ -32,22 +21,30 @@ const LOCAL: &[(&str, ProviderKind, u16)] = &[
 ];
 
 /// The servers of this machine that are worth a look.
-pub(super) fn candidates(own_port: u16) -> impl Iterator<Item = Provider> {
-    let others = LOCAL.iter().filter(move |(_, _, port)| *port != own_port);
-    others.map(|(name, kind, port)| provider(name, *kind, &format!("http://127.0.0.1:{port}/v1")))
+pub(crate) fn local() -> Vec<Provider> {
+    LOCAL.iter().map(|(name, kind, port)| provider(name, *kind, &format!("http://127.0.0.1:{port}/v1"))).collect()
+}
+
+/// What to look for.
+pub(crate) struct Plan {
+    /// Providers found in the environment, to be asked for their models.
+    pub(crate) found: Vec<ConfiguredProvider>,
+    /// Servers that may be there.
+    pub(crate) local: Vec<Provider>,
+    /// Our own port, where no model server can be.
+    pub(crate) own_port: u16,
 }
 
 /// Looks once, and brings the catalogue to what was found.
 pub(crate) async fn look_around(plan: Plan, store: &Store, gateway: &Arc<Gateway>) {
-    if plan.looks_around {
-        for candidate in candidates(plan.own_port) {
-            look_at(candidate, store, gateway).await;
-        }
+    let own = format!(":{}/v1", plan.own_port);
+    for candidate in plan.local.into_iter().filter(|c| !c.base_url.ends_with(&own)) {
+        look_at(candidate, store, gateway).await;
     }
     for found in plan.found {
         let name = found.provider.name.clone();
         let secret = found.credential.as_ref().map(|c| &c.secret);
-        match probe(gateway, &found.provider, secret, TEST_TIMEOUT).await {
+        match gateway.probe(&found.provider, secret, TEST_TIMEOUT).await {
             Ok(probe) => models::take_over(store, &name, probe.models).await,
             Err(error) => tracing::warn!(provider = %name, %error, "a provider found in the environment does not tell its models"),
         }
@@ -59,7 +56,7 @@ async fn look_at(candidate: Provider, store: &Store, gateway: &Arc<Gateway>) {
     if store.provider(name.as_str()).is_some_and(|there| there.origin != Origin::Discovered) {
         return;
     }
-    let Ok(probe) = probe(gateway, &candidate, None, PROBE_TIMEOUT).await else {
+    let Ok(probe) = gateway.probe(&candidate, None, PROBE_TIMEOUT).await else {
         withdraw::withdraw(store, &name).await;
         return;
     };
@@ -69,17 +66,5 @@ async fn look_at(candidate: Provider, store: &Store, gateway: &Arc<Gateway>) {
     match store.apply(Actor::System, desired, options).await {
         Ok(_) => models::take_over(store, &name, probe.models).await,
         Err(error) => tracing::warn!(provider = %name, %error, "a model server on this machine can't be added"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_own_port_is_not_looked_at() {
-        let ports = |own| candidates(own).map(|p| p.base_url).collect::<Vec<_>>();
-        assert_eq!(ports(9).len(), 4);
-        assert!(!ports(8_080).contains(&"http://127.0.0.1:8080/v1".to_owned()));
     }
 }

@@ -6,6 +6,6 @@ mod environment;
 mod models;
 mod withdraw;
 
-pub(crate) use around::{Plan, look_around};
+pub(crate) use around::{Plan, local, look_around};
 pub(crate) use environment::environment;
 pub(crate) use withdraw::withdraw_all_but;

@@ -3,18 +3,12 @@
 use domain::{Model, ProviderName};
 use store::{Actor, Managed, Origin, PageRequest, PutMode, Store};
 
-use super::around::candidates;
-use crate::config::ConfiguredProvider;
-
-/// Withdraws the discovered providers that are not among `found`. Servers on this machine are left to the look around,
-/// where there is one.
-pub(crate) async fn withdraw_all_but(store: &Store, found: &[ConfiguredProvider], looks_around: bool) {
-    let is_found = |name: &ProviderName| found.iter().any(|f| f.provider.name == *name);
-    let is_local = |name: &ProviderName| looks_around && candidates(0).any(|c| c.name == *name);
+/// Withdraws the discovered providers that are not expected to be found again.
+pub(crate) async fn withdraw_all_but(store: &Store, expected: &[&str]) {
     let all = pages(|page| store.providers(page));
     for info in all.into_iter().filter(|info| info.origin == Origin::Discovered) {
         let name = &info.provider.name;
-        if !is_found(name) && !is_local(name) {
+        if !expected.contains(&name.as_str()) {
             withdraw(store, name).await;
         }
     }

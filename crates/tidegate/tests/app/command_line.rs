@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use testkit::{Call, Reply, Upstream};
+use testkit::{Call, Reply, Script, Upstream};
 use tidegate::cli::{self, Cli, Exit, Surroundings};
 
 use crate::server::{Server, provider};
@@ -104,6 +104,14 @@ async fn providers_and_models() {
     assert_eq!((&added["name"], &added["credential"]), (&json!("up"), &json!("stored")));
     let listed = shell.said(&["provider", "list"]).await;
     assert!(listed.contains("up") && listed.contains("demo") && !listed.contains("a-credential"), "{listed}");
+    upstream.push(Script::json(200, &json!({ "object": "list", "data": [{ "id": "one" }, { "id": "two" }] })));
+    let tested = shell.said(&["provider", "test", "up"]).await;
+    assert!(tested.contains("up: fine") && tested.contains("one") && tested.contains("two"), "{tested}");
+    let asked = upstream.received().pop().unwrap();
+    assert_eq!((asked.path.as_str(), asked.headers.get("authorization")), ("/v1/models", Some("Bearer a-credential")));
+    upstream.push(Script::error(401, "no"));
+    let (exit, tested) = shell.run(&["provider", "test", "up", "--json"]).await.unwrap();
+    assert!(exit == Exit::Failed && tested.contains("check the API key") && !tested.contains("a-credential"), "{tested}");
     let models = shell.said(&["model", "list"]).await;
     assert!(models.contains("llama-3.3-70b") && models.contains("medium") && models.contains("demo"), "{models}");
     assert!(shell.json(&["model", "list"]).await["data"].as_array().unwrap().len() >= 11);
@@ -119,10 +127,14 @@ async fn apply_shows_a_difference_and_prunes_only_when_asked() {
     let shell = Shell::of(&server);
     let file = server.folder.path().join("wanted.toml");
     let path = file.display().to_string();
-    std::fs::write(&file, format!("{}[[plans]]\nid = \"free\"\nlimits = [{{ any = true, rpm = 9 }}]\n", provider(&upstream.base_url()))).unwrap();
+    std::fs::write(&file, format!("{}[[plans]]\nid = \"free\"\nlimits = [{{ any = true, rpm = 9 }}]\n", provider(&upstream.base_url())))
+        .unwrap();
 
     let would = shell.said(&["apply", &path, "--dry-run"]).await;
-    assert!(would.contains("+ provider up") && would.contains("+ model m") && would.contains("~ plan free") && would.contains("would change"), "{would}");
+    assert!(
+        would.contains("+ provider up") && would.contains("+ model m") && would.contains("~ plan free") && would.contains("would change"),
+        "{would}"
+    );
     assert_eq!(server.operator("GET", "/models/m", Value::Null).await.status, 404);
     let done = shell.json(&["apply", &path]).await;
     assert_eq!(done["changes"].as_array().unwrap().len(), 3, "{done}");

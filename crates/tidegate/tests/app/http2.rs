@@ -16,7 +16,9 @@ async fn requests_side_by_side_on_one_connection() {
     let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     let driver = tokio::task::spawn(connection);
     let ask = |stream: bool| {
-        let body = format!("{{\"model\":\"demo-small\",\"stream\":{stream},\"max_tokens\":8,\"messages\":[{{\"role\":\"user\",\"content\":\"Hi\"}}]}}");
+        let body = format!(
+            "{{\"model\":\"demo-small\",\"stream\":{stream},\"max_tokens\":8,\"messages\":[{{\"role\":\"user\",\"content\":\"Hi\"}}]}}"
+        );
         let request = Request::post(format!("http://{}/v1/chat/completions", server.running.addr))
             .version(Version::HTTP_2)
             .header("authorization", format!("Bearer {}", demo.key.expose()))

@@ -1,7 +1,7 @@
 //! Ready, stopping, stopped: nothing that was begun is lost.
 
 use serde_json::{Value, json};
-use testkit::{Call, Connection, Gate, Reply, Upstream};
+use testkit::{Call, Connection, Gate, Reply, Script, Upstream};
 
 use crate::server::{Server, chat, provider};
 
@@ -78,12 +78,11 @@ async fn a_hurried_stop_waits_for_nobody() {
     let upstream = Upstream::start().await;
     let server = Server::start(&provider(&upstream.base_url())).await;
     let (_, key) = server.org("starter").await;
-    let gate = Gate::new();
-    upstream.reply(Reply::of(7, 5).gated(&gate));
+    upstream.push(Script::hang());
     let addr = server.running.addr;
     let call = chat("m").key(&key);
     let answer = tokio::task::spawn(async move { call.try_send(addr).await });
-    gate.reached(1).await;
+    upstream.arrived(1).await;
     server.running.shutdown_or(std::future::ready(())).await;
     assert!(answer.await.unwrap().is_err());
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use providers::demo::Speed;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -13,7 +14,6 @@ use tidegate::{App, Running, Settings, StartError};
 pub(crate) struct Server {
     pub(crate) running: Running,
     pub(crate) folder: Arc<TempDir>,
-    pub(crate) clock: Arc<ManualClock>,
 }
 
 /// A configuration on a free loopback port with its data in `folder`; `demo` as `--demo`.
@@ -25,7 +25,7 @@ pub(crate) fn settings(text: &str, folder: &TempDir, demo: bool) -> Settings {
         demo,
         ..Sources::default()
     };
-    Settings::new(Config::read(&sources).unwrap())
+    Settings { demo_speed: Speed::Instant, ..Settings::new(Config::read(&sources).unwrap()) }
 }
 
 pub(crate) async fn try_start(settings: Settings, seed: u64) -> Result<Running, StartError> {
@@ -40,9 +40,8 @@ impl Server {
 
     /// Over a data folder that may have been used; each start with randomness of its own.
     pub(crate) async fn start_in(folder: Arc<TempDir>, text: &str, seed: u64) -> Self {
-        let clock = Arc::new(ManualClock::new());
-        let running = App::start(settings(text, &folder, false), clock.clone(), Arc::new(SeededEntropy::new(seed))).await.unwrap();
-        Self { running, folder, clock }
+        let running = try_start(settings(text, &folder, false), seed).await.unwrap();
+        Self { running, folder }
     }
 
     pub(crate) fn token(&self) -> String {

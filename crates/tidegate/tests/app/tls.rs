@@ -25,7 +25,11 @@ fn certificate() -> Trust {
     let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
     std::fs::write(&cert, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let config = format!("[server]\nheader_timeout_seconds = 0.3\ntls = {{ cert = {:?}, key = {:?} }}", cert.display().to_string(), key.display().to_string());
+    let config = format!(
+        "[server]\nheader_timeout_seconds = 0.3\ntls = {{ cert = {:?}, key = {:?} }}",
+        cert.display().to_string(),
+        key.display().to_string()
+    );
     Trust { config, certificate: made.cert.der().clone(), _files: files }
 }
 
