@@ -18,15 +18,16 @@ use anyhow::bail;
 use crate::shell::Shell;
 
 const USAGE: &str = "cargo xtask TASK
-  test     everything: format, lints, tidy, licences, all tests, the SDKs, a real model server; installs what it lacks
-  check    format, lints and tidy: what to run before a commit
-  tidy     the project's own rules on files and crates
-  bench    measures the gateway; see `cargo xtask bench --help`";
+  test [WORD…]   everything: format, lints, tidy, licences, all tests, the SDKs, a real model server; installs what it
+                 lacks. With words: only the steps whose names hold one of them, such as `cargo xtask test node`
+  check          format, lints and tidy: what to run before a commit
+  tidy           the project's own rules on files and crates
+  bench          measures the gateway; see `cargo xtask bench --help`";
 
 fn main() -> anyhow::Result<ExitCode> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.split_first() {
-        Some((task, [])) if task == "test" => steps::run(&Shell::new()?, &test::steps()),
+        Some((task, words)) if task == "test" => steps::run(&Shell::new()?, &steps::named(test::steps(), words)?),
         Some((task, [])) if task == "check" => steps::run(&Shell::new()?, &check::steps()),
         Some((task, [])) if task == "tidy" => steps::run(&Shell::new()?, &[tidy::step()]),
         Some((task, rest)) if task == "bench" => bench::run(rest).map(|()| ExitCode::SUCCESS),

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::bail;
+
 use crate::counts::Counts;
 use crate::shell::{Shell, say, stopwatch};
 
@@ -13,6 +15,17 @@ pub(crate) struct Step {
     pub(crate) name: &'static str,
     /// Does it. An error counts as one failure.
     pub(crate) run: fn(&Shell) -> anyhow::Result<Counts>,
+}
+
+/// The steps whose names hold one of the words, whatever their case; all of them where there are no words.
+pub(crate) fn named(mut steps: Vec<Step>, words: &[String]) -> anyhow::Result<Vec<Step>> {
+    let names: Vec<_> = steps.iter().map(|step| step.name).collect();
+    let holds = |name: &str, word: &str| name.to_lowercase().contains(&word.to_lowercase());
+    if let Some(word) = words.iter().find(|word| !names.iter().any(|name| holds(name, word))) {
+        bail!("no step is named `{word}`: there are {}", names.join("; "));
+    }
+    steps.retain(|step| words.is_empty() || words.iter().any(|word| holds(step.name, word)));
+    Ok(steps)
 }
 
 struct Done {
@@ -54,6 +67,15 @@ fn summary(all: &[Done], whole: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_chosen_by_words_and_a_wrong_word_is_said() {
+        let steps = || ["format", "SDK for Node"].map(|name| Step { name, run: |_| Ok(Counts::of_check(true)) }).into();
+        let named = |words: &[&str]| named(steps(), &words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+        assert_eq!(named(&[]).unwrap().len(), 2);
+        assert_eq!(named(&["node"]).unwrap()[0].name, "SDK for Node");
+        assert!(named(&["format", "ndoe"]).is_err());
+    }
 
     #[test]
     fn the_last_line_is_the_sum_and_stands_alone() {

@@ -44,7 +44,7 @@ limits = [{ category = "small", rpm = 1000, tpm = 100000 }]
 `;
 
 const messages = [{ role: "user", content: "What does a tide gate do?" }];
-const ONE_IN_TWO_SECONDS = [{ category: "small", rpm: 1, window_seconds: 2 }];
+const ONE_IN_THREE_SECONDS = [{ category: "small", rpm: 1, window_seconds: 3 }];
 
 let breaking;
 let gateway;
@@ -117,34 +117,35 @@ test("embeddings", async () => {
 
 test("models are those of the plan without aliases", async () => {
   const org = await gateway.org("tests");
-  const ids = [];
-  for await (const model of client(org).models.list()) ids.push(model.id);
-  assert.deepEqual(ids.sort(), ["acme/breaking", "acme/small"]);
+  const ids = new Set();
+  for await (const model of client(org).models.list()) ids.add(model.id);
+  assert.ok(ids.has("acme/breaking") && ids.has("acme/small"));
+  assert.ok(!ids.has("acme/large") && !ids.has("tiny"));
   assert.equal((await client(org).models.retrieve("acme/small")).id, "acme/small");
 });
 
 for (const stream of [false, true]) {
   test(`its own back-off rides over a refusal, stream: ${stream}`, async () => {
-    const org = await gateway.org("tests", ONE_IN_TWO_SECONDS);
+    const org = await gateway.org("tests", ONE_IN_THREE_SECONDS);
     await chat(org);
     const start = performance.now();
     const answer = await chat(org, { stream });
     if (stream) for await (const _ of answer);
     const waited = performance.now() - start;
-    assert.ok(waited > 500 && waited < 5000, `waited ${waited} ms`);
+    assert.ok(waited > 500, `waited ${waited} ms`);
     const totals = await gateway.totals(org, (totals) => totals.requests === 2);
     assert.deepEqual([totals.refused, totals.failed], [1, 0]);
   });
 }
 
 test("a refusal is a RateLimitError with the announced time", async () => {
-  const org = await gateway.org("tests", ONE_IN_TWO_SECONDS);
+  const org = await gateway.org("tests", ONE_IN_THREE_SECONDS);
   await chat(org);
   await assert.rejects(chat(org, {}, { maxRetries: 0 }), (error) => {
     assert.ok(error instanceof OpenAI.RateLimitError);
     assert.match(error.message, /acme\/small model is rate limited until 20/);
     const after = Number(error.headers.get("retry-after"));
-    assert.ok(after >= 1 && after <= 2);
+    assert.ok(after >= 1 && after <= 3);
     return true;
   });
   await assert.rejects(chat(org, {}, { maxRetries: 0, defaultHeaders: { "X-Error-Format": "openai" } }), { code: "rate_limit_exceeded" });
@@ -152,12 +153,13 @@ test("a refusal is a RateLimitError with the announced time", async () => {
 
 test("errors have the SDK's own classes and are not tried again", async () => {
   const org = await gateway.org("tests");
-  const start = performance.now();
-  await assert.rejects(chat({ key: `tg_${"x".repeat(40)}` }), OpenAI.AuthenticationError);
-  await assert.rejects(chat(org, { model: "acme/large" }), OpenAI.PermissionDeniedError);
-  await assert.rejects(chat(org, { model: "acme/smal" }), OpenAI.NotFoundError);
-  await assert.rejects(chat(org, { messages: [] }), OpenAI.BadRequestError);
-  assert.ok(performance.now() - start < 1000);
+  let requests = 0;
+  const counting = { fetch: (...args) => ((requests += 1), fetch(...args)) };
+  await assert.rejects(chat({ key: `tg_${"x".repeat(40)}` }, {}, counting), OpenAI.AuthenticationError);
+  await assert.rejects(chat(org, { model: "acme/large" }, counting), OpenAI.PermissionDeniedError);
+  await assert.rejects(chat(org, { model: "acme/smal" }, counting), OpenAI.NotFoundError);
+  await assert.rejects(chat(org, { messages: [] }, counting), OpenAI.BadRequestError);
+  assert.equal(requests, 4);
 });
 
 test("a provider that breaks in mid-stream is an error with its text", async () => {

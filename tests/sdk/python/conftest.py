@@ -65,6 +65,6 @@ def org(gateway):
 
 
 @pytest.fixture
-def one_in_two_seconds(gateway):
-    """An organisation whose second request within two seconds is refused: Retry-After is 1 or 2."""
-    return gateway.org("tests", [{"category": "small", "rpm": 1, "window_seconds": 2}])
+def one_in_three_seconds(gateway):
+    """An organisation whose second request within three seconds is refused: Retry-After is 1 to 3."""
+    return gateway.org("tests", [{"category": "small", "rpm": 1, "window_seconds": 3}])

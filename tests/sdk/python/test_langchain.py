@@ -46,8 +46,8 @@ def test_a_batch(gateway, org):
 
 
 @pytest.mark.parametrize("how", ["invoke", "stream"])
-def test_its_own_back_off_rides_over_a_refusal(gateway, one_in_two_seconds, how):
-    org = one_in_two_seconds
+def test_its_own_back_off_rides_over_a_refusal(gateway, one_in_three_seconds, how):
+    org = one_in_three_seconds
     model = chat(gateway, org)
     model.invoke("first")
     start = time.monotonic()
@@ -55,6 +55,6 @@ def test_its_own_back_off_rides_over_a_refusal(gateway, one_in_two_seconds, how)
         assert model.invoke("second").content
     else:
         assert "".join(piece.content for piece in model.stream("second"))
-    assert 0.5 < time.monotonic() - start < 5
+    assert time.monotonic() - start > 0.5
     totals = org.totals(lambda totals: totals["requests"] == 2)
     assert (totals["refused"], totals["failed"]) == (1, 0)

@@ -89,26 +89,28 @@ def test_embeddings(gateway, org):
 
 def test_models_are_those_of_the_plan_without_aliases(gateway, org):
     models = client(gateway, org.key).models
-    assert sorted(model.id for model in models.list()) == ["acme/breaking", "acme/small"]
+    listed = {model.id for model in models.list()}
+    assert listed >= {"acme/breaking", "acme/small"}
+    assert not listed & {"acme/large", "tiny"}
     assert models.retrieve("acme/small").id == "acme/small"
 
 
-def test_its_own_back_off_rides_over_a_refusal(gateway, one_in_two_seconds):
-    org = one_in_two_seconds
+def test_its_own_back_off_rides_over_a_refusal(gateway, one_in_three_seconds):
+    org = one_in_three_seconds
     chat = client(gateway, org.key).chat.completions
     chat.create(model="acme/small", messages=QUESTION, max_tokens=4)
     start = time.monotonic()
     answer = chat.create(model="acme/small", messages=QUESTION, max_tokens=4)
     waited = time.monotonic() - start
     assert answer.choices[0].message.content
-    assert 0.5 < waited < 5
+    assert waited > 0.5
     totals = org.totals(lambda totals: totals["requests"] == 2)
     assert totals["refused"] == 1, "one refusal, and the time announced was true"
     assert totals["failed"] == 0
 
 
-def test_its_back_off_rides_over_a_refused_stream(gateway, one_in_two_seconds):
-    org = one_in_two_seconds
+def test_its_back_off_rides_over_a_refused_stream(gateway, one_in_three_seconds):
+    org = one_in_three_seconds
     chat = client(gateway, org.key).chat.completions
     chat.create(model="acme/small", messages=QUESTION, max_tokens=4)
     stream = chat.create(model="acme/small", messages=QUESTION, max_tokens=4, stream=True)
@@ -124,25 +126,24 @@ def refused(gateway, org, **more):
     return caught.value
 
 
-def test_a_refusal_is_a_rate_limit_error(gateway, one_in_two_seconds):
-    error = refused(gateway, one_in_two_seconds)
+def test_a_refusal_is_a_rate_limit_error(gateway, one_in_three_seconds):
+    error = refused(gateway, one_in_three_seconds)
     assert error.status_code == 429
     assert "acme/small model is rate limited until 20" in str(error)
-    assert 1 <= int(error.response.headers["retry-after"]) <= 2
-    assert 0 < int(error.response.headers["retry-after-ms"]) <= 2000
+    assert 1 <= int(error.response.headers["retry-after"]) <= 3
+    assert 0 < int(error.response.headers["retry-after-ms"]) <= 3000
 
 
-def test_a_refusal_in_openai_s_shape_has_its_code(gateway, one_in_two_seconds):
-    error = refused(gateway, one_in_two_seconds, extra_headers={"X-Error-Format": "openai"})
+def test_a_refusal_in_openai_s_shape_has_its_code(gateway, one_in_three_seconds):
+    error = refused(gateway, one_in_three_seconds, extra_headers={"X-Error-Format": "openai"})
     assert error.code == "rate_limit_exceeded"
     assert "acme/small model is rate limited until 20" in error.message
 
 
 def raises(kind, call, *words):
-    start = time.monotonic()
     with pytest.raises(kind) as caught:
         call()
-    assert time.monotonic() - start < 0.4, "an error that waiting does not heal was tried again"
+    assert caught.value.request.headers["x-stainless-retry-count"] == "0", "an error that waiting does not heal was tried again"
     text = str(caught.value)
     assert "rate limited" not in text
     for word in words:

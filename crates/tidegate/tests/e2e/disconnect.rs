@@ -140,7 +140,7 @@ async fn many_leave_at_random_and_no_hold_is_left_behind() {
                 break;
             }
         }
-        let how = if random.next_u64() % 2 == 0 { Leave::Fin } else { Leave::Reset };
+        let how = if random.next_u64().is_multiple_of(2) { Leave::Fin } else { Leave::Reset };
         how.by(open);
     }
     world.settled(&org.key).await;
