@@ -122,7 +122,7 @@ impl Admission<'_> {
 
     /// Decides with this input and the pools' other inputs counted exactly.
     async fn admit_counted(self, subject: Subject) -> Result<Exchange, AdmitFault> {
-        let exact = self.gateway.uncounted.count(&self.estimate.text).await;
+        let exact = self.gateway.uncounted.count_again(self.org.id(), &self.estimate.text).await;
         self.gateway.metrics.counted_inputs.inc();
         let Some((pool, window_us, n)) = self.pools.least_tokens() else { return Err(AdmitFault::TooManyInProgress) };
         if exact > n {

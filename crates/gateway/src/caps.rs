@@ -12,6 +12,8 @@ pub(crate) const COUNT_PERMITS: usize = 2;
 pub(crate) const UNCOUNTED_BYTES_PER_SHARD: usize = 4 * 1024 * 1024;
 /// Uncounted inputs that a shard may keep.
 pub(crate) const UNCOUNTED_PER_SHARD: usize = 4_096;
+/// Counts that a shard remembers.
+pub(crate) const RECENT_COUNTS_PER_SHARD: usize = 256;
 /// Shards of the registry of uncounted inputs.
 pub(crate) const UNCOUNTED_SHARDS: usize = 64;
 /// Longest unstreamed answer of a provider.

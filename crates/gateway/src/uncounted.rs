@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use domain::{Endpoint, OrgId, PoolId, Tokenizer};
+use hashbrown::HashMap;
 use limits::{HoldId, SharedLedger};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::caps;
@@ -24,6 +26,14 @@ pub(crate) struct Text {
 impl Text {
     fn count(&self) -> u64 {
         providers::count_input(self.endpoint, &self.body, self.tokenizer)
+    }
+
+    /// What its count depends on, in short.
+    fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update([self.endpoint as u8, self.tokenizer as u8]);
+        hash.update(&self.body);
+        hash.finalize().into()
     }
 }
 
@@ -84,6 +94,22 @@ struct Place {
     shard: Mutex<Shard>,
     /// Held while inputs are counted, so that nobody decides in the midst of it.
     counting: tokio::sync::Mutex<()>,
+    /// Counts of texts that were asked for lately: a refused client sends the same again.
+    recent: Mutex<HashMap<[u8; 32], u64>>,
+}
+
+impl Place {
+    fn recent(&self, digest: &[u8; 32]) -> Option<u64> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied()
+    }
+
+    fn remember(&self, digest: [u8; 32], tokens: u64) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() >= caps::RECENT_COUNTS_PER_SHARD {
+            recent.clear();
+        }
+        recent.insert(digest, tokens);
+    }
 }
 
 /// All uncounted inputs, sharded by organisation, and the permits for counting long texts.
@@ -157,7 +183,19 @@ impl Uncounted {
         found.len()
     }
 
-    /// Counts one text that was not admitted yet.
+    /// Counts one text of an organisation; the same again costs little.
+    pub(crate) async fn count_again(&self, org: OrgId, text: &Text) -> u64 {
+        let Some(place) = self.place(org).filter(|_| is_short(text.body.len())) else { return self.count(text).await };
+        let digest = text.digest();
+        if let Some(tokens) = place.recent(&digest) {
+            return tokens;
+        }
+        let tokens = text.count();
+        place.remember(digest, tokens);
+        tokens
+    }
+
+    /// Counts one text.
     pub(crate) async fn count(&self, text: &Text) -> u64 {
         let owned = text.clone();
         // The task can only be lost when the runtime ends.
@@ -241,6 +279,22 @@ mod tests {
         assert_eq!(all.size().0, 1);
         drop(ticket);
         assert_eq!(all.size(), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn the_same_text_is_known_again_and_another_is_not() {
+        let all = Uncounted::default();
+        let org = OrgId::from_bits(7);
+        let (short, long) = (text(500), text(200_000));
+        for text in [&short, &short, &long] {
+            assert_eq!(all.count_again(org, text).await, text.count());
+        }
+        let place = all.place(org).unwrap();
+        assert_eq!((place.recent(&short.digest()), place.recent(&long.digest())), (Some(short.count()), None));
+        for n in 0..=caps::RECENT_COUNTS_PER_SHARD {
+            all.count_again(org, &text(n)).await;
+        }
+        assert!(place.recent.lock().unwrap().len() <= caps::RECENT_COUNTS_PER_SHARD);
     }
 
     #[test]

@@ -52,3 +52,43 @@ impl Silence {
         self.timer.as_mut().is_none_or(|timer| matches!(timer.as_mut().poll(cx), Poll::Ready(())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const IDLE: Duration = Duration::from_secs(10);
+
+    async fn fires_after(silence: &mut Silence) -> Duration {
+        let begun = Instant::now();
+        poll_fn(|cx| if silence.is_too_long(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_a_stream_and_sound_does_not() {
+        let mut silence = Silence::new(IDLE, Instant::now() + Duration::from_secs(1_000));
+        assert_eq!(fires_after(&mut silence).await.as_secs(), 10);
+        let mut silence = Silence::new(IDLE, Instant::now() + Duration::from_secs(1_000));
+        silence.broken();
+        let waited = fires_after(&mut silence).await;
+        assert_eq!(waited.as_secs(), 20, "at most twice the limit");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_attempts_deadline_ends_a_stream_however_lively() {
+        let mut silence = Silence::new(IDLE, Instant::now() + Duration::from_secs(4));
+        silence.broken();
+        assert_eq!(fires_after(&mut silence).await.as_secs(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_end_little_is_waited() {
+        let mut silence = Silence::new(IDLE, Instant::now() + IDLE);
+        let begun = Instant::now();
+        poll_fn(|cx| if silence.after_the_end(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
+        assert_eq!(begun.elapsed().as_secs(), caps::AFTER_DONE.as_secs());
+    }
+}

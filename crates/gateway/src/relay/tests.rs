@@ -10,6 +10,7 @@ use bytes::Bytes;
 use domain::{Clock as _, Endpoint, Kind, RequestId, Tokenizer};
 use proptest::prelude::{Just, Strategy, any, prop, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
+use providers::RequestFacts;
 use providers::demo::Speed;
 use serde_json::{Value, json};
 use store::{Actor, ApplyOptions, Desired, NewKey, NewOrg, Origin, ProviderDraft, Store, StoreConfig};
@@ -25,7 +26,8 @@ use crate::cooldown::InFlight;
 use crate::dispatch::Asked;
 use crate::estimate::estimate;
 use crate::pipeline::{Received, subject};
-use crate::resolve::resolve;
+use crate::resolve::{Resolved, resolve};
+use crate::settle::Exchange;
 use crate::{Gateway, GatewayConfig, GatewayParts};
 
 /// What a provider's connection does, read by read.
@@ -38,14 +40,21 @@ enum Step {
     /// Nothing is there yet.
     Wait,
     Break,
+    /// A defect of ours.
+    Panic,
 }
 
 impl Script {
+    fn unread(&self) -> usize {
+        self.0.iter().map(|step| if let Step::Read(bytes) = step { bytes.len() } else { 0 }).sum()
+    }
+
     pub(crate) fn poll(&mut self, _: &mut Context<'_>) -> Poll<Piece> {
         match self.0.pop_front() {
             Some(Step::Read(bytes)) => Poll::Ready(Some(Ok(bytes))),
             Some(Step::Wait) => Poll::Pending,
             Some(Step::Break) => Poll::Ready(Some(Err(SourceBroke))),
+            Some(Step::Panic) => panic!("a defect"),
             None => Poll::Ready(None),
         }
     }
@@ -176,60 +185,90 @@ impl Rig {
         (used, held, requests, concurrent)
     }
 
-    /// Admits the request, relays `stream` and leaves after `polls`; gives how many bytes the provider had sent by then, whether
-    /// the first event had come, and what the client got.
-    fn relay(&mut self, stream: &Stream, polls: usize) -> (usize, bool, Vec<u8>) {
+    fn admitted(&mut self) -> (Exchange, Resolved) {
         self.next += 1;
-        let gateway = Arc::clone(&self.gateway);
-        let facts = providers::read_request(Endpoint::ChatCompletions, &self.body).unwrap();
+        let facts = self.facts();
         let headers = http::HeaderMap::new();
         let arrived = self.clock.now();
         let (id, body) = (RequestId::from_bits(self.next), self.body.clone());
         let received = Received { id, endpoint: Endpoint::ChatCompletions, arrived, caller: &self.caller, headers: &headers, body };
-        let resolved = resolve(&self.caller.key, &gateway.routes(), "m", arrived.wall).unwrap();
+        let resolved = resolve(&self.caller.key, &self.gateway.routes(), "m", arrived.wall).unwrap();
         let pools = RequestPools::new(&resolved.pool, &self.caller.key);
         let estimate = estimate(&facts, &self.body, &resolved.model.model);
-        let admission = Admission { gateway: &gateway, org: self.caller.key.org(), pools: &pools, estimate };
-        let mut exchange = ready(pin!(admission.admit(subject(&received, &facts, &resolved), arrived))).unwrap();
+        let admission = Admission { gateway: &self.gateway, org: self.caller.key.org(), pools: &pools, estimate };
+        let exchange = ready(pin!(admission.admit(subject(&received, &facts, &resolved), arrived))).unwrap();
+        (exchange, resolved)
+    }
+
+    fn facts(&self) -> RequestFacts {
+        providers::read_request(Endpoint::ChatCompletions, &self.body).unwrap()
+    }
+
+    /// Admits the request, relays a stream and leaves after `polls`; gives how many bytes the provider had sent by then, and
+    /// whether the first event had come.
+    fn relay_script(&mut self, script: Script, polls: usize) -> (usize, bool) {
+        let (mut exchange, resolved) = self.admitted();
         assert_eq!(self.pool().3, 1, "one in progress");
         let target = &resolved.model.targets[0];
         exchange.attempt(&target.provider, None).set();
-        let script = stream.script();
-        let total: usize = script.0.iter().map(|step| if let Step::Read(bytes) = step { bytes.len() } else { 0 }).sum();
-        let asked = Asked { gateway: &gateway, model: &resolved.model, facts: &facts, body: &self.body, headers: &headers };
+        let total = script.unread();
+        let (facts, headers) = (self.facts(), http::HeaderMap::new());
+        let asked = Asked { gateway: &self.gateway, model: &resolved.model, facts: &facts, body: &self.body, headers: &headers };
         let deadline = Instant::now() + Duration::from_secs(60);
-        let mut opening = Box::pin(asked.open(Source::Scripted(script.clone()), deadline));
+        let mut opening = Box::pin(asked.open(Source::Scripted(script), deadline));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut opened = None;
         let mut left = polls;
-        let opened = loop {
-            if left == 0 {
-                break None;
-            }
+        while left > 0 && opened.is_none() {
             left -= 1;
-            if let Poll::Ready(opened) = opening.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                break Some(opened.unwrap());
+            if let Poll::Ready(answer) = opening.as_mut().poll(&mut cx) {
+                opened = Some(answer.unwrap());
             }
-        };
+        }
         drop(opening);
-        let Some((reader, first, source)) = opened else { return (0, false, Vec::new()) };
+        let Some((reader, first, source)) = opened else { return (0, false) };
         let in_flight = InFlight::begin(&target.slot);
         let silence = Silence::new(Duration::from_secs(60), deadline);
         let opened = Opened { source, reader, first, target: 0, in_flight, is_framed: true, silence, status: 200 };
         let mut relay = Relay::new(exchange, opened);
-        let mut got = Vec::new();
-        while left > 0 {
+        while left > 0 && !relay.is_over() {
             left -= 1;
-            match relay.poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(Some(bytes)) => got.extend_from_slice(&bytes),
-                Poll::Ready(None) => break,
-                Poll::Pending => {}
-            }
+            let _ = relay.poll(&mut cx);
         }
-        let unread = match &relay.source {
-            Some(Source::Scripted(script)) => script.0.iter().map(|s| if let Step::Read(bytes) = s { bytes.len() } else { 0 }).sum(),
-            _ => 0,
-        };
-        (total - unread, true, got)
+        let unread = if let Some(Source::Scripted(script)) = &relay.source { script.unread() } else { 0 };
+        (total - unread, true)
     }
+}
+
+#[tokio::test]
+async fn a_defect_in_the_midst_of_a_stream_settles_it_as_well() {
+    let mut rig = Rig::new().await;
+    let stream = Stream { words: vec![" one".into()], usage: None, reads: vec![10_000], breaks: false };
+    let mut script = stream.script();
+    script.0.truncate(2);
+    script.0[1] = Step::Read(Bytes::from(stream.events()[0].0.clone()));
+    script.0.push_back(Step::Panic);
+    let queued = rig.gateway.recorder().queued();
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| rig.relay_script(script, 10)));
+    assert!(outcome.is_err());
+    let counted_input = providers::count_input(Endpoint::ChatCompletions, INPUT.as_bytes(), Tokenizer::O200kBase);
+    assert_eq!(rig.pool(), (counted_input + 1, 0, 1, 0));
+    assert_eq!((rig.gateway.recorder().queued(), rig.gateway.open_requests()), (queued + 1, 0));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_anything_was_sent_pays_nothing() {
+    let mut rig = Rig::new().await;
+    let queued = rig.gateway.recorder().queued();
+    drop(rig.admitted());
+    assert_eq!(rig.pool(), (0, 0, 0, 0));
+    let (mut exchange, resolved) = rig.admitted();
+    let mark = exchange.attempt(&resolved.model.targets[0].provider, None);
+    assert_eq!(rig.pool().3, 1);
+    drop(exchange);
+    assert_eq!(rig.pool(), (0, 0, 0, 0), "the connection had not taken the body");
+    drop(mark);
+    assert_eq!(rig.gateway.recorder().queued(), queued + 2);
 }
 
 fn ready<F: Future>(mut future: Pin<&mut F>) -> F::Output {
@@ -257,7 +296,7 @@ async fn a_client_may_leave_at_any_point_of_any_stream() {
         let polls = 2 * stream.script().0.len() + 4;
         for leave in 0..=polls {
             let (before, queued) = (rig.pool(), rig.gateway.recorder().queued());
-            let (read, has_begun, _) = rig.relay(&stream, leave);
+            let (read, has_begun) = rig.relay_script(stream.script(), leave);
             let after = rig.pool();
             assert_eq!(rig.gateway.recorder().queued(), queued + 1, "one record");
             assert_eq!((after.1, after.2, after.3), (0, before.2 + 1, 0), "nothing held, one request, none in progress");
