@@ -122,7 +122,7 @@ async fn deliver(
         Answer::Stream(opened) => {
             headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
-            Body::from(Relay::new(exchange, opened))
+            Body::from(Relay::new(exchange, *opened))
         }
         Answer::Rejected { body } => {
             exchange.rejected(status.as_u16());

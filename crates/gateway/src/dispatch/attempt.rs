@@ -66,7 +66,7 @@ impl Asked<'_> {
             let (reader, first, source) = self.open(source, deadlines.first_byte).await?;
             let silence = Silence::new(caps::STREAM_IDLE, deadlines.whole);
             let status = head.status.as_u16();
-            Answer::Stream(Opened { source, reader, first, target: index, in_flight, is_framed, silence, status })
+            Answer::Stream(Box::new(Opened { source, reader, first, target: index, in_flight, is_framed, silence, status }))
         } else {
             let body = by(deadlines.whole, read(body, caps::ANSWER_BYTES)).await??;
             self.whole(body)?

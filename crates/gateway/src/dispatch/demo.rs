@@ -36,7 +36,7 @@ impl Asked<'_> {
                 let (reader, first, source) = self.open(source, deadlines.first_byte).await?;
                 let silence = Silence::new(caps::STREAM_IDLE, deadlines.whole);
                 let opened = Opened { source, reader, first, target: index, in_flight, is_framed: true, silence, status: 200 };
-                (Answer::Stream(opened), "text/event-stream; charset=utf-8")
+                (Answer::Stream(Box::new(opened)), "text/event-stream; charset=utf-8")
             }
         };
         let mut headers = HeaderMap::with_capacity(16);

@@ -34,7 +34,7 @@ pub(crate) enum Answer {
     /// A whole answer.
     Whole { body: Bytes, facts: AnswerFacts },
     /// A stream and its first event.
-    Stream(Opened),
+    Stream(Box<Opened>),
     /// The provider says that the request is at fault; in words that the client may read.
     Rejected { body: Bytes },
 }

@@ -1,5 +1,5 @@
 //! The data plane over loopback, before a scripted provider, with a clock that moves when told.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod answers;
 mod fallback;

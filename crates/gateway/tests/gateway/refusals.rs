@@ -150,17 +150,18 @@ async fn inputs_are_counted_before_a_refusal_for_tokens() {
         rig.upstream.push(Script::json(200, &whole_answer(100, 1)).after(&gate));
     }
     let call = Call::post("/v1/chat/completions", &body).key(&rig.key);
-    let (addr, a, b, c) = (rig.addr, call.clone(), call.clone(), call);
-    let first = tokio::spawn(async move { a.send(addr).await });
-    let second = tokio::spawn(async move { b.send(addr).await });
+    let (addr, mut all) = (rig.addr, tokio::task::JoinSet::new());
+    let send = |call: Call| async move { call.send(addr).await };
+    all.spawn(send(call.clone()));
+    all.spawn(send(call.clone()));
     rig.upstream.arrived(2).await;
     assert!(rig.pool("category:small", Kind::Tokens).0 as usize >= 2 * bound);
-    let third = tokio::spawn(async move { c.send(addr).await });
+    all.spawn(send(call));
     rig.upstream.arrived(3).await;
     assert_eq!(rig.pool("category:small", Kind::Tokens), (3 * count(&body), 30));
     gate.open();
-    for answer in [first, second, third] {
-        assert_eq!(answer.await.unwrap().status, 200);
+    for answer in all.join_all().await {
+        assert_eq!(answer.status, 200);
     }
     assert_eq!(rig.pool("category:small", Kind::Tokens), (303, 0));
 }

@@ -22,7 +22,6 @@ pub(crate) struct Rig {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) addr: SocketAddr,
     pub(crate) upstream: Upstream,
-    pub(crate) tasks: TaskTracker,
     pub(crate) org: OrgId,
     pub(crate) key: String,
     _server: JoinSet<()>,
@@ -73,12 +72,11 @@ impl Rig {
         let mut providers = setup.providers;
         providers.push(json!({"name": "first", "kind": "openai", "base_url": upstream.base_url()}));
         define(&store, &providers, &setup.models, &setup.plans).await;
-        let gateway =
-            Gateway::new(GatewayParts { config: setup.config, store: store.clone(), clock: clock.clone(), entropy, tasks: tasks.clone() });
+        let gateway = Gateway::new(GatewayParts { config: setup.config, store: store.clone(), clock: clock.clone(), entropy, tasks });
         let (addr, server) = serve(&gateway).await;
         let new = NewOrg { name: "acme".into(), plan: setup.plan.into(), custom: Vec::new() };
         let org = store.create_org(Actor::Operator, new).await.unwrap().id;
-        let mut rig = Self { gateway, store, clock, addr, upstream, tasks, org, key: String::new(), _server: server, _folder: folder };
+        let mut rig = Self { gateway, store, clock, addr, upstream, org, key: String::new(), _server: server, _folder: folder };
         rig.key = rig.new_key(NewKey { name: "k".into(), ..Default::default() }).await;
         rig
     }

@@ -72,9 +72,10 @@ async fn a_client_that_leaves_before_an_unstreamed_answer_pays_what_was_held() {
     rig.upstream.clear();
     rig.upstream.push(testkit::Script::hang().after(&gate));
     let (call, addr) = (rig.chat("small-1"), rig.addr);
-    let client = tokio::spawn(async move { call.try_send(addr).await });
+    let mut client = tokio::task::JoinSet::new();
+    client.spawn(async move { call.try_send(addr).await });
     rig.upstream.arrived(1).await;
-    client.abort();
+    client.shutdown().await;
     rig.settled().await;
     rig.upstream.arrived(1).await;
     let usage = rig.usage().await;
