@@ -129,7 +129,7 @@ def refused(gateway, org, **more):
 def test_a_refusal_is_a_rate_limit_error(gateway, one_in_three_seconds):
     error = refused(gateway, one_in_three_seconds)
     assert error.status_code == 429
-    assert "acme/small model is rate limited until 20" in str(error)
+    assert error.response.json()["error"].startswith("acme/small model is rate limited until 20")
     assert 1 <= int(error.response.headers["retry-after"]) <= 3
     assert 0 < int(error.response.headers["retry-after-ms"]) <= 3000
 
