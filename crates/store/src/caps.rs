@@ -24,6 +24,8 @@ pub(crate) const MAX_FACTS: usize = 200;
 pub(crate) const READERS: u32 = 4;
 /// Seconds until a connection that nobody reads with is closed.
 pub(crate) const READER_IDLE_S: u64 = 60;
+/// Rows that are read ahead of whoever takes them.
+pub(crate) const ROWS_AHEAD: usize = 1_024;
 /// Longest wait for a connection, in seconds.
 pub(crate) const CONNECTION_WAIT_S: u64 = 10;
 /// Elements of a page where the caller names no number.

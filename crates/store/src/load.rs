@@ -100,7 +100,7 @@ impl PlanIds {
 }
 
 async fn load_orgs(database: &Database, window_us: u64) -> Result<Filling<OrgEntry>, LoadFault> {
-    let mut filling = Filling::new();
+    let mut filling = Filling::new(0);
     let mut plans = PlanIds::default();
     let nothing = (Arc::from([]), Arc::from([]), Arc::from([]));
     let mut rows = sqlx::query(sql::orgs::ALL).fetch(&database.reads);
@@ -140,17 +140,15 @@ fn state_with(org: &Org, custom: Arc<[CustomLimit]>, custom_pools: Arc<[CustomPo
 }
 
 async fn load_keys(database: &Database, orgs: &Filling<OrgEntry>, window_us: u64) -> Result<Filling<KeyEntry>, LoadFault> {
-    let mut filling = Filling::new();
+    let mut filling = Filling::new(keys::count(&database.reads).await?);
     let mut pools: HashMap<OrgId, Vec<KeyPool>> = HashMap::new();
     let mut last: Option<Arc<OrgEntry>> = None;
-    let mut rows = sqlx::query(keys::ALL).fetch(&database.reads);
-    while let Some(row) = rows.try_next().await? {
-        let key = keys::loaded(&row)?;
+    keys::for_each(&database.reads, |key| {
         if last.as_ref().is_none_or(|org| org.id() != key.org) {
             last = orgs.get(&key.org).filter(|org| !org.state().deleted).cloned();
         }
         // A deleted organisation's keys are as good as unknown.
-        let Some(org) = &last else { continue };
+        let Some(org) = &last else { return };
         let extras = key.options.map(|options| {
             let limits = options.limits();
             Box::new(KeyExtras::of(key.id, options.models, limits, options.rate_limit_body, window_us))
@@ -169,7 +167,8 @@ async fn load_keys(database: &Database, orgs: &Filling<OrgEntry>, window_us: u64
             revoked: moment(key.revoked),
             extras,
         }));
-    }
+    })
+    .await?;
     for (id, pools) in pools {
         if let Some(org) = orgs.get(&id) {
             let state = OrgState::clone(&org.state());

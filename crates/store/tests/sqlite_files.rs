@@ -1,5 +1,7 @@
 //! What the data folder looks like, and what is said when it can't be used.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
+
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;

@@ -71,8 +71,10 @@ pub(crate) struct Filling<T> {
 }
 
 impl<T: Spread> Filling<T> {
-    pub(crate) fn new() -> Self {
-        Self { parts: (0..PARTS).map(|_| Part::new()).collect(), len: 0 }
+    /// With room for about so many.
+    pub(crate) fn new(expected: usize) -> Self {
+        let each = expected / PARTS + expected / PARTS / 8;
+        Self { parts: (0..PARTS).map(|_| Part::with_capacity(each)).collect(), len: 0 }
     }
 
     /// Adds an item whose identity is not there yet.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{Now, PoolLimits, PoolView};
 
-use super::{Pools, key_of};
+use super::{Pools, key_of, n_of};
 use crate::{KeyEntry, OrgEntry};
 
 impl Pools {
@@ -34,7 +34,7 @@ fn view(org: &OrgEntry, pools: &[Arc<PoolLimits>], now: Now) -> Vec<PoolView> {
     let limits = || pools.iter().flat_map(|pool| pool.limits.iter().map(move |limit| (pool, limit)));
     let untouched = || limits().map(|_| limits::Status::default()).collect::<Vec<_>>();
     let statuses = org.ledger_if_any().map_or_else(untouched, |ledger| {
-        ledger.with(|ledger| limits().map(|(pool, limit)| ledger.status(key_of(pool, limit), limit.n, now.mono_us)).collect())
+        ledger.with(|ledger| limits().map(|(pool, limit)| ledger.status(key_of(pool, limit), n_of(pool, limit), now.mono_us)).collect())
     });
     let views = limits().zip(statuses).map(|((pool, limit), status)| PoolView {
         pool: Arc::clone(&pool.name),

@@ -164,7 +164,7 @@ mod tests {
         let database = Database::connect(file, Duration::from_millis(1)).await.unwrap();
         migrate(&database, MIGRATIONS, UnixMicros(1)).await.unwrap();
         let catalogue = Catalogue::build(vec![], vec![], vec![], 1);
-        let directory = Directory::new(Filling::new(), Filling::new(), catalogue, Default::default());
+        let directory = Directory::new(Filling::new(0), Filling::new(0), catalogue, Default::default());
         let recorder = Recorder::start(database.clone(), Pools::new(Arc::new(directory)), Arc::new(Still), tasks);
         (recorder, database)
     }

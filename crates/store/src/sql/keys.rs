@@ -1,8 +1,9 @@
 //! The API keys' table.
 
 use domain::{ApiKeyHash, Key, KeyId, KeyLimits, ModelId, OrgId, RateLimitBody, UnixMicros};
+use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::value::{self, IdBytes as _};
 use super::{Connection, Pool, Row};
@@ -103,7 +104,7 @@ fn key(row: &Row) -> Result<Key, DatabaseFault> {
         id: KeyId::from_bits(value::id_bits(row, "id")?),
         org: OrgId::from_bits(value::id_bits(row, "org_id")?),
         name: row.try_get("name")?,
-        hash: hash(row.try_get("hash")?)?,
+        hash: hash_of(row.try_get("hash")?)?,
         prefix: row.try_get("prefix")?,
         expires: value::time_if_any(row, "expires")?,
         revoked: value::time_if_any(row, "revoked")?,
@@ -114,7 +115,7 @@ fn key(row: &Row) -> Result<Key, DatabaseFault> {
     })
 }
 
-fn hash(bytes: &[u8]) -> Result<ApiKeyHash, DatabaseFault> {
+fn hash_of(bytes: &[u8]) -> Result<ApiKeyHash, DatabaseFault> {
     bytes.try_into().map(ApiKeyHash).map_err(|_| value::unreadable("hash", "expected 32 bytes"))
 }
 
@@ -128,22 +129,68 @@ pub(crate) struct Loaded {
     pub(crate) options: Option<Options>,
 }
 
-/// What `loaded` reads, of all keys, those of one organisation together.
-pub(crate) const ALL: &str = "SELECT org_id, id, hash, expires, revoked, options FROM api_keys ORDER BY org_id";
+pub(crate) async fn count(pool: &Pool) -> Result<usize, DatabaseFault> {
+    let row = sqlx::query("SELECT COUNT(*) AS n FROM api_keys").fetch_one(pool).await?;
+    Ok(usize::try_from(value::count(&row, "n")?).unwrap_or(usize::MAX))
+}
 
-/// By place and not by name: it runs a million times at start.
-pub(crate) fn loaded(row: &Row) -> Result<Loaded, DatabaseFault> {
-    let id = |place: usize| -> Result<u128, DatabaseFault> {
-        let bytes: &[u8] = row.try_get(place)?;
-        bytes.try_into().map(u128::from_be_bytes).map_err(|_| value::unreadable("id", "expected 16 bytes"))
+/// Calls `each` with every key. Those without options come packed, a row an organisation: there may be a million, and a row
+/// costs more than what is in it.
+pub(crate) async fn for_each(pool: &Pool, mut each: impl FnMut(Loaded)) -> Result<(), DatabaseFault> {
+    let (id, hash) = (super::hex("id"), super::hex("hash"));
+    let packed = format!(
+        "SELECT org_id, string_agg({id} || {hash} || ',' || COALESCE(CAST(expires AS TEXT), '') || ',' \
+         || COALESCE(CAST(revoked AS TEXT), ''), ';') AS packed FROM api_keys WHERE options IS NULL GROUP BY org_id"
+    );
+    let mut rows = sqlx::query(AssertSqlSafe(packed)).fetch(pool);
+    while let Some(row) = rows.try_next().await? {
+        let org = OrgId::from_bits(value::id_bits(&row, "org_id")?);
+        for key in row.try_get::<&str, _>("packed")?.split(';') {
+            each(unpacked(org, key).ok_or_else(|| value::unreadable("packed", key))?);
+        }
+    }
+    drop(rows);
+    let mut rows = sqlx::query("SELECT org_id, id, hash, expires, revoked, options FROM api_keys WHERE options IS NOT NULL").fetch(pool);
+    while let Some(row) = rows.try_next().await? {
+        each(Loaded {
+            org: OrgId::from_bits(value::id_bits(&row, "org_id")?),
+            id: KeyId::from_bits(value::id_bits(&row, "id")?),
+            hash: hash_of(row.try_get("hash")?)?,
+            expires: value::time_if_any(&row, "expires")?,
+            revoked: value::time_if_any(&row, "revoked")?,
+            options: value::json_if_any(&row, "options")?,
+        });
+    }
+    Ok(())
+}
+
+/// The key in `IDHASH,expires,revoked`, the first two in hexadecimal.
+fn unpacked(org: OrgId, text: &str) -> Option<Loaded> {
+    let (ids, times) = text.split_once(',')?;
+    let (expires, revoked) = times.split_once(',')?;
+    let (id, hash) = ids.split_at_checked(32)?;
+    let moment = |text: &str| -> Option<Option<UnixMicros>> {
+        if text.is_empty() { Some(None) } else { Some(Some(UnixMicros(text.parse().ok()?))) }
     };
-    let options: Option<&str> = row.try_get(5)?;
-    Ok(Loaded {
-        org: OrgId::from_bits(id(0)?),
-        id: KeyId::from_bits(id(1)?),
-        hash: hash(row.try_get(2)?)?,
-        expires: row.try_get::<Option<i64>, _>(3)?.map(UnixMicros),
-        revoked: row.try_get::<Option<i64>, _>(4)?.map(UnixMicros),
-        options: options.map(serde_json::from_str).transpose().map_err(|fault| value::unreadable("options", fault))?,
+    Some(Loaded {
+        org,
+        id: KeyId::from_bits(u128::from_be_bytes(bytes_of_hex(id)?)),
+        hash: ApiKeyHash(bytes_of_hex(hash)?),
+        expires: moment(expires)?,
+        revoked: moment(revoked)?,
+        options: None,
     })
+}
+
+fn bytes_of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    if text.len() != 2 * N {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *byte = u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?;
+    }
+    Some(bytes)
 }

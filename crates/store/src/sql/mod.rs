@@ -15,6 +15,7 @@ pub(crate) mod value;
 use std::path::Path;
 use std::time::Duration;
 
+use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::{DatabaseFault, caps};
@@ -41,11 +42,13 @@ impl Database {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
-            .busy_timeout(busy_timeout);
+            .busy_timeout(busy_timeout)
+            .disable_statement_logging();
         let pool = SqlitePoolOptions::new().max_lifetime(None).test_before_acquire(false);
         let wait = Duration::from_secs(caps::CONNECTION_WAIT_S);
         let writes = pool.clone().max_connections(1).idle_timeout(None).acquire_timeout(wait).connect_with(options.clone()).await?;
         let idle = Duration::from_secs(caps::READER_IDLE_S);
+        let options = options.row_buffer_size(caps::ROWS_AHEAD);
         let reads = pool.max_connections(caps::READERS).idle_timeout(idle).acquire_timeout(wait).connect_lazy_with(options);
         Ok(Self { reads, writes })
     }
@@ -72,6 +75,11 @@ impl Database {
         self.reads.close().await;
         self.writes.close().await;
     }
+}
+
+/// A column of bytes as hexadecimal text.
+pub(crate) fn hex(column: &str) -> String {
+    format!("hex({column})")
 }
 
 /// SQLite's primary result codes that mean a damaged file: `SQLITE_CORRUPT` and `SQLITE_NOTADB`.

@@ -54,7 +54,7 @@ pub(crate) async fn of_minutes(
         row.push(bucket.first).push(bucket.end);
     });
     // CROSS JOIN: each bucket is one range of the key; SQLite would otherwise try all rows with all buckets.
-    builder.push(") SELECT bucket, ").push(column(group_by)).push(" AS grouped, ").push(SUMS);
+    builder.push(") SELECT CAST(bucket AS BIGINT) AS bucket, ").push(column(group_by)).push(" AS grouped, ").push(SUMS);
     builder.push(" FROM buckets CROSS JOIN usage_minutes WHERE minute >= bucket AND minute < past AND org_id = ");
     builder.push_bind(org.bytes().as_slice());
     builder.push(" GROUP BY bucket, grouped ORDER BY bucket, grouped LIMIT ").push_bind(int(most as u64));

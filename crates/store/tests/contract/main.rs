@@ -1,5 +1,7 @@
 //! What every backend of the store must do. A backend is a line in `support::Backend` and one more `contract!` below.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says so by failing")]
+
 mod apply;
 mod concurrency;
 mod definitions;

@@ -136,6 +136,10 @@ pub(crate) async fn shadow_pools_count_and_never_refuse(bench: Bench) {
         ask(&b, org, &[&any], 100, 5).unwrap().settle(limits::Settlement { input: None, output: 5 }, b.now().mono_us);
         views(&b, org);
     }
+    let mut longer = ask(&b, org, &[&any], 100, 5).unwrap();
+    views(&b, org);
+    assert_eq!(longer.extend(50, b.now().mono_us), limits::Extend::Granted(50));
+    longer.refund_all(b.now().mono_us);
     let view = views(&b, org);
     assert_eq!((view[0].used, view[0].limit, view[0].remaining, view[0].enforce), (3, 1, 0, false));
     assert_eq!((view[1].used, view[1].limit, view[1].remaining), (315, 10, 0));

@@ -50,10 +50,6 @@ impl Seeded {
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
-
-    pub(crate) fn below(&self, n: u64) -> u64 {
-        self.next() % n
-    }
 }
 
 impl Entropy for Seeded {
@@ -71,7 +67,7 @@ pub(crate) struct Bench {
     pub(crate) entropy: Arc<Seeded>,
     pub(crate) tasks: TaskTracker,
     pub(crate) config: StoreConfig,
-    pub(crate) folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Bench {
@@ -82,7 +78,7 @@ impl Bench {
         };
         let (clock, entropy, tasks) = (Arc::new(HandClock(AtomicU64::new(0))), Arc::new(Seeded::new(1)), TaskTracker::new());
         let store = Store::open(config.clone(), clock.clone(), entropy.clone(), &tasks).await.unwrap();
-        Self { store, clock, entropy, tasks, config, folder }
+        Self { store, clock, entropy, tasks, config, _folder: folder }
     }
 
     /// Closes the store and opens it anew.
