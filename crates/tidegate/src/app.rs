@@ -87,7 +87,10 @@ impl App {
             tasks,
             stopping,
         };
-        running.publish_url()?;
+        if let Err(error) = running.publish_url() {
+            running.shutdown().await;
+            return Err(error.into());
+        }
         Self::spawn(&running, &settings, listeners, tls);
         Ok(running)
     }

@@ -11,6 +11,9 @@ use tracing_subscriber::util::TryInitError;
 use crate::caps::LOG_LINES;
 use crate::config::{Log, LogFormat};
 
+/// Libraries that write down what passes through them; only a directive that names one opens it.
+const QUIET: &str = "h2=warn,hyper=warn,hyper_util=warn,rustls=warn,sqlx=warn,tokio_util=warn";
+
 /// Keeps the logs flowing; what is queued is written when it is dropped.
 #[derive(Debug)]
 pub struct Telemetry {
@@ -27,7 +30,7 @@ impl Telemetry {
         let (writer, worker) =
             NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LOG_LINES).thread_name("log").finish(stderr());
         let dropped = writer.error_counter();
-        let filter: EnvFilter = log.filter.parse().unwrap_or_default();
+        let filter: EnvFilter = format!("{QUIET},{}", log.filter).parse().unwrap_or_default();
         let is_terminal = stderr().is_terminal();
         let is_human = match log.format {
             LogFormat::Human => true,

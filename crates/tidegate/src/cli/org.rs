@@ -53,9 +53,14 @@ async fn limits(client: &Client, id: &str, rows: Vec<String>, clear: bool, outpu
     output.list(&pools, "no pool: its plan admits nothing until it has custom limits", |pools| {
         let header = ["pool", "kind", "window_seconds", "limit", "used", "held", "remaining", "resets_at", "source"];
         let members = header;
-        pools.iter().fold(Table::new(header.map(|h| if h == "window_seconds" { "window s" } else { h })), |table, pool| {
-            table.row(members.map(|member| text(pool, member)))
-        })
+        pools.iter().fold(
+            Table::new(header.map(|h| match h {
+                "window_seconds" => "window s",
+                "resets_at" => "resets at",
+                other => other,
+            })),
+            |table, pool| table.row(members.map(|member| text(pool, member))),
+        )
     })
 }
 

@@ -4,6 +4,7 @@
 mod cross;
 mod discovery;
 mod errors;
+mod explain;
 mod fault;
 mod later;
 mod limits;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use super::explain;
 use super::fault::{Fault, Place, Source};
 use super::written::{Parse, Written};
 
@@ -79,12 +80,12 @@ impl<'a> Reading<'a> {
     pub(crate) fn finish(self) -> Notes {
         let mut notes = self.notes.into_inner();
         for unknown in std::mem::take(&mut notes.unknown) {
-            let message = explain_unknown(&unknown.table, &unknown.key, &notes.known);
+            let message = explain::unknown_key(&unknown.table, &unknown.key, &notes.known);
             notes.faults.push(Fault { place: unknown.place, message });
         }
         for (path, (variable, _)) in &self.variables {
             if !notes.used_variables.contains(path) {
-                let message = explain_variable(path, &notes.known);
+                let message = explain::unknown_variable(path, &notes.known);
                 notes.faults.push(Fault { place: Place::Environment { variable: variable.clone() }, message });
             }
         }
@@ -99,49 +100,6 @@ impl Notes {
     pub(crate) fn known_keys(&self) -> impl Iterator<Item = &str> {
         self.known.iter().map(String::as_str)
     }
-}
-
-fn explain_unknown(table: &str, key: &str, known: &BTreeSet<String>) -> String {
-    let prefix = if table.is_empty() { String::new() } else { format!("{table}.") };
-    let here = known.iter().filter_map(|k| k.strip_prefix(&prefix)).filter(|k| !k.contains('.'));
-    let here: Vec<&str> = here.map(|k| k.trim_end_matches("[]")).collect();
-    if let Some(near) = nearest(key, here.iter().copied()) {
-        return format!("unknown key \"{key}\"; did you mean \"{near}\"?");
-    }
-    let elsewhere = known.iter().filter_map(|k| k.rsplit_once('.')).filter(|(_, last)| *last == key).map(|(section, _)| header(section));
-    let elsewhere: Vec<_> = elsewhere.collect();
-    if !elsewhere.is_empty() {
-        format!("unknown key \"{key}\" here; it belongs in {}", elsewhere.join(" or "))
-    } else if here.is_empty() {
-        format!("unknown key \"{key}\": {} has no keys in this version", header(table))
-    } else {
-        format!("unknown key \"{key}\"; known here: {}", here.join(", "))
-    }
-}
-
-fn explain_variable(path: &str, known: &BTreeSet<String>) -> String {
-    let scalars = known.iter().filter(|k| k.contains('.') && !k.contains("[]"));
-    match nearest(path, scalars.map(String::as_str)) {
-        Some(near) => format!("sets no known key; did you mean {}?", variable_of(near)),
-        None => "sets no known key: variables are TIDEGATE_<SECTION>__<KEY>, such as TIDEGATE_SERVER__LISTEN".into(),
-    }
-}
-
-fn header(table: &str) -> String {
-    match table.strip_suffix("[]") {
-        Some(array) => format!("[[{array}]]"),
-        None => format!("[{table}]"),
-    }
-}
-
-/// The variable that sets a key of a section.
-pub(crate) fn variable_of(path: &str) -> String {
-    format!("{PREFIX}{}", path.to_uppercase().replace('.', "__"))
-}
-
-fn nearest<'k>(word: &str, candidates: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let scored = candidates.map(|c| (strsim::jaro_winkler(word, c), c)).filter(|(score, _)| *score > 0.82);
-    scored.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, c)| c)
 }
 
 /// A table while it is read. `close` it when all its keys have been asked for.

@@ -251,7 +251,7 @@ fn the_example_is_fine_and_changes_nothing() {
     let sections =
         |c: &Config| format!("{:?}", (&c.server, &c.limits, &c.errors, &c.metrics, &c.log, &c.discovery, &c.providers, &c.models));
     assert_eq!(sections(&example), sections(&defaults));
-    assert_eq!(example.plans, crate::seed::seed().unwrap().plans);
+    assert_eq!(example.plans, seed::seed().unwrap().plans);
 }
 
 #[test]

@@ -23,7 +23,6 @@ pub(crate) struct ServerMetrics {
     registry: Registry,
     connections: Arc<Connections>,
     connections_open: Gauge,
-    records_queued: Gauge,
     records_capacity: Gauge,
     store_failures: Gauge,
     ready: Gauge,
@@ -41,7 +40,6 @@ impl ServerMetrics {
         let metrics = Self {
             connections,
             connections_open: Gauge::default(),
-            records_queued: Gauge::default(),
             records_capacity: Gauge::default(),
             store_failures: Gauge::default(),
             ready: Gauge::default(),
@@ -52,7 +50,6 @@ impl ServerMetrics {
             registry: Registry::default(),
         };
         registry.register("connections_open", "Connections of clients that are open", metrics.connections_open.clone());
-        registry.register("records_queued", "Usage records and refusals that wait for the database", metrics.records_queued.clone());
         registry.register("records_queue_capacity", "How many may wait before requests are refused", metrics.records_capacity.clone());
         registry.register("records_written", "Usage records and refusals written", metrics.records_written.clone());
         registry.register("store_failed_attempts", "Failed writes since the last that succeeded", metrics.store_failures.clone());
@@ -67,7 +64,6 @@ impl ServerMetrics {
         let health = routes.store.health();
         let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         self.connections_open.set(signed(self.connections.count()));
-        self.records_queued.set(signed(health.queued));
         self.records_capacity.set(signed(health.queue_capacity));
         self.store_failures.set(i64::try_from(health.failed_attempts).unwrap_or(i64::MAX));
         self.ready.set(i64::from(health.is_ready() && !routes.is_stopping.load(Relaxed)));

@@ -44,7 +44,7 @@ async fn the_demo_key_works_for_the_demo_and_nothing_else() {
     assert_eq!(server.chat(demo.key.expose(), "llama-3.3-70b").await.status, 403);
     let models = Call::get("/v1/models").key(demo.key.expose()).send(server.running.addr).await.json();
     let ids: Vec<_> = models["data"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(ids, ["demo-large", "demo-medium", "demo-small"].map(String::from), "{models}");
+    assert_eq!(ids, ["demo-small", "demo-medium", "demo-large"].map(String::from), "{models}");
     server.running.shutdown().await;
 }
 

@@ -19,6 +19,12 @@ async fn the_main_listener_asks_for_the_operator_token() {
     for name in ["tidegate_connections_open", "tidegate_records_queued", "tidegate_ready 1", "tidegate_build_info"] {
         assert!(read.text().contains(name), "{name}\n{}", read.text());
     }
+    let text = read.text();
+    let mut families: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+    families.sort_unstable();
+    let all = families.len();
+    families.dedup();
+    assert_eq!(families.len(), all, "a family is written once: {text}");
     server.running.shutdown().await;
 }
 

@@ -21,7 +21,8 @@ fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
 /// A server on a free port, ready to serve, with the first line it printed as JSON.
 fn serve(folder: &Path, further: &[&str]) -> (Child, Value) {
     let args = [&["serve", "--listen", "127.0.0.1:0", "--json"], further].concat();
-    let mut child = tidegate(folder, &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut command = tidegate(folder, &args);
+    let mut child = command.env("TIDEGATE_LOG__FILTER", "trace").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     (child, serde_json::from_str(&line).unwrap())
@@ -77,6 +78,9 @@ fn a_server_serves_keeps_secrets_from_pipes_and_stops_on_a_signal() {
     let key_file = folder.path().join(said["demo_key_file"].as_str().unwrap());
     let curl = std::fs::read_to_string(key_file).unwrap();
     let key = curl.split("Bearer ").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+    let called = Command::new("sh").arg(folder.path().join("data/demo-key")).output().unwrap();
+    let answer = String::from_utf8(called.stdout).unwrap();
+    assert!(answer.contains("chat.completion"), "the curl line works as it is: {answer} {:?}", String::from_utf8(called.stderr));
     let token = std::fs::read_to_string(folder.path().join(said["operator_token_file"].as_str().unwrap())).unwrap();
     let (code, out, err) = run(folder.path(), &["org", "create", "acme", "--plan", "starter", "--data-dir", "data"]);
     assert_eq!(code, 0, "{err}");
@@ -91,7 +95,10 @@ fn a_server_serves_keeps_secrets_from_pipes_and_stops_on_a_signal() {
     let mut logs = String::new();
     child.stderr.take().unwrap().read_to_string(&mut logs).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{logs}");
-    assert!(!logs.contains(&key) && !logs.contains(token.trim()), "{logs}");
+    assert!(logs.contains("tidegate::access") && logs.contains("/v1/chat/completions"), "{logs}");
+    for secret in [key.as_str(), token.trim(), "Hello!"] {
+        assert!(!logs.contains(secret), "{secret}: {logs}");
+    }
     assert!(!said.to_string().contains(&key) && !said.to_string().contains(token.trim()));
     for line in logs.lines() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
