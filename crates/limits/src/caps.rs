@@ -3,6 +3,9 @@
 
 use crate::key::{Micros, SECOND_US};
 
+/// Most limits that one request may ask.
+pub const ASKS: usize = 64;
+
 /// The bounds of one [`Ledger`](crate::Ledger). [`Caps::DEFAULT`] is what production uses; tests make them small.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caps {
@@ -10,8 +13,6 @@ pub struct Caps {
     pub limits: u16,
     /// Most holds alive at once in one ledger.
     pub holds: u32,
-    /// Most limits that one request may ask.
-    pub asks: u16,
     /// The greatest number of a limit; a greater one is as good as this, and sums of a few such numbers don't overflow.
     pub n: u64,
     /// Entries of a log, for windows up to [`Caps::minute_us`], below which nothing but the same microsecond is merged.
@@ -42,7 +43,6 @@ impl Caps {
     pub const DEFAULT: Self = Self {
         limits: 1_000,
         holds: 10_000,
-        asks: 64,
         n: 1 << 62,
         log_minute: 4_096,
         log_long: 1_024,

@@ -1,7 +1,6 @@
 //! The answer to a request that doesn't fit: which limits refused, and the earliest time at which each would not.
 //! It changes nothing.
 
-use crate::hold::Places;
 use crate::key::{Ask, Micros};
 use crate::ledger::{Ledger, Wants};
 use crate::limit::Limit;
@@ -10,9 +9,9 @@ use crate::refusal::{Blocked, Refusal, Retry};
 
 impl Ledger {
     /// The refusal of a request that was found not to fit.
-    pub(crate) fn refusal(&self, asks: &[Ask], wants: Wants, places: &Places, now: Micros) -> Refusal {
+    pub(crate) fn refusal(&self, asks: &[Ask], wants: Wants, places: &[u16], now: Micros) -> Refusal {
         let mut blocked = Vec::new();
-        for place in places.as_slice() {
+        for place in places {
             let limit = &self.limits[*place];
             let requested = wants.total(limit.key.kind);
             if limit.fits(requested) {
@@ -34,7 +33,7 @@ impl Ledger {
     }
 
     /// When this limit would let `requested` pass, if nothing else happens.
-    fn earliest(&self, place: u16, requested: u64, places: &Places, now: Micros) -> Retry {
+    fn earliest(&self, place: u16, requested: u64, places: &[u16], now: Micros) -> Retry {
         let limit = &self.limits[place];
         if requested > limit.n {
             return Retry::Never;
@@ -59,7 +58,7 @@ impl Ledger {
     }
 
     /// Whether what becomes of those who wait here follows from the limits of this request alone: then the time announced is exact.
-    fn waiters_are_foreseen(&self, limit: &Limit, places: &Places) -> bool {
+    fn waiters_are_foreseen(&self, limit: &Limit, places: &[u16]) -> bool {
         let Some(queue) = limit.queue() else { return true };
         let mut looked = 0;
         queue.iter().all(|item| match item {
@@ -71,11 +70,11 @@ impl Ledger {
         })
     }
 
-    fn waits_only_on(&self, slot: u32, places: &Places) -> bool {
+    fn waits_only_on(&self, slot: u32, places: &[u16]) -> bool {
         let Some(hold) = self.holds.get(slot) else { return false };
         hold.places.as_slice().iter().all(|place| {
             let limit = &self.limits[*place];
-            limit.key.kind != crate::Kind::Tokens || (limit.pauses(&self.caps) && places.as_slice().contains(place))
+            limit.key.kind != crate::Kind::Tokens || (limit.pauses(self.caps) && places.contains(place))
         })
     }
 

@@ -1,9 +1,6 @@
 //! Holds: what requests under way may still take, and which limits they take it from.
 //! It knows a limit as a number and never looks at one.
 
-use std::collections::HashMap;
-
-use crate::hash::Mix;
 use crate::key::Micros;
 
 /// Names a hold. A name that has outlived its hold is harmless: whatever is asked of it does nothing.
@@ -14,33 +11,23 @@ pub struct HoldId {
 }
 
 const INLINE: usize = 6;
+const NONE: u32 = u32::MAX;
 
 /// The limits of a hold, as indices, in the order asked.
 #[derive(Clone, Debug)]
 pub(crate) enum Places {
     Inline { len: u8, places: [u16; INLINE] },
-    Boxed(Vec<u16>),
+    Boxed(Box<[u16]>),
 }
 
 impl Places {
-    pub(crate) fn new() -> Self {
-        Self::Inline { len: 0, places: [0; INLINE] }
-    }
-
-    pub(crate) fn push(&mut self, place: u16) {
-        match self {
-            Self::Inline { len, places } => {
-                if let Some(next) = places.get_mut(usize::from(*len)) {
-                    *next = place;
-                    *len += 1;
-                } else {
-                    let mut boxed = places.to_vec();
-                    boxed.push(place);
-                    *self = Self::Boxed(boxed);
-                }
-            }
-            Self::Boxed(boxed) => boxed.push(place),
+    pub(crate) fn of(places: &[u16]) -> Self {
+        let mut inline = [0; INLINE];
+        match inline.get_mut(..places.len()) {
+            Some(inline) => inline.copy_from_slice(places),
+            None => return Self::Boxed(places.into()),
         }
+        Self::Inline { len: places.len() as u8, places: inline }
     }
 
     #[inline]
@@ -54,8 +41,11 @@ impl Places {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Hold {
-    pub(crate) request: u128,
+    request: u128,
+    /// 0 when the slot is vacant.
     serial: u64,
+    /// The next slot of the same bucket, or the next vacant one.
+    next: u32,
     /// When it was admitted, which is when its input was counted.
     pub(crate) at: Micros,
     /// Counted on every limit of requests, and held on every limit of concurrency.
@@ -83,6 +73,7 @@ impl Hold {
         Self {
             request,
             serial: 0,
+            next: NONE,
             at,
             requests: 0,
             concurrent: 0,
@@ -114,78 +105,150 @@ impl Hold {
     }
 }
 
-/// The holds that live, by slot and by request.
-#[derive(Clone, Debug, Default)]
+/// The holds that live, by slot and by request. Requests are found by chains through the slots: ids are ours, and whoever lets strangers
+/// choose them must hash them first.
+#[derive(Clone, Debug)]
 pub(crate) struct Holds {
-    slots: Vec<Option<Hold>>,
-    vacant: Vec<u32>,
-    requests: HashMap<u128, u32, Mix>,
+    slots: Vec<Hold>,
+    /// First slot of each chain; as many as a power of two.
+    buckets: Vec<u32>,
+    vacant: u32,
+    live: u32,
     serial: u64,
+}
+
+impl Default for Holds {
+    fn default() -> Self {
+        Self { slots: Vec::new(), buckets: Vec::new(), vacant: NONE, live: 0, serial: 0 }
+    }
 }
 
 impl Holds {
     pub(crate) fn len(&self) -> usize {
-        self.requests.len()
+        self.live as usize
     }
 
+    #[inline]
+    fn bucket(&self, request: u128) -> usize {
+        let [low, high] = [request as u64, (request >> 64) as u64];
+        let mixed = (low ^ high.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 32) as usize & self.buckets.len().wrapping_sub(1)
+    }
+
+    #[inline]
     pub(crate) fn of_request(&self, request: u128) -> Option<HoldId> {
-        let slot = *self.requests.get(&request)?;
-        self.get(slot).map(|hold| HoldId { slot, serial: hold.serial })
+        let mut slot = *self.buckets.get(self.bucket(request))?;
+        while let Some(hold) = self.slots.get(slot as usize) {
+            if hold.request == request {
+                return Some(HoldId { slot, serial: hold.serial });
+            }
+            slot = hold.next;
+        }
+        None
     }
 
     /// The slot of a hold that lives.
+    #[inline]
     pub(crate) fn slot(&self, id: HoldId) -> Option<u32> {
-        self.get(id.slot).filter(|hold| hold.serial == id.serial).map(|_| id.slot)
+        self.slots.get(id.slot as usize).filter(|hold| hold.serial == id.serial).map(|_| id.slot)
     }
 
     pub(crate) fn get(&self, slot: u32) -> Option<&Hold> {
-        self.slots.get(slot as usize)?.as_ref()
+        self.slots.get(slot as usize)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Hold> {
-        self.slots.get_mut(slot as usize)?.as_mut()
+        self.slots.get_mut(slot as usize)
     }
 
-    pub(crate) fn insert(&mut self, mut hold: Hold) -> HoldId {
-        self.serial += 1;
-        hold.serial = self.serial;
-        let serial = self.serial;
-        let slot = self.vacant.pop().unwrap_or_else(|| {
-            self.slots.push(None);
-            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
-        });
-        self.requests.insert(hold.request, slot);
-        if let Some(vacant) = self.slots.get_mut(slot as usize) {
-            *vacant = Some(hold);
+    /// A new hold that holds nothing yet.
+    #[inline]
+    pub(crate) fn open(&mut self, request: u128, at: Micros, places: Places) -> (HoldId, &mut Hold) {
+        if self.vacant == NONE {
+            self.push_vacant();
         }
-        HoldId { slot, serial }
+        if self.len() == self.buckets.len() {
+            self.grow();
+        }
+        self.serial += 1;
+        self.live += 1;
+        let (slot, serial, bucket) = (self.vacant, self.serial, self.bucket(request));
+        let hold = &mut self.slots[slot as usize];
+        self.vacant = hold.next;
+        *hold = Hold { serial, next: self.buckets[bucket], ..Hold::new(request, at, places) };
+        self.buckets[bucket] = slot;
+        (HoldId { slot, serial }, hold)
     }
 
-    pub(crate) fn remove(&mut self, slot: u32) -> Option<Hold> {
-        let hold = self.slots.get_mut(slot as usize)?.take()?;
-        self.vacant.push(slot);
-        self.requests.remove(&hold.request);
-        Some(hold)
+    #[cold]
+    fn push_vacant(&mut self) {
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve_exact(self.slots.len().max(1));
+        }
+        self.vacant = u32::try_from(self.slots.len()).unwrap_or(NONE);
+        self.slots.push(Hold::new(0, 0, Places::of(&[])));
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        self.buckets = vec![NONE; (self.buckets.len() * 2).max(4)];
+        for slot in 0..self.slots.len() {
+            if self.slots[slot].serial > 0 {
+                let bucket = self.bucket(self.slots[slot].request);
+                self.slots[slot].next = self.buckets[bucket];
+                self.buckets[bucket] = u32::try_from(slot).unwrap_or(NONE);
+            }
+        }
+    }
+
+    /// Makes the slot of a hold vacant.
+    pub(crate) fn remove(&mut self, slot: u32) {
+        let Some(hold) = self.slots.get_mut(slot as usize).filter(|hold| hold.serial > 0) else { return };
+        let (request, next) = (hold.request, hold.next);
+        hold.serial = 0;
+        hold.own = None;
+        hold.places = Places::of(&[]);
+        hold.next = self.vacant;
+        self.vacant = slot;
+        self.live -= 1;
+        let bucket = self.bucket(request);
+        let mut at = self.buckets[bucket];
+        if at == slot {
+            self.buckets[bucket] = next;
+            return;
+        }
+        while let Some(before) = self.slots.get_mut(at as usize) {
+            if before.next == slot {
+                before.next = next;
+                return;
+            }
+            at = before.next;
+        }
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Hold> {
-        self.slots.iter_mut().flatten()
+        self.slots.iter_mut().filter(|hold| hold.serial > 0)
     }
 
-    /// The first `slots` slots' holds.
+    /// The holds of the first `slots` slots.
     pub(crate) fn sample(&self, slots: u32) -> impl Iterator<Item = &Hold> {
-        self.slots.iter().take(slots as usize).flatten()
+        self.slots.iter().take(slots as usize).filter(|hold| hold.serial > 0)
     }
 
     /// Gives memory back when no hold lives. Serials go on, so that no old name fits a new hold.
     pub(crate) fn shrink(&mut self) {
-        if self.requests.is_empty() {
+        if self.live == 0 {
             *self = Self { serial: self.serial, ..Self::default() };
         }
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.slots.capacity() * size_of::<Option<Hold>>() + self.vacant.capacity() * size_of::<u32>() + self.requests.capacity() * 33
+        let boxed = |hold: &Hold| match &hold.places {
+            Places::Inline { .. } => 0,
+            Places::Boxed(places) => size_of_val::<[u16]>(places),
+        };
+        let apart: usize = self.slots.iter().map(|hold| boxed(hold) + hold.own.as_ref().map_or(0, |own| size_of_val::<[u64]>(own))).sum();
+        self.slots.capacity() * size_of::<Hold>() + self.buckets.capacity() * size_of::<u32>() + apart
     }
 }

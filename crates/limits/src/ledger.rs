@@ -1,8 +1,8 @@
 //! All limits of one organisation, each request decided on all of them as one step.
 //! It knows no lock and no clock: callers bring both.
 
-use crate::caps::Caps;
-use crate::hold::{Hold, HoldId, Holds, Places};
+use crate::caps::{ASKS, Caps};
+use crate::hold::{HoldId, Holds, Places};
 use crate::key::{Ask, Kind, LimitKey, Micros};
 use crate::limit::Limit;
 use crate::refusal::{Refusal, Retry};
@@ -13,12 +13,14 @@ use crate::table::Table;
 ///
 /// Times are microseconds of one steady clock; one that runs backwards stands still here. Every call sees the ledger as it is at its
 /// time: what has expired is gone, and what waited got its room at the moment at which it became free, however long ago that was.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Ledger {
-    pub(crate) caps: Caps,
+    pub(crate) caps: &'static Caps,
     pub(crate) now: Micros,
     pub(crate) limits: Table,
     pub(crate) holds: Holds,
+    /// Requests asked so far.
+    requests: u64,
     /// Whether anything waits anywhere. Kept so that nobody looks for it when nothing does.
     pub(crate) waits: bool,
     /// Holds whose owners are gone, to lapse at the next call's time: at their own last one what they relayed since would expire early.
@@ -50,6 +52,10 @@ impl Wants {
         wants
     }
 
+    fn fit(self, limit: &Limit) -> bool {
+        limit.fits(self.total(limit.key.kind))
+    }
+
     pub(crate) fn total(self, kind: Kind) -> u64 {
         match kind {
             Kind::Requests => self.requests,
@@ -57,6 +63,14 @@ impl Wants {
             Kind::Concurrent => self.concurrent,
         }
     }
+}
+
+/// What came of looking for the limits of a request; so many places were found.
+enum Placed {
+    Fits(usize),
+    Blocked(usize),
+    /// A bound leaves no place for one of them.
+    Full,
 }
 
 /// How a hold ends.
@@ -67,16 +81,22 @@ enum End {
     AllBack,
 }
 
+impl Default for Ledger {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Ledger {
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with_caps(&Caps::DEFAULT)
     }
 
     /// With bounds of one's own.
     #[must_use]
-    pub fn with_caps(caps: Caps) -> Self {
-        Self { caps, ..Self::default() }
+    pub fn with_caps(caps: &'static Caps) -> Self {
+        Self { caps, now: 0, limits: Table::default(), holds: Holds::default(), requests: 0, waits: false, abandoned: Vec::new() }
     }
 
     /// Admits a request on all limits it asks, or on none. Its input is counted now; its hold is taken until it ends.
@@ -94,45 +114,73 @@ impl Ledger {
             return Ok(hold);
         }
         let wants = Wants::of(asks);
-        let Some(places) = self.place(asks, now) else { return Err(self.full(asks, now)) };
-        if self.waits {
-            self.pump(now);
-        }
-        let mut fits = self.holds.len() < self.caps.holds as usize;
-        for place in places.as_slice() {
-            let limit = &mut self.limits[*place];
-            limit.expire(now);
-            fits &= limit.fits(wants.total(limit.key.kind));
-        }
-        if !fits {
-            let refusal = self.refusal(asks, wants, &places, now);
-            self.unplace(&places);
-            return Err(refusal);
-        }
+        let mut places = [0; ASKS];
+        let places = match self.place(asks, wants, now, &mut places) {
+            Placed::Fits(len) => &places[..len],
+            Placed::Blocked(len) => {
+                let refusal = self.refusal(asks, wants, &places[..len], now);
+                self.unplace(&places[..len]);
+                return Err(refusal);
+            }
+            Placed::Full => return Err(self.full(asks, now)),
+        };
         Ok(self.admit(request, wants, places, now))
     }
 
-    fn admit(&mut self, request: u128, wants: Wants, places: Places, now: Micros) -> HoldId {
+    /// Finds the limits of a request, adopts their numbers, names them by one hold more, and looks whether all fit.
+    fn place(&mut self, asks: &[Ask], wants: Wants, now: Micros, places: &mut [u16; ASKS]) -> Placed {
+        if asks.len() > ASKS {
+            return Placed::Full;
+        }
+        self.requests += 1;
+        let mut len = 0;
+        let mut fits = self.holds.len() < self.caps.holds as usize;
+        for ask in asks {
+            let next = if len == 0 { 0 } else { places[len - 1] + 1 };
+            let Some(place) = self.limits.find_or_make(&ask.key, next, now, self.caps) else {
+                self.unplace(&places[..len]);
+                return Placed::Full;
+            };
+            let limit = &mut self.limits[place];
+            if limit.asked_by == self.requests {
+                continue;
+            }
+            limit.asked_by = self.requests;
+            limit.n = ask.n.min(self.caps.n);
+            limit.named += 1;
+            limit.expire(now);
+            fits &= wants.fit(limit);
+            places[len] = place;
+            len += 1;
+        }
+        if self.waits {
+            // A raised number may have made room for those who wait.
+            self.pump(now);
+            fits = self.holds.len() < self.caps.holds as usize && places[..len].iter().all(|place| wants.fit(&self.limits[*place]));
+        }
+        if fits { Placed::Fits(len) } else { Placed::Blocked(len) }
+    }
+
+    fn admit(&mut self, request: u128, wants: Wants, places: &[u16], now: Micros) -> HoldId {
         let mut tokens = false;
-        for place in places.as_slice() {
+        for place in places {
             let limit = &mut self.limits[*place];
             match limit.key.kind {
-                Kind::Requests => limit.count(wants.requests, now, &self.caps),
+                Kind::Requests => limit.count(wants.requests, now, self.caps),
                 Kind::Tokens => {
                     tokens = true;
-                    limit.count(wants.input, now, &self.caps);
+                    limit.count(wants.input, now, self.caps);
                     limit.held += wants.output;
                 }
                 Kind::Concurrent => limit.held += wants.concurrent,
             }
         }
-        let mut hold = Hold::new(request, now, places);
-        hold.requests = wants.requests;
-        hold.concurrent = wants.concurrent;
+        let (id, hold) = self.holds.open(request, now, Places::of(places));
+        (hold.requests, hold.concurrent) = (wants.requests, wants.concurrent);
         if tokens {
             (hold.input, hold.left) = (wants.input, wants.output);
         }
-        self.holds.insert(hold)
+        id
     }
 
     /// Sets what the input really was, in tokens. What was counted too much is given back; what is missing is taken from the hold, then
@@ -287,57 +335,36 @@ impl Ledger {
     }
 
     /// Time passes until `now`, or stands still if that is past.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter(&mut self, now: Micros) -> Micros {
         let now = now.max(self.now);
+        if self.waits || !self.abandoned.is_empty() {
+            self.catch_up(now);
+        }
+        self.now = now;
+        now
+    }
+
+    #[cold]
+    fn catch_up(&mut self, now: Micros) {
         if self.waits {
             self.step_until(now);
         }
         self.now = now;
-        if !self.abandoned.is_empty() {
-            for hold in std::mem::take(&mut self.abandoned) {
-                self.lapse_now(hold, now);
-            }
+        for hold in std::mem::take(&mut self.abandoned) {
+            self.lapse_now(hold, now);
         }
-        now
     }
 
-    /// The places of what is asked, with their numbers adopted and named by one hold more; none when a bound forbids.
-    fn place(&mut self, asks: &[Ask], now: Micros) -> Option<Places> {
-        let mut places = Places::new();
-        if asks.len() > usize::from(self.caps.asks) {
-            return None;
-        }
-        for ask in asks {
-            let n = ask.n.min(self.caps.n);
-            let place = match self.limits.find(&ask.key) {
-                Some(place) if places.as_slice().contains(&place) => continue,
-                Some(place) => place,
-                None => match self.limits.make(ask.key, n, now, &self.caps) {
-                    Some(place) => place,
-                    None => {
-                        self.unplace(&places);
-                        return None;
-                    }
-                },
-            };
-            let limit = &mut self.limits[place];
-            limit.n = n;
-            limit.named += 1;
-            places.push(place);
-        }
-        Some(places)
-    }
-
-    fn unplace(&mut self, places: &Places) {
-        for place in places.as_slice() {
+    fn unplace(&mut self, places: &[u16]) {
+        for place in places {
             self.limits[*place].named -= 1;
         }
     }
 
     /// The refusal of a request for which a bound leaves no place.
     fn full(&self, asks: &[Ask], now: Micros) -> Refusal {
-        let never = asks.len() > usize::from(self.caps.asks);
+        let never = asks.len() > ASKS;
         let retry = if never { Retry::Never } else { Retry::At { at: now.saturating_add(self.caps.estimate_min_us), estimate: true } };
         Refusal { blocked: Vec::new(), retry }
     }
@@ -389,10 +416,12 @@ impl Ledger {
                 *kept -= own;
             }
             limit.held -= own;
-            limit.count(own, now, &self.caps);
-            let debt = Self::charge_excess(limit, due - own, now, &self.caps);
-            self.waits |= debt > 0;
-            most = most.max(debt);
+            limit.count(own, now, self.caps);
+            if due > own {
+                let debt = Self::charge_excess(limit, due - own, now, self.caps);
+                self.waits |= debt > 0;
+                most = most.max(debt);
+            }
         }
         most
     }
@@ -417,7 +446,7 @@ impl Ledger {
 
     fn end(&mut self, slot: u32, end: End, now: Micros) {
         self.leave(slot);
-        let Some(hold) = self.holds.remove(slot) else { return };
+        let Some(hold) = self.holds.get_mut(slot) else { return };
         for (position, place) in hold.places.as_slice().iter().enumerate() {
             let limit = &mut self.limits[*place];
             limit.expire(now);
@@ -438,6 +467,7 @@ impl Ledger {
                 }
             }
         }
+        self.holds.remove(slot);
         self.pump_if_waiting(now);
     }
 }

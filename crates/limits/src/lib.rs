@@ -3,7 +3,6 @@
 
 mod caps;
 mod earliest;
-mod hash;
 mod hold;
 mod key;
 mod ledger;
@@ -18,7 +17,7 @@ mod sync;
 mod table;
 mod waiting;
 
-pub use caps::Caps;
+pub use caps::{ASKS, Caps};
 pub use hold::HoldId;
 pub use key::{Ask, Kind, LimitKey, Micros};
 pub use ledger::Ledger;

@@ -14,15 +14,19 @@ pub(crate) struct Limit {
     pub(crate) held: u64,
     /// Holds that name this limit, whether or not they hold anything of it.
     pub(crate) named: u32,
+    /// The request that asked it last, by the ledger's count: so that it counts once if it is asked twice.
+    pub(crate) asked_by: u64,
+    /// Whether its place is free for another limit.
+    pub(crate) vacant: bool,
     pub(crate) lives: Lives,
     pub(crate) log: Log,
     /// None when nothing waits.
-    queue: Option<Box<Queue>>,
+    pub(crate) queue: Option<Box<Queue>>,
 }
 
 impl Limit {
-    pub(crate) fn new(key: LimitKey, n: u64) -> Self {
-        Self { key, n, held: 0, named: 0, lives: Lives::default(), log: Log::default(), queue: None }
+    pub(crate) fn new(key: LimitKey) -> Self {
+        Self { key, n: 0, held: 0, named: 0, asked_by: 0, vacant: false, lives: Lives::default(), log: Log::default(), queue: None }
     }
 
     pub(crate) fn used(&self) -> u64 {
@@ -70,7 +74,7 @@ impl Limit {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.log.is_empty() && self.held == 0 && self.named == 0 && !self.waits()
+        self.used() == 0 && self.held == 0 && self.named == 0 && !self.waits()
     }
 
     #[inline]

@@ -3,26 +3,26 @@
 
 use crate::key::Micros;
 
-const KEPT: usize = 8;
+const KEPT: usize = 7;
 
 /// The last few lives, in milliseconds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lives {
     millis: [u32; KEPT],
-    seen: usize,
+    seen: u32,
 }
 
 impl Lives {
     pub(crate) fn note(&mut self, life: Micros) {
-        self.millis[self.seen % KEPT] = u32::try_from(life / 1_000).unwrap_or(u32::MAX);
-        // Counts on past the array, so that it wraps there; starts again from a full one.
-        self.seen = if self.seen + 1 == 2 * KEPT { KEPT } else { self.seen + 1 };
+        self.millis[self.seen as usize % KEPT] = u32::try_from(life / 1_000).unwrap_or(u32::MAX);
+        // Never back below a full array, once it is full.
+        self.seen = if self.seen as usize + 1 == 2 * KEPT { KEPT as u32 } else { self.seen + 1 };
     }
 
     /// The median; none until a hold has ended.
     pub(crate) fn median(&self) -> Option<Micros> {
         let mut known = self.millis;
-        let known = known.get_mut(..self.seen.min(KEPT)).filter(|known| !known.is_empty())?;
+        let known = known.get_mut(..KEPT.min(self.seen as usize)).filter(|known| !known.is_empty())?;
         known.sort_unstable();
         known.get(known.len() / 2).map(|millis| Micros::from(*millis) * 1_000)
     }

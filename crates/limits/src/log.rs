@@ -34,14 +34,13 @@ impl Chunk {
     }
 }
 
-/// Where an entry is: chunk, and index in it.
-type Place = (usize, usize);
-
 /// Times rise strictly from entry to entry; sums never fall.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log {
-    chunks: VecDeque<Box<Chunk>>,
-    /// Entries of the first chunk that have expired.
+    /// All chunks but the newest.
+    older: VecDeque<Box<Chunk>>,
+    newest: Option<Box<Chunk>>,
+    /// Entries of the oldest chunk that have expired.
     skip: usize,
     len: usize,
     /// Time of the first entry, and of the last; meaningless when there is none.
@@ -59,10 +58,6 @@ impl Log {
         self.total.wrapping_sub(self.base)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Drops what no longer counts: an entry at `s` counts until just before `s + window`.
     #[inline]
     pub(crate) fn expire(&mut self, window: Micros, now: Micros) {
@@ -76,17 +71,20 @@ impl Log {
             *self = Self::default();
             return;
         }
-        while now - self.front_at >= window {
-            let Some(front) = self.chunks.front() else { return };
+        while let Some(front) = self.older.front().or(self.newest.as_ref())
+            && now - self.front_at >= window
+        {
             self.base = front.sum(self.skip);
             self.len -= 1;
             self.skip += 1;
+            // The newest chunk is never used up here, since the last entry counts.
             if self.skip == front.len {
-                self.chunks.pop_front();
+                self.older.pop_front();
                 self.skip = 0;
             }
-            let Some(front) = self.chunks.front() else { return };
-            self.front_at = front.at(self.skip);
+            if let Some(front) = self.older.front().or(self.newest.as_ref()) {
+                self.front_at = front.at(self.skip);
+            }
         }
     }
 
@@ -109,7 +107,7 @@ impl Log {
 
     fn merges(&self, now: Micros, window: Micros, caps: &Caps) -> bool {
         let full = caps.log_entries(window);
-        self.len >= full && now - self.back_since < caps.log_span_us(window)
+        self.len >= full && (now - self.back_since).saturating_mul(full as u64) < window.saturating_mul(2)
     }
 
     /// Writes an entry behind the last.
@@ -118,85 +116,89 @@ impl Log {
             self.front_at = now;
         }
         self.back_at = now;
-        if let Some(back) = self.chunks.back_mut()
-            && back.len < CHUNK
-            && let Some(entry) = back.distance(now, self.total)
+        if let Some(newest) = &mut self.newest
+            && newest.len < CHUNK
+            && let Some(entry) = newest.distance(now, self.total)
         {
-            back.entries[back.len] = entry;
-            back.len += 1;
-            return;
+            newest.entries[newest.len] = entry;
+            newest.len += 1;
+        } else {
+            self.push_chunk(now);
         }
-        self.chunks.push_back(Box::new(Chunk { at: now, sum: self.total, len: 1, entries: [(0, 0); CHUNK] }));
+    }
+
+    fn push_chunk(&mut self, now: Micros) {
+        let chunk = Chunk { at: now, sum: self.total, len: 1, entries: [(0, 0); CHUNK] };
+        self.older.extend(self.newest.replace(Box::new(chunk)));
     }
 
     /// Gives the last entry this time, and everything counted so far.
     fn move_back(&mut self, now: Micros) {
-        let Some(back) = self.chunks.back_mut() else { return };
+        let Some(newest) = &mut self.newest else { return };
         if self.len == 1 {
             self.front_at = now;
         }
         self.back_at = now;
-        let last = back.len - 1;
+        let last = newest.len - 1;
         if last == 0 {
-            (back.at, back.sum) = (now, self.total);
-        } else if let Some(entry) = back.distance(now, self.total) {
-            back.entries[last] = entry;
+            (newest.at, newest.sum) = (now, self.total);
+        } else if let Some(entry) = newest.distance(now, self.total) {
+            newest.entries[last] = entry;
         } else {
-            back.len = last;
-            if self.chunks.len() == 1 && self.skip == last {
-                self.chunks.clear();
+            // Too far from the chunk's first: it becomes the first of another.
+            newest.len = last;
+            if self.older.is_empty() && self.skip == last {
+                self.newest = None;
                 self.skip = 0;
             }
-            self.push(now);
+            self.push_chunk(now);
         }
     }
 
     /// Takes back `amount` that was counted at `at` and hasn't expired. The entry that contains it is the first that isn't earlier: merging
-    /// only makes entries later, and never past the next.
+    /// only makes entries later, and never past the next. Every sum from that entry on falls.
     pub(crate) fn refund(&mut self, at: Micros, amount: u64) {
-        let (chunk, index) = self.first_not_before(at);
         self.total = self.total.wrapping_sub(amount);
-        for (number, later) in self.chunks.iter_mut().enumerate().skip(chunk) {
-            if number == chunk && index > 0 {
-                let end = later.len;
-                for entry in &mut later.entries[index..end] {
-                    // Never more than the entry's own amount, so never more than the distance.
-                    entry.1 = entry.1.saturating_sub(u32::try_from(amount).unwrap_or(u32::MAX));
-                }
-            } else {
-                later.sum = later.sum.wrapping_sub(amount);
+        for chunk in self.older.iter_mut().chain(&mut self.newest).rev() {
+            if chunk.at >= at {
+                chunk.sum = chunk.sum.wrapping_sub(amount);
+                continue;
             }
+            // Never more than the entry's own amount, so never more than the distance, which fits.
+            let amount = u32::try_from(amount).unwrap_or(u32::MAX);
+            let first = chunk.at;
+            let end = chunk.len;
+            for entry in chunk.entries[..end].iter_mut().rev().take_while(|entry| first + Micros::from(entry.0) >= at) {
+                entry.1 = entry.1.saturating_sub(amount);
+            }
+            return;
         }
-    }
-
-    fn first_not_before(&self, at: Micros) -> Place {
-        self.first(|chunk, index| chunk.at(index) >= at)
     }
 
     /// Time of the entry by whose expiry `need` units have expired; `need` from 1 to `used`.
     pub(crate) fn reaches(&self, need: u64) -> Option<Micros> {
-        let (chunk, index) = self.first(|chunk, index| chunk.sum(index).wrapping_sub(self.base) >= need);
-        self.chunks.get(chunk).filter(|chunk| index < chunk.len).map(|chunk| chunk.at(index))
-    }
-
-    /// The first entry of which `holds` is true; it must be true of all later ones.
-    fn first(&self, holds: impl Fn(&Chunk, usize) -> bool) -> Place {
-        let (mut low, mut high) = (1, self.chunks.len().max(1));
-        while low < high {
-            let middle = low.midpoint(high);
-            if holds(&self.chunks[middle], 0) { high = middle } else { low = middle + 1 }
-        }
-        let number = low - 1;
-        let Some(chunk) = self.chunks.get(number) else { return (number, 0) };
-        let (mut low, mut high) = (if number == 0 { self.skip } else { 0 }, chunk.len);
-        while low < high {
-            let middle = low.midpoint(high);
-            if holds(chunk, middle) { high = middle } else { low = middle + 1 }
-        }
-        if low == chunk.len { (number + 1, 0) } else { (number, low) }
+        let reached = |chunk: &Chunk, index: usize| chunk.sum(index).wrapping_sub(self.base) >= need;
+        // The first entry that reaches it is in the last chunk whose first entry doesn't, or begins the next chunk. The first entry of the
+        // oldest chunk may have expired, and isn't asked.
+        let chunks = 1 + self.older.len();
+        let chunk = |number: usize| self.older.get(number).or(self.newest.as_ref());
+        let number = first(1, chunks, |number| chunk(number).is_some_and(|chunk| reached(chunk, 0))) - 1;
+        let within = chunk(number)?;
+        let index = first(if number == 0 { self.skip } else { 0 }, within.len, |index| reached(within, index));
+        if index < within.len { Some(within.at(index)) } else { chunk(number + 1).map(|next| next.at) }
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.chunks.capacity() * size_of::<Box<Chunk>>() + self.chunks.len() * size_of::<Chunk>()
+        let chunks = self.older.len() + usize::from(self.newest.is_some());
+        self.older.capacity() * size_of::<Box<Chunk>>() + chunks * size_of::<Chunk>()
     }
+}
+
+/// The first number from `low` to below `high` for which `holds`, which must hold for all after it as well; else `high`.
+fn first(mut low: usize, mut high: usize, holds: impl Fn(usize) -> bool) -> usize {
+    while low < high {
+        let middle = low.midpoint(high);
+        if holds(middle) { high = middle } else { low = middle + 1 }
+    }
+    low
 }

@@ -57,7 +57,7 @@ impl SharedLedger {
 
     /// With bounds of one's own.
     #[must_use]
-    pub fn with_caps(caps: Caps) -> Self {
+    pub fn with_caps(caps: &'static Caps) -> Self {
         Self { inner: Arc::new(Inner { ledger: Mutex::new(Ledger::with_caps(caps)), ..Inner::default() }) }
     }
 

@@ -2,7 +2,7 @@
 //! It admits nothing new; while anything waits on a limit, nobody does.
 
 use crate::hold::{Hold, HoldId};
-use crate::key::Micros;
+use crate::key::{Kind, Micros};
 use crate::ledger::Ledger;
 use crate::limit::Limit;
 use crate::queue::Item;
@@ -35,7 +35,7 @@ impl Ledger {
         for place in hold.places.as_slice() {
             let limit = &mut self.limits[*place];
             limit.expire(now);
-            if limit.pauses(&self.caps) {
+            if limit.pauses(self.caps) {
                 free = free.min(limit.free());
             }
         }
@@ -57,22 +57,25 @@ impl Ledger {
     /// The limits for whose room a hold waits.
     fn pausing(&self, slot: u32) -> impl Iterator<Item = &Limit> {
         let places = self.holds.get(slot).map_or(&[] as &[u16], |hold| hold.places.as_slice());
-        places.iter().map(|place| &self.limits[*place]).filter(|limit| limit.pauses(&self.caps))
+        places.iter().map(|place| &self.limits[*place]).filter(|limit| limit.pauses(self.caps))
     }
 
     /// Adds to a hold, on all its token limits.
     fn grant(&mut self, slot: u32, amount: u64) {
         let Some(hold) = self.holds.get_mut(slot) else { return };
+        let caps = self.caps;
+        let given = |limit: &Limit| if limit.pauses(caps) { amount } else { amount.min(limit.free()) };
+        let tokens = |limit: &Limit| limit.key.kind == Kind::Tokens;
+        if hold.places.as_slice().iter().map(|place| &self.limits[*place]).any(|limit| tokens(limit) && given(limit) < amount) {
+            hold.keep_apart();
+        }
         for position in 0..hold.places.as_slice().len() {
             let limit = &mut self.limits[hold.places.as_slice()[position]];
-            if limit.key.kind != crate::Kind::Tokens {
+            if !tokens(limit) {
                 continue;
             }
-            let own = if limit.pauses(&self.caps) { amount } else { amount.min(limit.free()) };
+            let own = given(limit);
             limit.held += own;
-            if own < amount {
-                hold.keep_apart();
-            }
             if let Some(kept) = hold.own_mut(position) {
                 *kept += own;
             }
@@ -85,7 +88,7 @@ impl Ledger {
         hold.wanted = want;
         for place in hold.places.as_slice() {
             let limit = &mut self.limits[*place];
-            if limit.pauses(&self.caps) {
+            if limit.pauses(self.caps) {
                 limit.with_queue(|queue| queue.join(slot, want));
             }
         }
@@ -98,7 +101,7 @@ impl Ledger {
         let wanted = std::mem::take(&mut hold.wanted);
         for place in hold.places.as_slice() {
             let limit = &mut self.limits[*place];
-            if limit.pauses(&self.caps) {
+            if limit.pauses(self.caps) {
                 limit.with_queue(|queue| queue.leave(slot, wanted));
             }
         }
@@ -130,7 +133,7 @@ impl Ledger {
 
     fn serve_front(&mut self, place: u16, now: Micros) -> bool {
         match self.limits[place].front() {
-            Some(Item::Debt(_)) => self.limits[place].pay(now, &self.caps),
+            Some(Item::Debt(_)) => self.limits[place].pay(now, self.caps),
             Some(Item::Waiter(slot)) => self.serve(slot, now),
             None => false,
         }
@@ -147,7 +150,7 @@ impl Ledger {
         for place in places {
             let limit = &mut self.limits[*place];
             limit.expire(now);
-            if limit.pauses(&self.caps) {
+            if limit.pauses(self.caps) {
                 limit.with_queue(|queue| queue.wanted -= amount);
             }
         }
@@ -166,7 +169,7 @@ impl Ledger {
         let places = self.holds.get(slot).map_or(&[] as &[u16], |hold| hold.places.as_slice());
         for place in places {
             let limit = &mut self.limits[*place];
-            if limit.pauses(&self.caps) {
+            if limit.pauses(self.caps) {
                 limit.with_queue(|queue| queue.leave(slot, 0));
             }
         }

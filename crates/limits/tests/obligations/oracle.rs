@@ -33,7 +33,6 @@ pub(crate) struct Line {
 #[derive(Clone, Debug)]
 pub(crate) struct OracleHold {
     pub(crate) request: u128,
-    pub(crate) at: u64,
     pub(crate) own: BTreeMap<LimitKey, u64>,
     pub(crate) left: u64,
     pub(crate) input: u64,
@@ -52,14 +51,14 @@ pub(crate) struct Oracle {
     pub(crate) now: u64,
     pub(crate) lines: BTreeMap<LimitKey, Line>,
     pub(crate) holds: BTreeMap<u64, OracleHold>,
-    next: u64,
+    pub(crate) next: u64,
 }
 
 fn pauses(key: &LimitKey) -> bool {
     key.kind == Kind::Tokens && key.window_us <= PAUSE_US
 }
 
-fn asked_of(ask: &Ask) -> u64 {
+pub(crate) fn asked_of(ask: &Ask) -> u64 {
     match ask.key.kind {
         Kind::Requests => ask.log,
         Kind::Tokens => ask.log + ask.hold,
@@ -166,7 +165,6 @@ impl Oracle {
         self.next += 1;
         let mut hold = OracleHold {
             request,
-            at: self.now,
             own: BTreeMap::new(),
             left: 0,
             input: 0,
@@ -233,7 +231,9 @@ impl Oracle {
 
     fn log(&mut self, key: &LimitKey, amount: u64) {
         let at = self.now;
-        self.lines.get_mut(key).unwrap().events.push(Event { at, amount, given_by: None });
+        if amount > 0 {
+            self.lines.get_mut(key).unwrap().events.push(Event { at, amount, given_by: None });
+        }
     }
 
     fn give_back(&mut self, id: u64, key: &LimitKey, amount: u64) {
