@@ -155,13 +155,13 @@ async fn main() {
     let begun = Instant::now();
     for n in 0..200 {
         let name = format!("renamed {n}");
-        store.update_org(Actor::Operator, org_of(n), OrgPatch { name: Some(name), ..OrgPatch::default() }).await.unwrap();
+        store.update_org(Actor::Operator, org_of(n % orgs), OrgPatch { name: Some(name), ..OrgPatch::default() }).await.unwrap();
     }
     println!("update_org: {:?} each", begun.elapsed() / 200);
     let begun = Instant::now();
     for n in 0..200 {
         let new = store::NewKey { name: "n".into(), ..store::NewKey::default() };
-        store.create_key(Actor::Operator, org_of(n), new).await.unwrap();
+        store.create_key(Actor::Operator, org_of(n % orgs), new).await.unwrap();
     }
     println!("create_key: {:?} each", begun.elapsed() / 200);
 

@@ -22,6 +22,10 @@ pub(crate) const MAX_KEY_LIMIT: u64 = 1_000_000_000_000;
 pub(crate) const MAX_FACTS: usize = 200;
 /// Connections that read the database at once.
 pub(crate) const READERS: u32 = 4;
+/// Memory for the pages of the connection that writes, as SQLite takes it: negative, in kB. It is used as it is needed.
+pub(crate) const WRITER_CACHE: &str = "-16000";
+/// Pages in SQLite's log after which they are moved to the file: 16 MB.
+pub(crate) const CHECKPOINT_PAGES: &str = "4000";
 /// Seconds until a connection that nobody reads with is closed.
 pub(crate) const READER_IDLE_S: u64 = 60;
 /// Rows that are read ahead of whoever takes them.

@@ -32,7 +32,9 @@ pub(crate) async fn insert(connection: &mut Connection, batch: &Batch) -> Result
     for piece in pieces(&batch.refusals) {
         insert_refusals(connection, piece).await?;
     }
-    let counters: Vec<_> = batch.counters().into_iter().collect();
+    let mut counters: Vec<_> = batch.counters().into_iter().collect();
+    // In the order of the table, so that each of its pages is visited once.
+    counters.sort_by_key(|(of, _)| (of.org, of.minute));
     for piece in pieces(&counters) {
         add_counters(connection, piece).await?;
     }

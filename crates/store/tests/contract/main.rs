@@ -68,6 +68,7 @@ contract! { sqlite:
     }
     recorder {
         everything_queued_is_written,
+        what_is_recorded_shows_without_being_asked_for,
         a_request_counts_once,
         a_flood_of_refusals_is_bounded,
         closing_writes_everything,

@@ -27,6 +27,18 @@ pub(crate) async fn everything_queued_is_written(bench: Bench) {
     assert_eq!((totals.requests, totals.refused, totals.input_tokens, totals.cost.0), (12_345, 77, 123_450, 12_345_000));
 }
 
+pub(crate) async fn what_is_recorded_shows_without_being_asked_for(bench: Bench) {
+    let b = bench.seeded().await;
+    let org = b.org("free").await;
+    let (key, _) = b.key(&org).await;
+    for n in 1..=3 {
+        b.store.recorder().usage(b.record(&org, key.id, b.now().wall));
+        while b.store.usage(&all(org.id)).await.unwrap().totals.requests < n {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
 pub(crate) async fn a_request_counts_once(bench: Bench) {
     let b = bench.seeded().await;
     let org = b.org("free").await;

@@ -110,8 +110,8 @@ CREATE TABLE usage_records (
     first_byte_us BIGINT NOT NULL,
     duration_us BIGINT NOT NULL
 ) WITHOUT ROWID;
--- By minute first: what is written now lies together, however many organisations there are.
-CREATE INDEX usage_records_of_minute ON usage_records (minute, org_id);
+-- In the order of arrival, so that what is written now lies together, however many organisations there are.
+CREATE INDEX usage_records_of_minute ON usage_records (minute, request, org_id);
 
 -- Refusals of one second, organisation, key, model, pool and kind are one row with a count; the figures are the first's.
 CREATE TABLE refusals (
