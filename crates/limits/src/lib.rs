@@ -2,6 +2,7 @@
 //! Pure: it takes the time as a number and knows no clock, no input or output, and no plan.
 
 mod caps;
+mod charging;
 mod earliest;
 mod hold;
 mod key;

@@ -1,0 +1,454 @@
+//! Cases small enough to reckon by hand, and the bounds.
+#![cfg(not(loom))]
+
+use limits::{ASKS, Ask, Caps, Extend, Kind, Ledger, LimitKey, Refusal, Retry, Settlement, Status};
+
+const SECOND: u64 = 1_000_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+
+fn requests(pool: u64, n: u64) -> Ask {
+    Ask { key: LimitKey { pool, kind: Kind::Requests, window_us: MINUTE }, n, log: 1, hold: 0 }
+}
+
+fn tokens_of(window_us: u64, n: u64, log: u64, hold: u64) -> Ask {
+    Ask { key: LimitKey { pool: 1, kind: Kind::Tokens, window_us }, n, log, hold }
+}
+
+fn tokens(n: u64, log: u64, hold: u64) -> Ask {
+    tokens_of(MINUTE, n, log, hold)
+}
+
+fn concurrent(n: u64) -> Ask {
+    Ask { key: LimitKey { pool: 1, kind: Kind::Concurrent, window_us: 0 }, n, log: 0, hold: 1 }
+}
+
+fn status(ledger: &mut Ledger, ask: &Ask, now: u64) -> Status {
+    ledger.status(ask.key, ask.n, now)
+}
+
+fn exactly(at: u64) -> Retry {
+    Retry::At { at, estimate: false }
+}
+
+#[test]
+fn an_event_counts_until_just_before_a_window_later() {
+    let mut ledger = Ledger::new();
+    let ask = [requests(1, 1)];
+    ledger.reserve(1, &ask, 5).unwrap();
+    assert_eq!(status(&mut ledger, &ask[0], 5), Status { used: 1, resets_at: Some(MINUTE + 5), ..Status::default() });
+    let Refusal { blocked, retry } = ledger.reserve(2, &ask, MINUTE + 4).unwrap_err();
+    assert_eq!(retry, exactly(MINUTE + 5));
+    assert_eq!((blocked[0].ask, blocked[0].used, blocked[0].held, blocked[0].n, blocked[0].requested), (0, 1, 0, 1, 1));
+    ledger.reserve(2, &ask, MINUTE + 5).unwrap();
+}
+
+#[test]
+fn the_time_is_that_of_the_entry_that_makes_enough_room() {
+    let mut ledger = Ledger::new();
+    for (request, (at, amount)) in [(10, 30), (20, 30), (30, 40)].into_iter().enumerate() {
+        ledger.reserve(request as u128, &[tokens(100, amount, 0)], at).unwrap();
+    }
+    for (ask, at) in [(1, 10), (30, 10), (31, 20), (60, 20), (61, 30), (100, 30)] {
+        assert_eq!(ledger.reserve(9, &[tokens(100, ask, 0)], 40).unwrap_err().retry, exactly(at + MINUTE), "for {ask}");
+    }
+    assert_eq!(ledger.reserve(9, &[tokens(100, 101, 0)], 40).unwrap_err().retry, Retry::Never);
+    assert_eq!(ledger.reserve(9, &[tokens(100, 60, 41)], 40).unwrap_err().retry, Retry::Never);
+}
+
+#[test]
+fn the_limit_that_opens_last_binds() {
+    let mut ledger = Ledger::new();
+    let all = [requests(1, 1), tokens(10, 10, 0), tokens_of(HOUR, 10, 10, 0)];
+    ledger.reserve(1, &all, 7).unwrap();
+    let refusal = ledger.reserve(2, &all, 8).unwrap_err();
+    assert_eq!(refusal.retry, exactly(HOUR + 7));
+    assert_eq!(refusal.blocked.iter().map(|blocked| blocked.ask).collect::<Vec<_>>(), [2, 0, 1]);
+}
+
+#[test]
+fn a_limit_of_nothing_never_admits() {
+    let mut ledger = Ledger::new();
+    assert_eq!(ledger.reserve(1, &[requests(1, 0)], 1).unwrap_err().retry, Retry::Never);
+    assert_eq!(ledger.reserve(1, &[concurrent(0)], 1).unwrap_err().retry, Retry::Never);
+    ledger.reserve(1, &[tokens(0, 0, 0)], 1).unwrap();
+}
+
+#[test]
+fn an_ask_of_nothing_needs_no_room_but_waits_its_turn() {
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[tokens(10, 0, 10)], 1).unwrap();
+    ledger.set_n(tokens(5, 0, 0).key, 5);
+    ledger.reserve(2, &[tokens(5, 0, 0)], 1).unwrap();
+    assert_eq!(ledger.charge(hold, 11, 1), 1);
+    assert_eq!(ledger.reserve(3, &[tokens(5, 0, 0)], 1).unwrap_err().blocked[0].waiting, 1);
+}
+
+#[test]
+fn concurrency_is_held_until_the_end_and_its_time_is_a_guess() {
+    let mut ledger = Ledger::new();
+    let holds: Vec<_> = (0..2).map(|request| ledger.reserve(request, &[concurrent(2)], SECOND).unwrap()).collect();
+    let seen = status(&mut ledger, &concurrent(2), SECOND);
+    assert_eq!(seen, Status { held: 2, ..Status::default() });
+    let retry = |ledger: &mut Ledger, now| ledger.reserve(9, &[concurrent(2)], now).unwrap_err().retry;
+    let guess = |at| Retry::At { at, estimate: true };
+    // Nothing is known yet: ten seconds of life are assumed, of which one has passed; then never less than a second.
+    assert_eq!(retry(&mut ledger, 2 * SECOND), guess(11 * SECOND));
+    assert_eq!(retry(&mut ledger, 20 * SECOND), guess(21 * SECOND));
+    ledger.release(holds[0], 31 * SECOND);
+    ledger.reserve(8, &[concurrent(2)], 31 * SECOND).unwrap();
+    // One lived 30 s: of the two, one is new and one is over its time; the median is the upper.
+    assert_eq!(retry(&mut ledger, 32 * SECOND), guess(61 * SECOND));
+    ledger.lapse(holds[1], 32 * SECOND);
+    ledger.reserve(9, &[concurrent(2)], 32 * SECOND).unwrap();
+}
+
+#[test]
+fn a_guess_is_a_window_away_at_most() {
+    let mut ledger = Ledger::new();
+    let short = tokens_of(SECOND / 2, 10, 0, 10);
+    ledger.reserve(1, &[short], 1).unwrap();
+    assert_eq!(ledger.reserve(2, &[short], 1).unwrap_err().retry, Retry::At { at: 1 + SECOND / 2, estimate: true });
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[concurrent(1)], 1).unwrap();
+    ledger.release(hold, HOUR);
+    ledger.reserve(2, &[concurrent(1)], HOUR).unwrap();
+    assert_eq!(ledger.reserve(3, &[concurrent(1)], HOUR).unwrap_err().retry, Retry::At { at: HOUR + MINUTE, estimate: true });
+}
+
+#[test]
+fn the_median_is_of_the_last_few_lives() {
+    let mut ledger = Ledger::new();
+    let mut now = 1;
+    for (request, life) in [50, 50, 50, 50, 50, 50, 50, 4, 4, 4, 4, 20, 20, 20].into_iter().enumerate() {
+        let hold = ledger.reserve(request as u128, &[concurrent(1)], now).unwrap();
+        now += life * SECOND;
+        ledger.release(hold, now);
+    }
+    ledger.reserve(99, &[concurrent(1)], now).unwrap();
+    let guess = |after| Retry::At { at: now + after * SECOND, estimate: true };
+    assert_eq!(ledger.reserve(100, &[concurrent(1)], now).unwrap_err().retry, guess(4));
+}
+
+#[test]
+fn what_exceeds_the_hold_takes_what_is_free_and_owes_the_rest() {
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[tokens(100, 20, 30)], 1).unwrap();
+    assert_eq!(ledger.hold_left(hold), Some(30));
+    assert_eq!(ledger.charge(hold, 10, 2), 0);
+    assert_eq!(ledger.charge(hold, 10, 3), 0);
+    assert_eq!(ledger.charge(hold, 9, 3), 0);
+    assert_eq!(ledger.hold_left(hold), Some(20));
+    assert_eq!(ledger.charge(hold, 95, 4), 15);
+    let owing = Status { used: 100, waiting: 15, debt: 15, resets_at: Some(MINUTE + 4), ..Status::default() };
+    assert_eq!(status(&mut ledger, &tokens(100, 0, 0), 4), owing);
+    // 20 free at once when the input expires: the debt is charged then, though nobody looks until 10 more have expired.
+    let paid = Status { used: 85, free: 15, resets_at: Some(2 * MINUTE + 1), ..Status::default() };
+    assert_eq!(status(&mut ledger, &tokens(100, 0, 0), MINUTE + 2), paid);
+    assert_eq!(ledger.advance(MINUTE + 2), None);
+}
+
+#[test]
+fn input_is_set_and_not_added() {
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[tokens(100, 40, 20), tokens_of(HOUR, 500, 40, 20)], 1).unwrap();
+    for (exact, used, left, owed) in [(25, 25, 20, 0), (25, 25, 20, 0), (30, 30, 15, 0), (30, 30, 15, 0), (110, 100, 0, 10)] {
+        assert_eq!(ledger.input(hold, exact, 2), owed);
+        let minute = status(&mut ledger, &tokens(100, 0, 0), 2);
+        assert_eq!((minute.used, minute.held, minute.debt), (used, left, owed), "input {exact}");
+        assert_eq!(ledger.hold_left(hold), Some(left));
+    }
+    let hour = status(&mut ledger, &tokens_of(HOUR, 500, 0, 0), 2);
+    assert_eq!((hour.used, hour.held, hour.debt), (110, 0, 0));
+}
+
+#[test]
+fn a_refund_reaches_only_what_still_counts() {
+    let mut ledger = Ledger::new();
+    let (minute, hour) = (tokens(100, 40, 0), tokens_of(HOUR, 100, 40, 0));
+    let hold = ledger.reserve(1, &[minute, hour], 1).unwrap();
+    ledger.reserve(2, &[minute, hour], MINUTE).unwrap();
+    ledger.input(hold, 10, MINUTE + 1);
+    assert_eq!(status(&mut ledger, &minute, MINUTE + 1).used, 40);
+    assert_eq!(status(&mut ledger, &hour, MINUTE + 1).used, 50);
+}
+
+#[test]
+fn each_end_gives_back_what_it_should() {
+    type End = fn(&mut Ledger, limits::HoldId, u64);
+    let release: End = Ledger::release;
+    let ends: [(End, u64, u64); 4] = [(release, 1, 45), (Ledger::lapse, 1, 60), (Ledger::refund_tokens, 1, 5), (Ledger::refund_all, 0, 5)];
+    for (end, request, used) in ends {
+        let mut ledger = Ledger::new();
+        let asks = [requests(1, 3), tokens(100, 40, 20), concurrent(1)];
+        let hold = ledger.reserve(1, &asks, 1).unwrap();
+        ledger.charge(hold, 5, 2);
+        end(&mut ledger, hold, 3);
+        assert_eq!(status(&mut ledger, &asks[0], 3).used, request);
+        let seen = status(&mut ledger, &asks[1], 3);
+        assert_eq!((seen.used, seen.held), (used, 0));
+        assert_eq!(status(&mut ledger, &asks[2], 3).held, 0);
+        assert_eq!((ledger.hold_left(hold), ledger.holds()), (None, 0));
+    }
+}
+
+#[test]
+fn a_settlement_is_input_charge_and_release_in_one() {
+    let asks = [requests(1, 3), tokens(100, 40, 30)];
+    for settlement in [(Some(30), 20), (None, 50), (Some(60), 70), (Some(5), 100)].map(|(input, output)| Settlement { input, output }) {
+        let mut one = Ledger::new();
+        let mut three = Ledger::new();
+        let hold = one.reserve(1, &asks, 1).unwrap();
+        assert_eq!(three.reserve(1, &asks, 1).unwrap(), hold);
+        let debt = one.settle(hold, settlement, 2);
+        let input = settlement.input.map_or(0, |exact| three.input(hold, exact, 2));
+        assert_eq!(debt, input + three.charge(hold, settlement.output, 2));
+        three.release(hold, 2);
+        for ask in asks {
+            assert_eq!(status(&mut one, &ask, 2), status(&mut three, &ask, 2));
+        }
+        assert_eq!(one.settle(hold, settlement, 2), 0);
+    }
+}
+
+#[test]
+fn a_waiter_gets_room_first_come_first_served() {
+    let mut ledger = Ledger::new();
+    let first = ledger.reserve(1, &[tokens(100, 50, 0)], 1).unwrap();
+    let second = ledger.reserve(2, &[tokens(100, 50, 0)], 2).unwrap();
+    assert_eq!(ledger.extend(first, 30, 3), Extend::Waiting);
+    assert_eq!(ledger.extend(second, 40, 3), Extend::Waiting);
+    assert_eq!(ledger.extend(first, 30, 4), Extend::Waiting);
+    // Nothing new passes, be it ever so small, and it is told the exact time: 50 for both waiters' 70 don't suffice.
+    assert_eq!(ledger.reserve(3, &[tokens(100, 1, 0)], 5).unwrap_err().retry, exactly(MINUTE + 2));
+    assert_eq!(ledger.advance(5), Some(MINUTE + 1));
+    // At MINUTE + 1, 50 free: the first is served in full, and the second with the rest.
+    assert_eq!(ledger.advance(MINUTE + 1), Some(MINUTE + 2));
+    assert_eq!((ledger.hold_left(first), ledger.hold_left(second)), (Some(30), Some(20)));
+    assert_eq!(ledger.extend(second, 40, MINUTE + 1), Extend::Granted(20));
+    assert_eq!(ledger.extend(first, 30, MINUTE + 1), Extend::Granted(30));
+    assert_eq!(status(&mut ledger, &tokens(100, 0, 0), MINUTE + 1).waiting, 0);
+}
+
+#[test]
+fn an_extension_comes_in_pieces_of_a_chunk_at_least() {
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[tokens(100, 85, 0)], 1).unwrap();
+    assert_eq!(ledger.extend(hold, 10, 1), Extend::Granted(10));
+    assert_eq!(ledger.extend(hold, 16, 1), Extend::Waiting);
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[tokens(100, 84, 0)], 1).unwrap();
+    assert_eq!(ledger.extend(hold, 50, 1), Extend::Granted(16));
+    assert_eq!(ledger.extend(hold, 0, 1), Extend::Granted(0));
+    // A limit lower than a chunk gives what it has.
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[tokens(7, 0, 0)], 1).unwrap();
+    assert_eq!(ledger.extend(hold, 50, 1), Extend::Granted(7));
+}
+
+#[test]
+fn a_long_window_makes_nobody_wait() {
+    let mut ledger = Ledger::new();
+    let (minute, day) = (tokens(100, 10, 0), tokens_of(24 * HOUR, 30, 10, 0));
+    let hold = ledger.reserve(1, &[minute, day], 1).unwrap();
+    assert_eq!(ledger.extend(hold, 50, 1), Extend::Granted(50));
+    assert_eq!((status(&mut ledger, &minute, 1).held, status(&mut ledger, &day, 1).held), (50, 20));
+    assert_eq!(ledger.charge(hold, 35, 2), 15);
+    let seen = status(&mut ledger, &day, 2);
+    assert_eq!((seen.used, seen.held, seen.debt), (30, 0, 15));
+    let seen = status(&mut ledger, &minute, 2);
+    assert_eq!((seen.used, seen.held, seen.debt), (45, 15, 0));
+    ledger.release(hold, 3);
+    assert_eq!((status(&mut ledger, &minute, 3).held, status(&mut ledger, &day, 3).held), (0, 0));
+    // Two minutes still pause; a microsecond more doesn't.
+    for (window_us, answer) in [(2 * MINUTE, Extend::Waiting), (2 * MINUTE + 1, Extend::Granted(50))] {
+        let mut ledger = Ledger::new();
+        let hold = ledger.reserve(1, &[tokens_of(window_us, 10, 10, 0)], 1).unwrap();
+        assert_eq!(ledger.extend(hold, 50, 1), answer);
+    }
+}
+
+#[test]
+fn a_hold_without_token_limits_has_all_it_wants() {
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[requests(1, 5)], 1).unwrap();
+    assert_eq!(ledger.extend(hold, 1_000, 1), Extend::Granted(1_000));
+    assert_eq!(ledger.charge(hold, 5_000, 1), 0);
+    ledger.lapse(hold, 1);
+    assert_eq!(ledger.reserve(2, &[], 1).map(|hold| ledger.hold_left(hold)), Ok(Some(0)));
+}
+
+#[test]
+fn the_greatest_log_and_the_least_token_hold_stand_for_all() {
+    let mut ledger = Ledger::new();
+    let asks = [tokens(100, 10, 50), tokens_of(HOUR, 100, 20, 30), tokens_of(SECOND, 100, 0, 40)];
+    let hold = ledger.reserve(1, &asks, 1).unwrap();
+    assert_eq!(ledger.hold_left(hold), Some(30));
+    for ask in asks {
+        let seen = status(&mut ledger, &ask, 1);
+        assert_eq!((seen.used, seen.held), (20, 30));
+    }
+}
+
+#[test]
+fn more_than_six_limits_are_decided_as_one_as_well() {
+    let mut ledger = Ledger::new();
+    let asks: Vec<Ask> = (0..20).map(|pool| requests(pool, if pool == 19 { 1 } else { 2 })).collect();
+    let hold = ledger.reserve(1, &asks, 1).unwrap();
+    assert_eq!(ledger.reserve(2, &asks, 1).unwrap_err().blocked.iter().map(|blocked| blocked.ask).collect::<Vec<_>>(), [19]);
+    assert!(asks.iter().all(|ask| status(&mut ledger, ask, 1).used == 1));
+    ledger.refund_all(hold, 2);
+    assert!(asks.iter().all(|ask| status(&mut ledger, ask, 2).used == 0));
+    assert!(ledger.is_empty(2));
+}
+
+#[test]
+fn a_name_that_outlived_its_hold_is_harmless() {
+    let mut ledger = Ledger::new();
+    let old = ledger.reserve(1, &[tokens(100, 10, 10)], 1).unwrap();
+    ledger.release(old, 1);
+    assert!(!ledger.is_empty(2));
+    let new = ledger.reserve(1, &[tokens(100, 10, 10)], 2).unwrap();
+    assert_ne!(old, new);
+    ledger.charge(old, 10, 2);
+    ledger.input(old, 0, 2);
+    ledger.lapse(old, 2);
+    ledger.refund_all(old, 2);
+    assert_eq!(ledger.extend(old, 5, 2), Extend::Granted(0));
+    assert_eq!(ledger.hold_left(old), None);
+    let seen = status(&mut ledger, &tokens(100, 0, 0), 2);
+    assert_eq!((seen.used, seen.held), (20, 10));
+    // Not even after the memory was given back.
+    ledger.release(new, 3);
+    assert!(ledger.is_empty(HOUR));
+    assert_ne!(ledger.reserve(1, &[tokens(100, 10, 10)], HOUR).unwrap(), new);
+    assert_eq!(ledger.hold_left(new), None);
+}
+
+#[test]
+fn many_holds_are_found_by_request_and_slots_are_used_again() {
+    let mut ledger = Ledger::new();
+    let ask = [concurrent(10_000)];
+    let name = |request: u128| (request << 64) | (request % 7);
+    let ids: Vec<_> = (0..500u128).map(|request| ledger.reserve(name(request), &ask, 1).unwrap()).collect();
+    for (request, id) in (0..500u128).zip(&ids) {
+        assert_eq!(ledger.reserve(name(request), &ask, 1), Ok(*id));
+        if request % 3 == 0 {
+            ledger.release(*id, 2);
+        }
+    }
+    assert_eq!(ledger.holds(), 333);
+    for (request, id) in (0..500u128).zip(&ids) {
+        assert_eq!(ledger.reserve(name(request), &ask, 3) == Ok(*id), request % 3 != 0);
+    }
+    assert_eq!((ledger.holds(), status(&mut ledger, &ask[0], 3).held), (500, 500));
+}
+
+const SMALL: Caps = Caps { limits: 3, holds: 2, ..Caps::DEFAULT };
+
+#[test]
+fn a_full_ledger_refuses_and_says_so() {
+    let mut ledger = Ledger::with_caps(&SMALL);
+    let soon = Refusal { blocked: vec![], retry: Retry::At { at: 1 + SECOND, estimate: true } };
+    let hold = ledger.reserve(1, &[requests(1, 9), requests(2, 9)], 1).unwrap();
+    ledger.reserve(2, &[requests(1, 9)], 1).unwrap();
+    assert_eq!(ledger.reserve(3, &[requests(1, 9)], 1), Err(soon.clone()));
+    ledger.refund_all(hold, 1);
+    assert_eq!(ledger.reserve(3, &[requests(1, 9), requests(3, 9), requests(4, 9), requests(5, 9)], 1), Err(soon));
+    // What is idle makes place, and what this very request found isn't idle.
+    ledger.reserve(3, &[requests(6, 9), requests(7, 9), requests(1, 9)], 1).unwrap();
+    assert_eq!(status(&mut ledger, &requests(1, 9), 1).used, 2);
+    let many: Vec<Ask> = (0..=ASKS as u64).map(|pool| requests(pool, 9)).collect();
+    let mut ledger = Ledger::new();
+    assert_eq!(ledger.reserve(1, &many, 1), Err(Refusal { blocked: vec![], retry: Retry::Never }));
+    ledger.reserve(1, &many[1..], 1).unwrap();
+}
+
+#[test]
+fn a_thousand_limits_and_their_places_come_and_go() {
+    let mut ledger = Ledger::new();
+    for request in 0..5_000u64 {
+        let now = request * SECOND;
+        let hold = ledger.reserve(u128::from(request), &[requests(request * 7 % 3_001, 5)], now).unwrap();
+        ledger.release(hold, now);
+    }
+    let now = 5_000 * SECOND;
+    for request in 0..5_000u64 {
+        let pool = request * 7 % 3_001;
+        let counts = (4_941..5_000).filter(|other| other * 7 % 3_001 == pool).count() as u64;
+        assert_eq!(status(&mut ledger, &requests(pool, 5), now).used, counts, "{request}");
+    }
+    assert!(!ledger.is_empty(now));
+    assert!(ledger.is_empty(now + MINUTE));
+}
+
+#[test]
+fn numbers_without_bound_do_not_overflow() {
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[tokens(u64::MAX, u64::MAX / 8, u64::MAX / 16)], 1).unwrap();
+    assert!(ledger.reserve(2, &[tokens(u64::MAX, u64::MAX, u64::MAX)], 1).is_err());
+    assert_eq!(ledger.reserve(2, &[tokens(u64::MAX, u64::MAX, u64::MAX)], 1).unwrap_err().retry, Retry::Never);
+    let debt = ledger.charge(hold, u64::MAX, 2);
+    assert_eq!(debt, u64::MAX - (1 << 62) + u64::MAX / 8);
+    assert_eq!(ledger.input(hold, u64::MAX, 3), u64::MAX - u64::MAX / 8);
+    assert_eq!(status(&mut ledger, &tokens(u64::MAX, 0, 0), 3).debt, u64::MAX);
+    ledger.release(hold, u64::MAX);
+    assert!(ledger.advance(u64::MAX).is_none_or(|next| next == u64::MAX));
+}
+
+#[test]
+fn a_long_absence_with_a_great_debt_takes_few_steps() {
+    static FEW: Caps = Caps { steps: 8, ..Caps::DEFAULT };
+    let mut ledger = Ledger::with_caps(&FEW);
+    let second = tokens_of(SECOND, 1, 0, 0);
+    let hold = ledger.reserve(1, &[second], 1).unwrap();
+    assert_eq!(ledger.charge(hold, 1_001, 1), 1_000);
+    // Eight windows are lived through, and what is left goes on from now.
+    assert_eq!(status(&mut ledger, &second, HOUR).debt, 1_000 - 8 - 1);
+    assert_eq!(ledger.advance(HOUR), Some(HOUR + SECOND));
+}
+
+#[test]
+fn gaps_and_amounts_that_no_chunk_can_write_are_no_matter() {
+    let mut ledger = Ledger::new();
+    let year = 365 * 24 * HOUR;
+    let ask = |log| tokens_of(year, 1 << 60, log, 0);
+    let mut holds = Vec::new();
+    for step in 0..60u64 {
+        let log = if step % 3 == 0 { 1 << 40 } else { step };
+        holds.push((step * 3 * HOUR, log, ledger.reserve(u128::from(step), &[ask(log)], 1 + step * 3 * HOUR).unwrap()));
+    }
+    let total: u64 = holds.iter().map(|(_, log, _)| log).sum();
+    assert_eq!(status(&mut ledger, &ask(0), 200 * HOUR).used, total);
+    let mut back = 0;
+    for (_, log, hold) in holds.iter().step_by(2) {
+        ledger.input(*hold, log / 4, 200 * HOUR);
+        back += log - log / 4;
+        assert_eq!(status(&mut ledger, &ask(0), 200 * HOUR).used, total - back);
+    }
+    let mut left = total - back;
+    for (number, (at, log, _)) in holds.iter().enumerate() {
+        let counted = if number % 2 == 0 { log / 4 } else { *log };
+        assert_eq!(status(&mut ledger, &ask(0), at + year).used, left);
+        left -= counted;
+        assert_eq!(status(&mut ledger, &ask(0), 1 + at + year).used, left);
+    }
+}
+
+#[test]
+fn a_burst_is_bounded_in_memory_and_exact_below() {
+    let mut ledger = Ledger::new();
+    let ask = [requests(1, 1_000_000)];
+    let mut run = |from: u64, to: u64| {
+        for request in from..to {
+            let hold = ledger.reserve(u128::from(request), &ask, request * 1_000).unwrap();
+            ledger.release(hold, request * 1_000);
+        }
+        let later = ledger.clone().status(ask[0].key, 1_000_000, MINUTE + 1_000_000).used;
+        (later, ledger.memory_bytes())
+    };
+    // 4,096 entries at a millisecond each are apart; a second's worth of them has expired a second past the minute.
+    assert_eq!(run(0, 4_096).0, 4_096 - 1_001);
+    // From then on an entry gathers for 29 ms, and some 1,900 entries take the other 55 seconds.
+    assert!(run(4_096, 59_000).1 < 60_000);
+}
