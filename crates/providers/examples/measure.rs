@@ -6,7 +6,8 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use domain::Endpoint;
+use domain::{Endpoint, Tokenizer};
+use providers::{StreamReader, StreamSettings};
 
 const ROUNDS: usize = 60;
 const ROUND: Duration = Duration::from_millis(4);
@@ -29,6 +30,10 @@ fn main() {
         }
     };
     request_cases(&mut case, &body, &many);
+    answer_cases(&mut case);
+    stream_cases(&mut case, "gpt-4o-mini-2024-07-18", "stream, a 300-byte event, unchanged");
+    stream_cases(&mut case, "gpt-4o-mini", "stream, a 300-byte event, model replaced");
+    count_cases(&mut case, &body);
     for _ in 0..ROUNDS {
         cases.iter_mut().for_each(Case::run);
     }
@@ -41,8 +46,10 @@ impl Case<'_> {
     fn run(&mut self) {
         let (start, mut runs) = (Instant::now(), 0_u32);
         while start.elapsed() < ROUND {
-            (0..16).for_each(|_| (self.work)());
-            runs += 16;
+            // Reading the clock costs as much as a short case.
+            let batch = if self.bytes < 50_000 { 32 } else { 1 };
+            (0..batch).for_each(|_| (self.work)());
+            runs += batch;
         }
         let ns = start.elapsed().as_secs_f64() * 1e9 / f64::from(runs);
         self.best_ns = self.best_ns.min(ns);
@@ -80,6 +87,93 @@ fn request_cases(case: &mut impl FnMut(&'static str, usize, Box<dyn FnMut()>), b
             }),
         );
     }
+}
+
+fn answer_cases(case: &mut impl FnMut(&'static str, usize, Box<dyn FnMut()>)) {
+    let text = "The tide rises because the moon pulls at the sea. ".repeat(4);
+    let answer = Bytes::from(format!(
+        r#"{{"id":"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT","object":"chat.completion","created":1741569952,"model":"gpt-4o-mini-2024-07-18","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}","refusal":null}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":19,"completion_tokens":44,"total_tokens":63,"prompt_tokens_details":{{"cached_tokens":0,"audio_tokens":0}},"completion_tokens_details":{{"reasoning_tokens":0,"audio_tokens":0}}}},"system_fingerprint":"fp_a1102cf978"}}"#
+    ));
+    let read = answer.clone();
+    case(
+        "read_answer",
+        answer.len(),
+        Box::new(move || {
+            black_box(providers::read_answer(Endpoint::ChatCompletions, black_box(&read)).is_ok());
+        }),
+    );
+    let numbers = vec!["-0.0093272920"; 1_536].join(",");
+    let embeddings = Bytes::from(format!(
+        r#"{{"object":"list","data":[{{"object":"embedding","index":0,"embedding":[{numbers}]}}],"model":"m","usage":{{"prompt_tokens":8,"total_tokens":8}}}}"#
+    ));
+    case(
+        "read_answer, one embedding",
+        embeddings.len(),
+        Box::new(move || {
+            black_box(providers::read_answer(Endpoint::Embeddings, black_box(&embeddings)).is_ok());
+        }),
+    );
+}
+
+/// One event a read, as token streams come.
+fn stream_cases(case: &mut impl FnMut(&'static str, usize, Box<dyn FnMut()>), requested: &'static str, name: &'static str) {
+    let event = Bytes::from_static(
+        br#"data: {"id":"chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT","object":"chat.completion.chunk","created":1741569952,"model":"gpt-4o-mini-2024-07-18","service_tier":"default","system_fingerprint":"fp_a1102cf978","choices":[{"index":0,"delta":{"content":" tide"},"logprobs":null,"finish_reason":null}],"usage":null}
+
+"#,
+    );
+    let settings = StreamSettings {
+        endpoint: Endpoint::ChatCompletions,
+        requested_model: requested,
+        strip_usage: true,
+        tokenizer: Tokenizer::O200kBase,
+    };
+    let mut reader = StreamReader::new(settings);
+    let mut events = 0;
+    case(
+        name,
+        event.len(),
+        Box::new(move || {
+            events += 1;
+            // A stream of 200 tokens, whose usage comes at the end.
+            if events % 200 == 0 {
+                reader = StreamReader::new(settings);
+            }
+            black_box(reader.push(black_box(event.clone())));
+        }),
+    );
+}
+
+fn count_cases(case: &mut impl FnMut(&'static str, usize, Box<dyn FnMut()>), small: &Bytes) {
+    let prose = "Explain why the sky is blue, and say it so that a child of ten understands. ".repeat(1_300);
+    let code = "fn main() { let total: u64 = items.iter().map(|item| item.price_cents).sum(); println!(\"{total}\"); }\n".repeat(1_000);
+    let chinese = "潮水每天涨落两次，因为月亮和太阳的引力牵动着海洋。".repeat(1_300);
+    for (name, text) in
+        [("count_input, 100 KB of prose", prose), ("count_input, 100 KB of code", code), ("count_input, 100 KB of Chinese", chinese)]
+    {
+        count_case(case, name, Bytes::from(serde_json::json!({"model": "m", "prompt": text}).to_string()), Endpoint::Completions);
+    }
+    for (name, letter) in
+        [("count_input, 1 MB of one letter", "a"), ("count_input, 1 MB of spaces", " "), ("count_input, 1 MB of one mark", "=")]
+    {
+        count_case(
+            case,
+            name,
+            Bytes::from(serde_json::json!({"model": "m", "prompt": letter.repeat(1_000_000)}).to_string()),
+            Endpoint::Completions,
+        );
+    }
+    count_case(case, "count_input, chat of 1 KB", small.clone(), Endpoint::ChatCompletions);
+}
+
+fn count_case(case: &mut impl FnMut(&'static str, usize, Box<dyn FnMut()>), name: &'static str, body: Bytes, endpoint: Endpoint) {
+    case(
+        name,
+        body.len(),
+        Box::new(move || {
+            black_box(providers::count_input(endpoint, black_box(&body), Tokenizer::O200kBase));
+        }),
+    );
 }
 
 fn chat_body(length: usize) -> Bytes {

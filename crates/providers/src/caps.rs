@@ -33,6 +33,8 @@ pub const MAX_BELIEVABLE_TOKENS: u64 = 1 << 30;
 pub const MAX_EVENT_BYTES: usize = 1 << 20;
 /// Most bytes of comments and other trifles before a stream's first event.
 pub const MAX_PREAMBLE_BYTES: usize = 64 << 10;
+/// Longest word, as tokenizers split a text into words, that is counted as one.
+pub const MAX_WORD_BYTES: usize = 4 << 10;
 /// A stream's text is counted whenever this much of it has come together.
 pub const COUNT_AT_BYTES: usize = 2 << 10;
 /// Text without any place to cut it, such as base64, is cut anywhere at this length; a token more or less is then possible.
@@ -47,3 +49,11 @@ pub const MAX_ERROR_MESSAGE_BYTES: usize = 4 << 10;
 pub const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
 /// Longest wait that a provider's `Retry-After` is believed: a day.
 pub const MAX_RETRY_AFTER_MS: u64 = 86_400_000;
+/// Most texts in an answer of the simulated server.
+pub const MAX_DEMO_CHOICES: u64 = 128;
+/// Longest request body whose tokens the simulated server counts; of longer ones it says a quarter of the bytes.
+pub const MAX_DEMO_COUNTED_BYTES: usize = 100_000;
+/// Most words of one input that shape its simulated embedding.
+pub const MAX_DEMO_EMBEDDED_WORDS: usize = 48;
+/// Most embeddings in an answer of the simulated server, as at OpenAI.
+pub const MAX_DEMO_EMBEDDINGS: usize = 2_048;

@@ -93,6 +93,8 @@ pub struct StreamReader {
     is_at_start: bool,
     has_begun: bool,
     usage: Option<TokenUsage>,
+    /// Output that had come when `usage` did.
+    output_at_usage: u64,
     saw_done: bool,
     saw_finish: bool,
     fault: Option<StreamFault>,
@@ -126,6 +128,7 @@ impl StreamReader {
             is_at_start: true,
             has_begun: false,
             usage: None,
+            output_at_usage: 0,
             saw_done: false,
             saw_finish: false,
             fault: None,
@@ -183,6 +186,12 @@ impl StreamReader {
         let tail = if self.fault.is_none() && !self.held.is_empty() { self.tail(ending) } else { Bytes::new() };
         if self.fault.is_none() && !self.has_begun {
             self.fault = Some(StreamFault::EndedEarly);
+        }
+        // Usage that came before the last text doesn't hold all of it.
+        if self.output_at_usage < self.count.so_far()
+            && let Some(usage) = &mut self.usage
+        {
+            usage.output = usage.output.max(self.count.total());
         }
         StreamEnd {
             tail,
@@ -277,7 +286,10 @@ impl StreamReader {
             self.has_begun = true;
             self.saw_finish |= choices.is_finished;
         }
-        self.usage = chunk.usage.or(self.usage);
+        if chunk.usage.is_some() {
+            self.usage = chunk.usage;
+            self.output_at_usage = self.count.so_far();
+        }
         if self.strip_usage && chunk.is_only_usage() {
             self.edits.push(Edit { span: event, text: Replacement::Nothing });
             return Ok(());

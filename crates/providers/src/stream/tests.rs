@@ -115,6 +115,14 @@ fn usage_in_the_last_content_chunk_is_taken() {
 }
 
 #[test]
+fn usage_that_came_before_the_text_does_not_make_it_free() {
+    let text =
+        usage_chunk(REQUESTED) + &"one two three four five six".split_inclusive(' ').map(|word| chunk(REQUESTED, word)).collect::<String>();
+    let output = tokens::count(Tokenizer::O200kBase, "one two three four five six");
+    assert_eq!(relay_text(&text, false).end.usage, Some(TokenUsage { output, ..USAGE }));
+}
+
+#[test]
 fn every_kind_of_output_counts_at_least_one_an_event() {
     let deltas = [
         (r#"{"role":"assistant","content":null}"#, 0),
