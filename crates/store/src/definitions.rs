@@ -120,7 +120,17 @@ impl Definitions {
         self.faults().into_iter().filter(|fault| !known.contains(fault)).collect()
     }
 
+    /// A model that was found in the environment may be of unknown size: then no category row admits it.
     fn faults(&self) -> Vec<CatalogueFault> {
-        Catalogue::faults(&self.providers.items(), &self.models.items(), &self.plans.items())
+        let mut faults = Catalogue::faults(&self.providers.items(), &self.models.items(), &self.plans.items());
+        faults.retain(|fault| match fault {
+            CatalogueFault::NoCategory { model } => self.models.get(model.as_str()).is_none_or(|entry| entry.origin != Origin::Discovered),
+            CatalogueFault::Twice { .. }
+            | CatalogueFault::UnknownProvider { .. }
+            | CatalogueFault::UnknownModel { .. }
+            | CatalogueFault::TwoRows { .. }
+            | CatalogueFault::BadName { .. } => true,
+        });
+        faults
     }
 }

@@ -24,7 +24,7 @@ pub use error::{DatabaseFault, ErrorClass, OperationError};
 pub use health::StoreHealth;
 pub use open::OpenError;
 pub use ops::apply::{ApplyError, ApplyOptions, Desired};
-pub use ops::audit::{AuditEntry, ReadAuditError};
+pub use ops::audit::{AuditEntry, NoteError, ReadAuditError};
 pub use ops::custom_limits::{LimitFact, ReadLimitFactsError, SetCustomLimitsError};
 pub use ops::diff::{Change, ChangeAction, Diff, FieldChange};
 pub use ops::input::InvalidInput;

@@ -3,7 +3,8 @@
 use domain::UnixMicros;
 use serde::Serialize;
 
-use crate::sql;
+use crate::sql::audit::NewEntry;
+use crate::sql::{self, Database};
 use crate::{Actor, DatabaseFault, ErrorClass, OperationError, Page, PageRequest, Store};
 
 /// One change.
@@ -37,6 +38,22 @@ pub enum ReadAuditError {
     Unavailable(#[from] DatabaseFault),
 }
 
+/// Why an entry can't be written.
+#[derive(Debug, thiserror::Error)]
+pub enum NoteError {
+    /// The database failed.
+    #[error(transparent)]
+    Unavailable(#[from] DatabaseFault),
+}
+
+impl OperationError for NoteError {
+    fn class(&self) -> ErrorClass<'_> {
+        match self {
+            Self::Unavailable(_) => ErrorClass::Unavailable,
+        }
+    }
+}
+
 impl OperationError for ReadAuditError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
@@ -47,6 +64,18 @@ impl OperationError for ReadAuditError {
 }
 
 impl Store {
+    /// An entry for what changes nothing here, such as ending a provider's cooldown. `details` hold no secrets.
+    pub async fn note(&self, actor: Actor, action: &'static str, subject: &str, details: serde_json::Value) -> Result<(), NoteError> {
+        let subject = subject.to_owned();
+        self.turn(move |inner| async move {
+            let mut transaction = inner.database.begin().await?;
+            let entry = NewEntry { at: inner.now().wall, actor, action, subject: &subject, details };
+            sql::audit::insert(&mut transaction, entry).await?;
+            Ok(Database::commit(transaction).await?)
+        })
+        .await
+    }
+
     /// A page of the audit log, newest first.
     pub async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ReadAuditError> {
         let bad = |cursor: &String| ReadAuditError::BadCursor { cursor: cursor.clone() };

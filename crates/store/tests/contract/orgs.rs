@@ -115,7 +115,10 @@ pub(crate) async fn the_audit_log_tells_who_did_what(bench: Bench) {
     b.store.update_org(Actor::System, org.id, OrgPatch { plan: Some("pro".into()), ..OrgPatch::default() }).await.unwrap();
     b.store.update_org(Actor::Operator, org.id, OrgPatch { plan: Some("pro".into()), ..OrgPatch::default() }).await.unwrap();
     b.store.revoke_key(Actor::Operator, org.id, key.id).await.unwrap();
-    let first = b.store.audit(&PageRequest { cursor: None, limit: Some(3) }).await.unwrap();
+    b.store.note(Actor::Operator, "provider.clear_cooldown", "main", serde_json::json!({"was": 5})).await.unwrap();
+    let noted = b.store.audit(&PageRequest { cursor: None, limit: Some(1) }).await.unwrap();
+    assert_eq!((noted.data[0].action.as_str(), &noted.data[0].details["was"]), ("provider.clear_cooldown", &serde_json::json!(5)));
+    let first = b.store.audit(&PageRequest { cursor: noted.next_cursor, limit: Some(3) }).await.unwrap();
     let told: Vec<_> = first.data.iter().map(|e| (e.action.as_str(), e.subject.as_str(), e.actor)).collect();
     let (org_id, key_id) = (org.id.to_string(), key.id.to_string());
     assert_eq!(
