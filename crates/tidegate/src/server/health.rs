@@ -56,3 +56,16 @@ pub(super) fn ready(method: &Method, store: &StoreHealth, is_stopping: bool) -> 
 pub(super) fn nowhere() -> Response<Inner> {
     problem(StatusCode::NOT_FOUND, "not_found", "nothing is here: the model API is under /v1, the control API under /api/v1")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_means_room_for_records_and_no_stop() {
+        let store = |queued| StoreHealth { writable: true, queued, queue_capacity: 10, last_fault: None, failed_attempts: 0, written: 0 };
+        let status = |queued, is_stopping| ready(&Method::GET, &store(queued), is_stopping).status().as_u16();
+        assert_eq!([status(9, false), status(10, false), status(0, true)], [200, 503, 503]);
+        assert_eq!(ready(&Method::POST, &store(0), false).status().as_u16(), 405);
+    }
+}
