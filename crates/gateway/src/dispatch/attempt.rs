@@ -62,11 +62,10 @@ impl Asked<'_> {
         }
         let answer = if self.facts.stream {
             let source = Source::Http(body);
-            let is_framed = head.headers.contains_key("transfer-encoding") || head.headers.contains_key("content-length");
             let (reader, first, source) = self.open(source, deadlines.first_byte).await?;
             let silence = Silence::new(caps::STREAM_IDLE, deadlines.whole);
             let status = head.status.as_u16();
-            Answer::Stream(Box::new(Opened { source, reader, first, target: index, in_flight, is_framed, silence, status }))
+            Answer::Stream(Box::new(Opened { source, reader, first, target: index, in_flight, silence, status }))
         } else {
             let body = by(deadlines.whole, read(body, caps::ANSWER_BYTES)).await??;
             self.whole(body)?

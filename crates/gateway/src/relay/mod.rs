@@ -31,8 +31,6 @@ pub(crate) struct Opened {
     /// Which of the model's targets answers.
     pub(crate) target: usize,
     pub(crate) in_flight: InFlight,
-    /// Whether the provider tells where the body ends, so that a break can't be taken for the end.
-    pub(crate) is_framed: bool,
     pub(crate) silence: Silence,
     pub(crate) status: u16,
 }
@@ -53,7 +51,6 @@ struct Live {
     exchange: Exchange,
     reader: StreamReader,
     target: usize,
-    is_framed: bool,
     status: u16,
     charged: u64,
 }
@@ -84,8 +81,8 @@ impl Relay {
         let gateway = std::sync::Arc::clone(exchange.gateway());
         gateway.metrics.open_streams.inc();
         exchange.first_byte(gateway.clock.now());
-        let Opened { source, reader, first, target, in_flight, is_framed, silence, status } = opened;
-        let mut live = Live { exchange, reader, target, is_framed, status, charged: 0 };
+        let Opened { source, reader, first, target, in_flight, silence, status } = opened;
+        let mut live = Live { exchange, reader, target, status, charged: 0 };
         let output = live.reader.output_tokens();
         live.charge(output);
         let is_done = live.reader.saw_done();
@@ -163,9 +160,11 @@ impl Relay {
     /// Settles the stream and writes it down; what is left to write after `out`.
     fn finish(&mut self, ending: Ending, out: Bytes) -> Option<Bytes> {
         let live = self.live.take()?;
-        let Live { exchange, reader, target, is_framed, status, charged } = live;
+        let Live { exchange, reader, target, status, charged } = live;
         let end = reader.finish(ending);
-        let is_whole = end.saw_done || (end.fault.is_none() && ending == Ending::Whole && (is_framed || end.saw_finish));
+        // A missing [DONE] alone is harmless; a body that ends without it and without a finish was cut by something in between.
+        let has_ended = ending == Ending::Whole && (end.saw_finish || end.usage.is_some());
+        let is_whole = end.saw_done || (end.fault.is_none() && has_ended);
         let last = if is_whole {
             joined(&[&out, &end.tail])
         } else {

@@ -229,7 +229,7 @@ impl Rig {
         let Some((reader, first, source)) = opened else { return (0, false) };
         let in_flight = InFlight::begin(&target.slot);
         let silence = Silence::new(Duration::from_secs(60), deadline);
-        let opened = Opened { source, reader, first, target: 0, in_flight, is_framed: true, silence, status: 200 };
+        let opened = Opened { source, reader, first, target: 0, in_flight, silence, status: 200 };
         let mut relay = Relay::new(exchange, opened);
         while left > 0 && !relay.is_over() {
             left -= 1;
