@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Answer, Call, Event, Gate, Reply, Script, Sse, Upstream, chat_chunk};
 
-use crate::world::{Org, World, chat, stream};
+use crate::world::{LARGE, Org, World, chat, stream};
 
 const POOL: &str = "category:small";
 
@@ -241,7 +241,7 @@ async fn breaking_in_mid_stream_is_an_in_band_error_and_never_two_texts() {
         two.world.totals_when(&two.org, n as u64 + 1, 0, 0).await;
     }
     let (requests, tokens) = two.used().await;
-    let input = two.world.count(&stream("dual", 50)).await;
+    let input = two.world.count(&stream(LARGE, 50)).await;
     assert_eq!((requests, tokens), (5, 5 * (input + 2)), "charged what was relayed");
 }
 
