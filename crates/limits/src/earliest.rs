@@ -45,7 +45,7 @@ impl Ledger {
         match expires {
             // There is room; what waits, waits for room of other limits, which this request asks too.
             Some(0) if foreseen => Retry::At { at: now.saturating_add(1), estimate: false },
-            Some(0) => self.guess(place, now),
+            Some(0) => self.when_front_is_served(limit, now).unwrap_or_else(|| self.guess(place, now)),
             Some(need) => match limit.expired_at(need) {
                 Some(at) => Retry::At { at: at.max(now.saturating_add(1)), estimate: !foreseen },
                 None => self.guess(place, now),
@@ -86,7 +86,17 @@ impl Ledger {
         let mut remaining: Vec<Micros> = of_limit.map(|hold| life.saturating_sub(now - hold.at)).collect();
         remaining.sort_unstable();
         let median = remaining.get(remaining.len() / 2).copied().unwrap_or(0);
-        let wait = median.max(self.caps.estimate_min_us).min(self.longest_wait(limit)).max(1);
+        self.estimate(limit, median, now)
+    }
+
+    /// There is room, but somebody waits for room of a limit that this request doesn't ask: when that may be.
+    fn when_front_is_served(&self, limit: &Limit, now: Micros) -> Option<Retry> {
+        let Item::Waiter(slot) = limit.front()? else { return None };
+        self.served_at(slot).map(|at| self.estimate(limit, at.saturating_sub(now), now))
+    }
+
+    fn estimate(&self, limit: &Limit, wait: Micros, now: Micros) -> Retry {
+        let wait = wait.max(self.caps.estimate_min_us).min(self.longest_wait(limit)).max(1);
         Retry::At { at: now.saturating_add(wait), estimate: true }
     }
 

@@ -207,7 +207,8 @@ impl Ledger {
         fronts.min().map(|at| at.max(self.now.saturating_add(1)))
     }
 
-    fn served_at(&self, slot: u32) -> Option<Micros> {
+    /// When expiry alone lets this hold be served; none if others come before it, or holds have to end.
+    pub(crate) fn served_at(&self, slot: u32) -> Option<Micros> {
         let hold: &Hold = self.holds.get(slot).filter(|_| self.is_first(slot))?;
         let least = self.least(slot, hold.wanted);
         self.pausing(slot).try_fold(0, |latest, limit| limit.has_room_at(least).map(|at| latest.max(at)))
