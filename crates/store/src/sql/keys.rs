@@ -194,3 +194,63 @@ fn bytes_of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sql::migrate::{MIGRATIONS, migrate};
+    use crate::sql::{Database, orgs};
+
+    #[tokio::test]
+    async fn revoked_and_expired_keys_do_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("test.db");
+        std::fs::File::create(&file).unwrap();
+        let database = Database::connect(&file, Duration::from_secs(1)).await.unwrap();
+        migrate(&database, MIGRATIONS, UnixMicros(1)).await.unwrap();
+        let mut transaction = database.begin().await.unwrap();
+        let org = domain::Org {
+            id: OrgId::from_bits(1),
+            name: "o".into(),
+            plan: "p".into(),
+            effective_plan: "p".into(),
+            custom: Vec::new(),
+            created: UnixMicros(1),
+        };
+        orgs::insert(&mut transaction, &org).await.unwrap();
+        let at = |us| Some(UnixMicros(us));
+        for (id, expires, revoked) in [(1, None, None), (2, at(11), None), (3, at(10), None), (4, None, at(3)), (5, at(99), at(3))] {
+            let key = Key {
+                id: KeyId::from_bits(id),
+                org: org.id,
+                name: "k".into(),
+                hash: ApiKeyHash([7; 32]),
+                prefix: "tg_".into(),
+                expires,
+                models: None,
+                limits: KeyLimits::default(),
+                rate_limit_body: None,
+                created: UnixMicros(1),
+                revoked,
+            };
+            insert(&mut transaction, &key).await.unwrap();
+        }
+        assert_eq!(count_valid(&mut transaction, org.id, UnixMicros(10)).await.unwrap(), 2);
+        assert_eq!(count_valid(&mut transaction, OrgId::from_bits(2), UnixMicros(10)).await.unwrap(), 0);
+    }
+
+    #[test]
+    fn a_packed_key_unpacks_or_is_refused() {
+        let org = OrgId::from_bits(5);
+        let packed = format!("{:032X}{},12,", 9, "0A".repeat(32));
+        let key = unpacked(org, &packed).unwrap();
+        assert_eq!((key.id, key.hash, key.expires, key.revoked), (KeyId::from_bits(9), ApiKeyHash([10; 32]), Some(UnixMicros(12)), None));
+        for bad in
+            ["", ",", ",,", &packed[1..], &packed[..90], &packed.replace('A', "G"), &packed.replace("12", "x"), &packed.replace('0', "é")]
+        {
+            assert!(unpacked(org, bad).is_none(), "{bad}");
+        }
+    }
+}

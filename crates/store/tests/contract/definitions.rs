@@ -106,6 +106,11 @@ pub(crate) async fn credentials_are_kept_but_never_told(bench: Bench) {
     b.reopen().await;
     assert_eq!((told(&b), kind(&b)), (None, None));
 
+    b.provider(json, CredentialChange::Store("sk-gone".into())).await;
+    b.store.delete_provider(Actor::Operator, &"main".into()).await.unwrap();
+    assert_eq!(told(&b), None);
+    b.provider(json, CredentialChange::Keep).await;
+    assert_eq!(told(&b), None);
     b.provider(json, CredentialChange::Store("sk-third".into())).await;
     b.provider(json, CredentialChange::Clear).await;
     assert_eq!(told(&b), None);

@@ -60,6 +60,7 @@ contract! { sqlite:
     pools {
         a_pool_refuses_at_its_limit_and_explains,
         a_plan_change_is_in_force_at_once_and_history_stays,
+        what_is_in_progress_feels_a_change_of_plan,
         custom_limits_hold_from_until_without_a_timer,
         a_keys_own_limits_are_pools_too,
         shadow_pools_count_and_never_refuse,

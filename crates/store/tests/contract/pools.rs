@@ -85,6 +85,23 @@ pub(crate) async fn a_plan_change_is_in_force_at_once_and_history_stays(bench: B
     assert_eq!((views(&b, org)[0].limit, views(&b, org)[0].used, views(&b, org)[0].remaining), (2, 11, 0));
 }
 
+pub(crate) async fn what_is_in_progress_feels_a_change_of_plan(bench: Bench) {
+    let b = bench.seeded().await;
+    let org = b.org("pro").await.id;
+    let small = pool(&b, org, "tiny").unwrap();
+    let mut hold = ask(&b, org, &[&small], 1_000, 0).unwrap();
+    let plan = |plan: &str| OrgPatch { plan: Some(plan.into()), ..OrgPatch::default() };
+    b.store.update_org(Actor::Operator, org, plan("free")).await.unwrap();
+    assert_eq!(hold.extend(500, b.now().mono_us), limits::Extend::Waiting);
+    b.store.update_org(Actor::Operator, org, plan("pro")).await.unwrap();
+    assert_eq!(hold.extend(500, b.now().mono_us), limits::Extend::Granted(500));
+    b.plan(r#"{"id":"pro","limits":[{"category":"small","tpm":1500}]}"#).await;
+    assert_eq!(hold.extend(100, b.now().mono_us), limits::Extend::Waiting);
+    b.plan(r#"{"id":"pro","limits":[{"category":"small","tpm":1600}]}"#).await;
+    assert_eq!(hold.extend(100, b.now().mono_us), limits::Extend::Granted(100));
+    hold.release(b.now().mono_us);
+}
+
 pub(crate) async fn custom_limits_hold_from_until_without_a_timer(bench: Bench) {
     let b = bench.seeded().await;
     let org = b.org("free").await.id;
