@@ -31,13 +31,12 @@ impl Telemetry {
             NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LOG_LINES).thread_name("log").finish(stderr());
         let dropped = writer.error_counter();
         let filter: EnvFilter = format!("{QUIET},{}", log.filter).parse().unwrap_or_default();
-        let is_terminal = stderr().is_terminal();
         let is_human = match log.format {
             LogFormat::Human => true,
             LogFormat::Json => false,
-            LogFormat::Auto => is_terminal,
+            LogFormat::Auto => stderr().is_terminal(),
         };
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(is_human && is_terminal);
+        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
         if is_human {
             subscriber.finish().try_init()?;
         } else {

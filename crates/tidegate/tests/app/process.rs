@@ -1,5 +1,6 @@
 //! The binary as a process: exit codes, what it prints where, and signals.
 
+use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -19,13 +20,24 @@ fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
 }
 
 /// A server on a free port, ready to serve, with the first line it printed as JSON.
-fn serve(folder: &Path, further: &[&str]) -> (Child, Value) {
+fn serve(folder: &Path, further: &[&str]) -> (Process, Value) {
     let args = [&["serve", "--listen", "127.0.0.1:0", "--json"], further].concat();
     let mut command = tidegate(folder, &args);
-    let mut child = command.env("TIDEGATE_LOG__FILTER", "trace").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = Process(command.env("TIDEGATE_LOG__FILTER", "trace").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
     let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     (child, serde_json::from_str(&line).unwrap())
+}
+
+/// A child that does not outlive its test.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended by itself, unless the test failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 fn signal(child: &Child, signal: rustix::process::Signal) {
@@ -91,10 +103,10 @@ fn a_server_serves_keeps_secrets_from_pipes_and_stops_on_a_signal() {
     let last = second.trim_end().lines().last().unwrap();
     assert!(last.starts_with("tidegate: ") && last.contains("is taken"), "{second}");
 
-    signal(&child, rustix::process::Signal::TERM);
+    signal(&child.0, rustix::process::Signal::TERM);
     let mut logs = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut logs).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{logs}");
+    child.0.stderr.take().unwrap().read_to_string(&mut logs).unwrap();
+    assert_eq!(child.0.wait().unwrap().code(), Some(0), "{logs}");
     assert!(logs.contains("tidegate::access") && logs.contains("/v1/chat/completions"), "{logs}");
     for secret in [key.as_str(), token.trim(), "Hello!"] {
         assert!(!logs.contains(secret), "{secret}: {logs}");
@@ -113,4 +125,44 @@ fn the_environment_configures_the_server_too() {
     let output = command.env("TIDEGATE_SERVER__LISTNE", "x").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stdout).unwrap().contains("TIDEGATE_SERVER__LISTEN?"));
+}
+
+/// A pseudo terminal: its end for the test, and the other for the process.
+fn terminal() -> (File, File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).unwrap();
+    unlockpt(&ours).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap().into_string().unwrap();
+    (File::from(ours), OpenOptions::new().read(true).write(true).open(name).unwrap())
+}
+
+#[test]
+fn on_a_terminal_the_first_run_prints_a_curl_line_that_works() {
+    let folder = TempDir::new().unwrap();
+    let (ours, theirs) = terminal();
+    let mut command = tidegate(folder.path(), &["--listen", "127.0.0.1:0"]);
+    let mut child = Process(command.stdout(theirs.try_clone().unwrap()).stderr(theirs).spawn().unwrap());
+    drop(command);
+    let mut said = String::new();
+    let mut lines = BufReader::new(ours).lines();
+    let curl = loop {
+        let line = lines.next().unwrap().unwrap();
+        said.push_str(&format!("{line}\n"));
+        if line.starts_with("curl ") {
+            break line;
+        }
+    };
+    assert!(said.contains("Operator token  in ./tidegate-data/operator-token") && said.contains("simulated"), "{said}");
+    let called = Command::new("sh").args(["-c", curl.trim()]).output().unwrap();
+    assert!(String::from_utf8(called.stdout).unwrap().contains("chat.completion"));
+    signal(&child.0, rustix::process::Signal::INT);
+    // The terminal reads until the process has closed it.
+    while let Some(Ok(line)) = lines.next() {
+        said.push_str(&line);
+    }
+    assert!(said.contains(" INFO ") && !said.contains("\"level\""), "logs are for people on a terminal: {said}");
+    let token = std::fs::read_to_string(folder.path().join("tidegate-data/operator-token")).unwrap();
+    assert!(!said.contains(token.trim()), "{said}");
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
 }
