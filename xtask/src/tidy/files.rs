@@ -10,7 +10,7 @@ const LAX: [&str; 3] = [concat!("#[all", "ow("), concat!("#![all", "ow("), conca
 const VAGUE: [&str; 3] = ["util", "manager", "helper"];
 const CLOCKS: [&str; 5] = ["Instant::now(", "SystemTime::now(", "Timestamp::now(", "Zoned::now(", "clock_gettime("];
 
-/// The one file that reads the machine's clocks. The tasks and benchmarks measure by them, outside the product.
+/// The one file that reads the machine's clocks. Tasks, benchmarks and examples measure by them, outside the product.
 const CLOCK_READER: &str = "crates/tidegate/src/system_clock.rs";
 
 /// Crates in which something can grow, so that they keep their bounds in one file.
@@ -45,7 +45,8 @@ fn of_line(file: &File, line: &str) -> Option<String> {
     if LAX.iter().any(|lax| line.contains(lax)) {
         return Some("an attribute that silences a lint for good: use `#[expect(…, reason = \"…\")]`".into());
     }
-    let may_read = file.path == CLOCK_READER || !file.path.starts_with("crates/") || is_comment(line);
+    let is_measuring = file.path.contains("/examples/");
+    let may_read = file.path == CLOCK_READER || !file.path.starts_with("crates/") || is_measuring || is_comment(line);
     if !may_read && CLOCKS.iter().any(|clock| line.contains(clock)) && !is_timer(file, line) {
         return Some(format!("reads a clock: take `Now` as a parameter; only {CLOCK_READER} reads the machine's"));
     }
@@ -125,6 +126,7 @@ mod tests {
             said("crates/x/src/relay.rs", "//! The relay.\nuse tokio::time::{Instant, sleep_until};\nlet t = Instant::now();\n"),
             [""; 0]
         );
+        assert_eq!(said("crates/x/examples/cost.rs", "//! Costs.\nlet t = Instant::now();\n"), [""; 0]);
         fires("crates/x/src/relay.rs", "//! The relay.\nuse std::time::Instant;\nlet t = Instant::now();\n", "reads a clock");
     }
 
