@@ -258,6 +258,10 @@ impl DispatchFault {
     pub(crate) fn into_problem(self, model: &str, shape: RateLimitBody) -> Problem {
         match self {
             Self::AllRateLimited { at_us, now } => refusal(model, &RateLimited { limit: None, at_us, is_estimate: false, now }, shape),
+            Self::NoTarget => {
+                let message = format!("No provider has `{model}` yet: whoever runs this gateway has to add one that does.");
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "unavailable", message)
+            }
             Self::NoneTakes => {
                 let message = format!("No provider takes requests for `{model}` at the moment. Try again later, or use another model.");
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "unavailable", message)

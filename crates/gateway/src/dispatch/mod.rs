@@ -56,6 +56,8 @@ pub(crate) struct Dispatched {
 pub(crate) enum DispatchFault {
     /// Every target is rate limited; the first opens at this moment of the steady clock.
     AllRateLimited { at_us: u64, now: Now },
+    /// The model has no target at any provider that exists.
+    NoTarget,
     /// No target takes requests.
     NoneTakes,
     /// The last failure: a provider was too slow.
@@ -147,6 +149,7 @@ impl Asked<'_> {
         match (findings.last, findings.opens_us) {
             (Some(fault), _) => fault,
             (None, Some(at_us)) => DispatchFault::AllRateLimited { at_us, now: self.gateway.clock.now() },
+            (None, None) if self.model.targets.is_empty() => DispatchFault::NoTarget,
             (None, None) => DispatchFault::NoneTakes,
         }
     }

@@ -38,6 +38,7 @@ fn all_but_429() -> Vec<Problem> {
     let admit =
         [AdmitFault::RecorderFull, AdmitFault::TooManyInProgress, too_large, AdmitFault::Closed { pool: "any".into(), kind: Kind::Tokens }];
     let dispatched = [
+        DispatchFault::NoTarget,
         DispatchFault::NoneTakes,
         DispatchFault::TimedOut { provider: provider(), tried: 1 },
         DispatchFault::Failed { provider: provider(), why: "it answered with status 500".into(), tried: 3 },

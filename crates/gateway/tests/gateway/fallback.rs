@@ -167,9 +167,13 @@ async fn what_the_client_hears_when_nobody_answers() {
         let answer = rig.send(&rig.chat("small-1")).await;
         assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (503, Some("unavailable")));
     }
+    crate::rig::define(&rig.store, &[], &[json!({"id": "small-1", "category": "small"})], &[]).await;
+    let answer = rig.send(&rig.chat("small-1")).await;
+    assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (503, Some("unavailable")));
+    assert!(answer.text().contains("No provider has `small-1` yet"), "{}", answer.text());
     assert_eq!(rig.pool("category:small", Kind::Requests), (0, 0));
     let usage = rig.usage().await;
-    assert_eq!((usage.totals.failed, usage.totals.input_tokens), (4, 0));
+    assert_eq!((usage.totals.failed, usage.totals.input_tokens), (5, 0));
 }
 
 #[tokio::test]

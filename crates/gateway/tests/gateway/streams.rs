@@ -11,6 +11,8 @@ async fn a_provider_that_breaks_is_told_in_the_stream() {
     for script in [
         Sse::new().event(&chat_chunk("small-1", "one")).event(&chat_chunk("small-1", " two")).reset(),
         Sse::new().event(&chat_chunk("small-1", "one")).event(&chat_chunk("small-1", " two")).close(),
+        // What a proxy before a killed server makes of it: an orderly end in the midst of a text.
+        Sse::new().event(&chat_chunk("small-1", "one")).event(&chat_chunk("small-1", " two")).end(),
         Sse::new().event(&chat_chunk("small-1", "one")).event(&chat_chunk("small-1", " two")).text("data: {\"id\"").end(),
         Sse::new()
             .event(&chat_chunk("small-1", "one"))
