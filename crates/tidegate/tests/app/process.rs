@@ -102,6 +102,7 @@ fn a_server_serves_keeps_secrets_from_pipes_and_stops_on_a_signal() {
     assert_eq!(code, 1);
     let last = second.trim_end().lines().last().unwrap();
     assert!(last.starts_with("tidegate: ") && last.contains("is taken"), "{second}");
+    assert_eq!(last.matches("os error").count(), 0, "said once, in words: {last}");
 
     signal(&child.0, rustix::process::Signal::TERM);
     let mut logs = String::new();
