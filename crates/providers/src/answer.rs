@@ -7,7 +7,7 @@ use bytes::Bytes;
 use domain::{Endpoint, TokenUsage, Tokenizer};
 use thiserror::Error;
 
-use crate::json::{Cursor, Flaw};
+use crate::json::{Cursor, Halt};
 use crate::openai::{self, ProviderError};
 use crate::splice::{json_string, spliced};
 use crate::tokens;
@@ -46,12 +46,6 @@ pub enum AnswerFault {
     },
 }
 
-impl From<Flaw> for AnswerFault {
-    fn from(flaw: Flaw) -> Self {
-        Self::NotJson { at: flaw.at, what: flaw.what.as_str() }
-    }
-}
-
 /// Reads an unstreamed answer of status 200.
 pub fn read_answer(endpoint: Endpoint, body: &[u8]) -> Result<AnswerFacts, AnswerFault> {
     if !body.is_ascii()
@@ -66,7 +60,7 @@ pub fn read_answer(endpoint: Endpoint, body: &[u8]) -> Result<AnswerFacts, Answe
     let mut facts = AnswerFacts::default();
     let (mut is_answer, mut is_error) = (false, false);
     let mut cursor = Cursor::new(body);
-    cursor.members(|cursor, name| match name.raw {
+    let read = cursor.members(|cursor, name| match name.raw {
         b"model" if cursor.peek() == b'"' => {
             facts.model_span = Some(cursor.string()?.span());
             Ok(())
@@ -84,8 +78,11 @@ pub fn read_answer(endpoint: Endpoint, body: &[u8]) -> Result<AnswerFacts, Answe
             if endpoint == Endpoint::Embeddings { embeddings(cursor) } else { cursor.skip() }
         }
         _ => cursor.skip(),
-    })?;
-    cursor.end()?;
+    });
+    if read.and_then(|()| cursor.end()).is_err() {
+        let flaw = cursor.flaw();
+        return Err(AnswerFault::NotJson { at: flaw.at, what: flaw.what.as_str() });
+    }
     if is_error {
         return Err(AnswerFault::Error { message: ProviderError::read(body, &[]).message });
     }
@@ -93,7 +90,7 @@ pub fn read_answer(endpoint: Endpoint, body: &[u8]) -> Result<AnswerFacts, Answe
 }
 
 /// Passes embeddings, whose long lists of numbers are looked at less closely.
-fn embeddings(cursor: &mut Cursor<'_>) -> Result<(), Flaw> {
+fn embeddings(cursor: &mut Cursor<'_>) -> Result<(), Halt> {
     cursor.elements(|cursor| {
         if cursor.peek() != b'{' {
             return cursor.skip();

@@ -5,7 +5,7 @@ use domain::{Endpoint, Tokenizer};
 
 use crate::RequestFacts;
 use crate::caps;
-use crate::json::{Cursor, Flaw, Text};
+use crate::json::{Cursor, Halt, Text};
 use crate::request::media_figure;
 use crate::tokens;
 
@@ -37,7 +37,7 @@ struct Count<'a> {
 }
 
 impl<'a> Count<'a> {
-    fn request(&mut self, cursor: &mut Cursor<'a>, endpoint: Endpoint) -> Result<(), Flaw> {
+    fn request(&mut self, cursor: &mut Cursor<'a>, endpoint: Endpoint) -> Result<(), Halt> {
         if endpoint == Endpoint::ChatCompletions {
             self.tokens += caps::COUNTED_REQUEST_TOKENS;
         }
@@ -49,7 +49,7 @@ impl<'a> Count<'a> {
         })
     }
 
-    fn message(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Flaw> {
+    fn message(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Halt> {
         self.tokens += caps::COUNTED_MESSAGE_TOKENS;
         cursor.members(|cursor, name| {
             if name.is("name") {
@@ -62,12 +62,12 @@ impl<'a> Count<'a> {
         })
     }
 
-    fn part(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Flaw> {
+    fn part(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Halt> {
         if cursor.peek() == b'{' { cursor.members(|cursor, name| self.member_or_media(cursor, &name)) } else { self.said(cursor) }
     }
 
     /// A member where `read_request` looks for media, and only there, so that the bound holds them too.
-    fn member_or_media(&mut self, cursor: &mut Cursor<'a>, name: &Text<'a>) -> Result<(), Flaw> {
+    fn member_or_media(&mut self, cursor: &mut Cursor<'a>, name: &Text<'a>) -> Result<(), Halt> {
         let Some(figure) = media_figure(name) else { return self.member(cursor, name) };
         if cursor.peek() != b'n' {
             self.tokens += figure;
@@ -76,14 +76,14 @@ impl<'a> Count<'a> {
     }
 
     /// What a member says counts, its kind and ids don't.
-    fn member(&mut self, cursor: &mut Cursor<'a>, name: &Text<'a>) -> Result<(), Flaw> {
+    fn member(&mut self, cursor: &mut Cursor<'a>, name: &Text<'a>) -> Result<(), Halt> {
         match &*name.decode() {
             "type" | "id" | "tool_call_id" | "cache_control" => cursor.skip(),
             _ => self.said(cursor),
         }
     }
 
-    fn said(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Flaw> {
+    fn said(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Halt> {
         match cursor.peek() {
             b'"' => self.string(cursor),
             b'[' => cursor.elements(|cursor| self.said(cursor)),
@@ -93,7 +93,7 @@ impl<'a> Count<'a> {
     }
 
     /// A text, texts, token ids, or arrays of token ids.
-    fn texts(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Flaw> {
+    fn texts(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Halt> {
         match cursor.peek() {
             b'"' => self.string(cursor),
             b'[' => cursor.elements(|cursor| self.texts(cursor)),
@@ -106,7 +106,7 @@ impl<'a> Count<'a> {
     }
 
     /// A value that a provider puts before the model as JSON.
-    fn json(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Flaw> {
+    fn json(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Halt> {
         let span = cursor.span()?;
         let json = String::from_utf8_lossy(self.body.get(span).unwrap_or_default());
         if json != "null" {
@@ -115,7 +115,7 @@ impl<'a> Count<'a> {
         Ok(())
     }
 
-    fn string(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Flaw> {
+    fn string(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Halt> {
         let text = cursor.string()?;
         self.tokens += match std::str::from_utf8(text.raw) {
             Ok(plain) if text.plain => tokens::count(self.tokenizer, plain),

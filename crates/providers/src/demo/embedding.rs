@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::random::Random;
 use crate::caps;
-use crate::json::{Cursor, Flaw};
+use crate::json::{Cursor, Halt};
 
 const DIMENSIONS: usize = 256;
 
@@ -33,7 +33,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(&mut self, body: &[u8]) -> Result<(), Flaw> {
+    fn read(&mut self, body: &[u8]) -> Result<(), Halt> {
         Cursor::new(body).members(|cursor, name| match &*name.decode() {
             "encoding_format" if cursor.peek() == b'"' => {
                 self.is_base64 = cursor.string()?.is("base64");
@@ -44,7 +44,7 @@ impl Asked {
         })
     }
 
-    fn input(&mut self, cursor: &mut Cursor<'_>, body: &[u8]) -> Result<(), Flaw> {
+    fn input(&mut self, cursor: &mut Cursor<'_>, body: &[u8]) -> Result<(), Halt> {
         if cursor.peek() != b'[' {
             return self.one(cursor, body);
         }
@@ -61,7 +61,7 @@ impl Asked {
     }
 
     /// A text, or a list of token ids, which are its words.
-    fn one(&mut self, cursor: &mut Cursor<'_>, body: &[u8]) -> Result<(), Flaw> {
+    fn one(&mut self, cursor: &mut Cursor<'_>, body: &[u8]) -> Result<(), Halt> {
         let vector = if cursor.peek() == b'"' {
             vector(&cursor.string()?.decode())
         } else {

@@ -1,6 +1,6 @@
 //! Where a JSON text is wrong, and how that place is told to people.
 
-/// What is wrong, at a byte offset. Two words long, so that results are passed in registers.
+/// What is wrong, at a byte offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Flaw {
     pub(crate) at: usize,

@@ -7,7 +7,7 @@ mod text;
 use std::ops::Range;
 
 pub(crate) use flaw::{Flaw, What, place};
-pub(crate) use text::Text;
+pub(crate) use text::{Text, whole_number};
 
 use crate::caps;
 
@@ -44,11 +44,16 @@ pub(crate) struct Cursor<'a> {
     depth: u32,
     /// Whether there are control characters at all, white space included; mostly there are none, and strings needn't be searched for them.
     has_controls: bool,
+    flaw: Option<Flaw>,
 }
+
+/// Reading stopped; [`Cursor::flaw`] tells why. Without content, so that results are passed in registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Halt;
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, depth: 0, has_controls: text::has_controls(bytes) }
+        Self { bytes, at: 0, depth: 0, has_controls: text::has_controls(bytes), flaw: None }
     }
 
     /// Byte offset.
@@ -70,7 +75,7 @@ impl<'a> Cursor<'a> {
 
     /// The kind of the value that comes next.
     #[inline]
-    pub(crate) fn kind(&mut self) -> Result<Kind, Flaw> {
+    pub(crate) fn kind(&mut self) -> Result<Kind, Halt> {
         Ok(match self.peek() {
             b'{' => Kind::Object,
             b'[' => Kind::Array,
@@ -78,41 +83,94 @@ impl<'a> Cursor<'a> {
             b'-' | b'0'..=b'9' => Kind::Number,
             b't' | b'f' => Kind::Boolean,
             b'n' => Kind::Null,
-            _ => return Err(self.flaw(What::NoValue)),
+            _ => return Err(self.halt(What::NoValue)),
         })
     }
 
     /// Reads an object; `member` is called behind each name's colon and must pass the value.
     #[inline]
-    pub(crate) fn members<E: From<Flaw>>(&mut self, mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn members<E: From<Halt>>(&mut self, mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), E>) -> Result<(), E> {
         self.open(b'{', What::NoObject)?;
         if self.peek() == b'}' {
             self.close();
             return Ok(());
         }
         loop {
-            if self.peek() != b'"' {
-                return Err(self.flaw(What::NoName).into());
-            }
-            let name = self.string_here()?;
-            if self.peek() != b':' {
-                return Err(self.flaw(What::NoColon).into());
-            }
-            self.at += 1;
+            let name = self.name()?;
             member(self, name)?;
-            match self.peek() {
-                b',' => self.at += 1,
-                b'}' => break,
-                _ => return Err(self.flaw(What::NoCommaInObject).into()),
+            if !self.has_more_members()? {
+                return Ok(());
             }
         }
-        self.close();
+    }
+
+    /// Reads an object until `member` says false, which it does instead of passing a value; true if it did.
+    #[inline]
+    pub(crate) fn members_until(&mut self, mut member: impl FnMut(&mut Self, Text<'a>) -> Result<bool, Halt>) -> Result<bool, Halt> {
+        self.open(b'{', What::NoObject)?;
+        if self.peek() == b'}' {
+            self.close();
+            return Ok(false);
+        }
+        loop {
+            let name = self.name()?;
+            if !member(self, name)? {
+                return Ok(true);
+            }
+            if !self.has_more_members()? {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Reads what follows a member's value in its object.
+    #[inline]
+    pub(crate) fn more_members(&mut self, mut member: impl FnMut(&mut Self, Text<'a>) -> Result<(), Halt>) -> Result<(), Halt> {
+        while self.has_more_members()? {
+            let name = self.name()?;
+            member(self, name)?;
+        }
         Ok(())
+    }
+
+    /// Goes on behind a part that is known to be the begin of an object, up to a member's value.
+    pub(crate) const fn resume(&mut self, at: usize) {
+        self.at = at;
+        self.depth = 1;
+    }
+
+    #[inline(always)]
+    fn name(&mut self) -> Result<Text<'a>, Halt> {
+        if self.peek() != b'"' {
+            return Err(self.halt(What::NoName));
+        }
+        let name = self.string_here()?;
+        if self.peek() != b':' {
+            return Err(self.halt(What::NoColon));
+        }
+        self.at += 1;
+        Ok(name)
+    }
+
+    /// Passes the comma before another member, or the object's end.
+    #[inline(always)]
+    fn has_more_members(&mut self) -> Result<bool, Halt> {
+        match self.peek() {
+            b',' => {
+                self.at += 1;
+                Ok(true)
+            }
+            b'}' => {
+                self.close();
+                Ok(false)
+            }
+            _ => Err(self.halt(What::NoCommaInObject)),
+        }
     }
 
     /// Reads an array; `element` is called before each element and must pass it.
     #[inline]
-    pub(crate) fn elements<E: From<Flaw>>(&mut self, mut element: impl FnMut(&mut Self) -> Result<(), E>) -> Result<(), E> {
+    pub(crate) fn elements<E: From<Halt>>(&mut self, mut element: impl FnMut(&mut Self) -> Result<(), E>) -> Result<(), E> {
         self.open(b'[', What::NoArray)?;
         if self.peek() == b']' {
             self.close();
@@ -123,7 +181,7 @@ impl<'a> Cursor<'a> {
             match self.peek() {
                 b',' => self.at += 1,
                 b']' => break,
-                _ => return Err(self.flaw(What::NoCommaInArray).into()),
+                _ => return Err(self.halt(What::NoCommaInArray).into()),
             }
         }
         self.close();
@@ -132,16 +190,16 @@ impl<'a> Cursor<'a> {
 
     /// Reads a string.
     #[inline]
-    pub(crate) fn string(&mut self) -> Result<Text<'a>, Flaw> {
+    pub(crate) fn string(&mut self) -> Result<Text<'a>, Halt> {
         if self.peek() != b'"' {
-            return Err(self.flaw(What::NoString));
+            return Err(self.halt(What::NoString));
         }
         self.string_here()
     }
 
     /// Reads the string whose quote is the next byte.
-    #[inline]
-    fn string_here(&mut self) -> Result<Text<'a>, Flaw> {
+    #[inline(always)]
+    fn string_here(&mut self) -> Result<Text<'a>, Halt> {
         let start = self.at;
         let rest = self.bytes.get(start + 1..).unwrap_or_default();
         let run = text::run_to_quote(rest);
@@ -154,7 +212,7 @@ impl<'a> Cursor<'a> {
 
     /// The same where there are escapes, or could be control characters.
     #[inline(never)]
-    fn careful_string(&mut self) -> Result<Text<'a>, Flaw> {
+    fn careful_string(&mut self) -> Result<Text<'a>, Halt> {
         let start = self.at;
         self.at += 1;
         let mut plain = true;
@@ -173,13 +231,13 @@ impl<'a> Cursor<'a> {
                     plain = false;
                     self.escape()?;
                 }
-                None => return Err(self.flaw(What::OpenString)),
+                None => return Err(self.halt(What::OpenString)),
             }
         }
     }
 
     /// Passes any value.
-    pub(crate) fn skip(&mut self) -> Result<(), Flaw> {
+    pub(crate) fn skip(&mut self) -> Result<(), Halt> {
         match self.peek() {
             b'"' => self.string_here().map(drop),
             b'{' => self.members(|inner, _| inner.skip()),
@@ -192,7 +250,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes a list of numbers by its brackets and its characters only, many times faster than [`Self::skip`]; anything else as that does.
-    pub(crate) fn skip_numbers(&mut self) -> Result<(), Flaw> {
+    pub(crate) fn skip_numbers(&mut self) -> Result<(), Halt> {
         let before = self.clone();
         if self.peek() == b'[' {
             let list = self.bytes.get(self.at + 1..).unwrap_or_default();
@@ -207,73 +265,81 @@ impl<'a> Cursor<'a> {
     }
 
     /// Passes any value and gives its place.
-    pub(crate) fn span(&mut self) -> Result<Range<usize>, Flaw> {
+    pub(crate) fn span(&mut self) -> Result<Range<usize>, Halt> {
         self.peek();
         let start = self.at;
         self.skip().map(|()| start..self.at)
     }
 
     /// Reads `true` or `false`.
-    pub(crate) fn boolean(&mut self) -> Result<bool, Flaw> {
+    pub(crate) fn boolean(&mut self) -> Result<bool, Halt> {
         if self.peek() == b't' { self.literal(b"true").map(|()| true) } else { self.literal(b"false").map(|()| false) }
     }
 
-    /// Reads a number as it is written.
-    pub(crate) fn number(&mut self) -> Result<&'a str, Flaw> {
+    /// Reads a number as it is written: ASCII.
+    pub(crate) fn number(&mut self) -> Result<&'a [u8], Halt> {
         if !matches!(self.peek(), b'-' | b'0'..=b'9') {
-            return Err(self.flaw(What::NoValue));
+            return Err(self.halt(What::NoValue));
         }
         let start = self.at;
-        if self.bytes.get(self.at) == Some(&b'-') {
-            self.at += 1;
+        let first = self.digits_at(start + usize::from(self.byte(start) == b'-'));
+        let mut end = first.end;
+        // A zero in front stands alone: what follows it is then no part of the number.
+        if self.byte(first.start) == b'0' {
+            end = first.start + 1;
         }
-        if self.bytes.get(self.at) == Some(&b'0') {
-            self.at += 1;
-        } else {
-            self.digits()?;
+        if first.is_empty() {
+            return Err(self.halt_at(end, What::NoDigit));
         }
-        if self.bytes.get(self.at) == Some(&b'.') {
-            self.at += 1;
-            self.digits()?;
+        if self.byte(end) == b'.' {
+            end = self.some_digits_at(end + 1)?;
         }
-        if let Some(b'e' | b'E') = self.bytes.get(self.at) {
-            self.at += 1;
-            if let Some(b'+' | b'-') = self.bytes.get(self.at) {
-                self.at += 1;
-            }
-            self.digits()?;
+        if matches!(self.byte(end), b'e' | b'E') {
+            end = self.some_digits_at(end + 1 + usize::from(matches!(self.byte(end + 1), b'+' | b'-')))?;
         }
-        Ok(self.bytes.get(start..self.at).and_then(|raw| std::str::from_utf8(raw).ok()).unwrap_or_default())
+        self.at = end;
+        Ok(self.bytes.get(start..end).unwrap_or_default())
     }
 
     /// Demands that nothing but white space is left.
-    pub(crate) fn end(mut self) -> Result<(), Flaw> {
+    pub(crate) fn end(&mut self) -> Result<(), Halt> {
         self.peek();
-        if self.at == self.bytes.len() { Ok(()) } else { Err(self.flaw(What::MoreAfterEnd)) }
+        if self.at == self.bytes.len() { Ok(()) } else { Err(self.halt(What::MoreAfterEnd)) }
+    }
+
+    /// Why reading stopped; meaningful only behind a [`Halt`].
+    pub(crate) fn flaw(&self) -> Flaw {
+        self.flaw.unwrap_or(Flaw { at: self.at, what: What::EndsEarly })
     }
 
     /// A flaw here; whatever was expected, at the end that is what is wrong.
     #[cold]
-    pub(crate) fn flaw(&self, what: What) -> Flaw {
-        let is_at_end = self.at >= self.bytes.len() && what != What::OpenString;
-        Flaw { at: self.at, what: if is_at_end { What::EndsEarly } else { what } }
+    fn halt(&mut self, what: What) -> Halt {
+        self.halt_at(self.at, what)
     }
 
-    fn refuse_controls(&mut self, run: &[u8]) -> Result<(), Flaw> {
+    #[cold]
+    fn halt_at(&mut self, at: usize, what: What) -> Halt {
+        let is_at_end = at >= self.bytes.len() && what != What::OpenString;
+        self.flaw = Some(Flaw { at, what: if is_at_end { What::EndsEarly } else { what } });
+        Halt
+    }
+
+    fn refuse_controls(&mut self, run: &[u8]) -> Result<(), Halt> {
         if !self.has_controls || !text::has_controls(run) {
             return Ok(());
         }
         self.at += run.iter().position(|byte| *byte < 0x20).unwrap_or_default();
-        Err(self.flaw(What::ControlCharacter))
+        Err(self.halt(What::ControlCharacter))
     }
 
     #[inline]
-    fn open(&mut self, bracket: u8, expected: What) -> Result<(), Flaw> {
+    fn open(&mut self, bracket: u8, expected: What) -> Result<(), Halt> {
         if self.peek() != bracket {
-            return Err(self.flaw(expected));
+            return Err(self.halt(expected));
         }
         if self.depth == caps::MAX_DEPTH {
-            return Err(self.flaw(What::TooDeep));
+            return Err(self.halt(What::TooDeep));
         }
         self.depth += 1;
         self.at += 1;
@@ -286,37 +352,48 @@ impl<'a> Cursor<'a> {
         self.at += 1;
     }
 
+    /// 0, which no number has, at the end.
     #[inline]
-    fn digits(&mut self) -> Result<(), Flaw> {
-        let from = self.at;
-        while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
-            self.at += 1;
-        }
-        if self.at == from { Err(self.flaw(What::NoDigit)) } else { Ok(()) }
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(0)
     }
 
     #[inline]
-    fn literal(&mut self, word: &'static [u8]) -> Result<(), Flaw> {
+    fn digits_at(&self, from: usize) -> Range<usize> {
+        let mut end = from;
+        while self.byte(end).is_ascii_digit() {
+            end += 1;
+        }
+        from..end
+    }
+
+    fn some_digits_at(&mut self, from: usize) -> Result<usize, Halt> {
+        let digits = self.digits_at(from);
+        if digits.is_empty() { Err(self.halt_at(from, What::NoDigit)) } else { Ok(digits.end) }
+    }
+
+    #[inline]
+    fn literal(&mut self, word: &'static [u8]) -> Result<(), Halt> {
         let end = self.at + word.len();
         if self.bytes.get(self.at..end) != Some(word) {
-            return Err(self.flaw(What::NoValue));
+            return Err(self.halt(What::NoValue));
         }
         self.at = end;
         Ok(())
     }
 
-    fn escape(&mut self) -> Result<(), Flaw> {
+    fn escape(&mut self) -> Result<(), Halt> {
         match self.bytes.get(self.at + 1) {
             Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
             Some(b'u') => {
                 let digits = self.bytes.get(self.at + 2..self.at + 6);
                 if !digits.is_some_and(|four| four.iter().all(u8::is_ascii_hexdigit)) {
-                    return Err(self.flaw(What::HalfEscape));
+                    return Err(self.halt(What::HalfEscape));
                 }
                 self.at += 6;
             }
-            Some(_) => return Err(self.flaw(What::UnknownEscape)),
-            None => return Err(self.flaw(What::OpenString)),
+            Some(_) => return Err(self.halt(What::UnknownEscape)),
+            None => return Err(self.halt(What::OpenString)),
         }
         Ok(())
     }

@@ -7,8 +7,8 @@ use crate::caps;
 
 fn check(text: &[u8]) -> Result<(), Flaw> {
     let mut cursor = Cursor::new(text);
-    cursor.skip()?;
-    cursor.end()
+    let read = cursor.skip().and_then(|()| cursor.end());
+    read.map_err(|_| cursor.flaw())
 }
 
 /// serde_json's verdict, without its own limits: it takes no depth above 127 and refuses lone surrogates.

@@ -147,3 +147,9 @@ pub(crate) fn has_only_numbers(bytes: &[u8]) -> bool {
     };
     !bytes.iter().fold(false, |found, byte| found | is_other(*byte))
 }
+
+/// A whole number that isn't negative, from its digits.
+pub(crate) fn whole_number(digits: &[u8]) -> Option<u64> {
+    let add = |sum: u64, digit: &u8| sum.checked_mul(10)?.checked_add(u64::from(digit.checked_sub(b'0').filter(|value| *value < 10)?));
+    if digits.is_empty() { None } else { digits.iter().try_fold(0, add) }
+}

@@ -1,7 +1,7 @@
 //! What an answer's choices say: the texts that are output tokens, in answers and in a stream's chunks alike.
 //! It refuses to count them.
 
-use crate::json::{Cursor, Flaw, Kind, Text};
+use crate::json::{Cursor, Halt, Kind, Text, whole_number};
 
 /// Which running text a piece belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(crate) struct Choices {
 }
 
 /// Reads the value of `choices`; every text that isn't empty goes to `sink`.
-pub(crate) fn choices<'a>(cursor: &mut Cursor<'a>, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<Choices, Flaw> {
+pub(crate) fn choices<'a>(cursor: &mut Cursor<'a>, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<Choices, Halt> {
     let mut found = Choices::default();
     if cursor.peek() != b'[' {
         cursor.skip()?;
@@ -43,12 +43,12 @@ pub(crate) fn choices<'a>(cursor: &mut Cursor<'a>, sink: &mut impl FnMut(Lane, &
             cursor.skip()?;
         }
         found.number += 1;
-        Ok::<(), Flaw>(())
+        Ok::<(), Halt>(())
     })?;
     Ok(found)
 }
 
-fn choice<'a>(cursor: &mut Cursor<'a>, position: u32, is_finished: &mut bool, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Flaw> {
+fn choice<'a>(cursor: &mut Cursor<'a>, position: u32, is_finished: &mut bool, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Halt> {
     let mut index = None;
     let mut before_index = None;
     cursor.members(|cursor, name| match name.raw {
@@ -72,12 +72,15 @@ fn choice<'a>(cursor: &mut Cursor<'a>, position: u32, is_finished: &mut bool, si
     before_index.map_or(Ok(()), |mut cursor| message(&mut cursor, index.unwrap_or(position), sink))
 }
 
-fn small_number(cursor: &mut Cursor<'_>) -> Result<Option<u32>, Flaw> {
-    if cursor.kind()? == Kind::Number { Ok(cursor.number()?.parse().ok()) } else { cursor.skip().map(|()| None) }
+fn small_number(cursor: &mut Cursor<'_>) -> Result<Option<u32>, Halt> {
+    if cursor.kind()? != Kind::Number {
+        return cursor.skip().map(|()| None);
+    }
+    Ok(whole_number(cursor.number()?).and_then(|number| u32::try_from(number).ok()))
 }
 
 /// Reads a delta, a message, or a completion's text.
-fn message<'a>(cursor: &mut Cursor<'a>, choice: u32, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Flaw> {
+fn message<'a>(cursor: &mut Cursor<'a>, choice: u32, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Halt> {
     let lane = |kind| Lane { choice, kind, call: 0 };
     if cursor.peek() != b'{' {
         return said(cursor, lane(LaneKind::Content), sink);
@@ -104,7 +107,7 @@ fn message<'a>(cursor: &mut Cursor<'a>, choice: u32, sink: &mut impl FnMut(Lane,
 }
 
 /// A text, or the parts of one.
-fn said<'a>(cursor: &mut Cursor<'a>, lane: Lane, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Flaw> {
+fn said<'a>(cursor: &mut Cursor<'a>, lane: Lane, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Halt> {
     match cursor.peek() {
         b'"' => {
             let text = cursor.string()?;
@@ -118,7 +121,7 @@ fn said<'a>(cursor: &mut Cursor<'a>, lane: Lane, sink: &mut impl FnMut(Lane, &Te
     }
 }
 
-fn part<'a>(cursor: &mut Cursor<'a>, lane: Lane, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Flaw> {
+fn part<'a>(cursor: &mut Cursor<'a>, lane: Lane, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Halt> {
     if cursor.peek() != b'{' {
         return cursor.skip();
     }
@@ -130,7 +133,7 @@ fn part<'a>(cursor: &mut Cursor<'a>, lane: Lane, sink: &mut impl FnMut(Lane, &Te
     })
 }
 
-fn tool_call<'a>(cursor: &mut Cursor<'a>, choice: u32, position: u32, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Flaw> {
+fn tool_call<'a>(cursor: &mut Cursor<'a>, choice: u32, position: u32, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Halt> {
     if cursor.peek() != b'{' {
         return cursor.skip();
     }
@@ -145,7 +148,7 @@ fn tool_call<'a>(cursor: &mut Cursor<'a>, choice: u32, position: u32, sink: &mut
     })
 }
 
-fn function<'a>(cursor: &mut Cursor<'a>, choice: u32, call: u32, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Flaw> {
+fn function<'a>(cursor: &mut Cursor<'a>, choice: u32, call: u32, sink: &mut impl FnMut(Lane, &Text<'a>)) -> Result<(), Halt> {
     if cursor.peek() != b'{' {
         return cursor.skip();
     }

@@ -4,7 +4,7 @@
 use domain::{Endpoint, TokenUsage};
 
 use crate::caps;
-use crate::json::{Cursor, Flaw, Kind};
+use crate::json::{Cursor, Halt, Kind, whole_number};
 
 /// What stood in `usage`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ struct Members {
 }
 
 /// Reads the value of `usage`.
-pub(crate) fn usage(cursor: &mut Cursor<'_>, endpoint: Endpoint) -> Result<Usage, Flaw> {
+pub(crate) fn usage(cursor: &mut Cursor<'_>, endpoint: Endpoint) -> Result<Usage, Halt> {
     if cursor.peek() != b'{' {
         cursor.skip()?;
         return Ok(Usage::default());
@@ -48,19 +48,21 @@ pub(crate) fn usage(cursor: &mut Cursor<'_>, endpoint: Endpoint) -> Result<Usage
             }
             _ => cursor.skip()?,
         }
-        Ok::<(), Flaw>(())
+        Ok::<(), Halt>(())
     })?;
     Ok(Usage { is_given: true, tokens: read.tokens(endpoint) })
 }
 
 /// A count: whole or written as a float, and believable.
-fn count(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Flaw> {
+fn count(cursor: &mut Cursor<'_>) -> Result<Option<u64>, Halt> {
     if cursor.kind()? != Kind::Number {
         return cursor.skip().map(|()| None);
     }
     let number = cursor.number()?;
-    let float = || number.parse::<f64>().ok().filter(|count| (0.0..1e15).contains(count)).map(|count| count.ceil() as u64);
-    Ok(number.parse().ok().or_else(float).filter(|count| *count <= caps::MAX_BELIEVABLE_TOKENS))
+    let float = || {
+        std::str::from_utf8(number).ok()?.parse::<f64>().ok().filter(|count| (0.0..1e15).contains(count)).map(|count| count.ceil() as u64)
+    };
+    Ok(whole_number(number).or_else(float).filter(|count| *count <= caps::MAX_BELIEVABLE_TOKENS))
 }
 
 impl Members {

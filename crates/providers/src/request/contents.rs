@@ -4,7 +4,7 @@
 use domain::Endpoint;
 
 use crate::caps;
-use crate::json::{Cursor, Flaw, Kind, Text};
+use crate::json::{Cursor, Halt, Kind, Text};
 
 use super::fault::{RequestFault, Stop};
 use super::names::Param;
@@ -63,7 +63,7 @@ pub(super) fn messages(cursor: &mut Cursor<'_>) -> Result<Contents, Stop> {
     if found.items == 0 { Err(RequestFault::Missing { param, expected: MESSAGES }.into()) } else { Ok(found) }
 }
 
-fn message(cursor: &mut Cursor<'_>, found: &mut Contents) -> Result<(), Flaw> {
+fn message(cursor: &mut Cursor<'_>, found: &mut Contents) -> Result<(), Halt> {
     cursor.members(|cursor, name| {
         if cursor.peek() == b'[' && name.is("content") {
             return cursor.elements(|cursor| part(cursor, found));
@@ -72,14 +72,14 @@ fn message(cursor: &mut Cursor<'_>, found: &mut Contents) -> Result<(), Flaw> {
     })
 }
 
-fn part(cursor: &mut Cursor<'_>, found: &mut Contents) -> Result<(), Flaw> {
+fn part(cursor: &mut Cursor<'_>, found: &mut Contents) -> Result<(), Halt> {
     if cursor.peek() != b'{' {
         return cursor.skip();
     }
     cursor.members(|cursor, name| media(cursor, name, found))
 }
 
-fn media(cursor: &mut Cursor<'_>, name: Text<'_>, found: &mut Contents) -> Result<(), Flaw> {
+fn media(cursor: &mut Cursor<'_>, name: Text<'_>, found: &mut Contents) -> Result<(), Halt> {
     if let Some(figure) = media_figure(&name)
         && cursor.peek() != b'n'
     {

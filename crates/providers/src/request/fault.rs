@@ -3,7 +3,7 @@
 
 use thiserror::Error;
 
-use crate::json::{Flaw, Kind, What, place};
+use crate::json::{Flaw, Halt, Kind, What, place};
 
 /// Stands for the body as a whole where a member's name is told.
 pub(super) const BODY: &str = "body";
@@ -101,9 +101,9 @@ impl RequestFault {
     }
 }
 
-/// Why reading stopped, with offsets that only a refusal turns into lines and columns. Boxed, because it is rare and results are many.
+/// Why reading stopped (`None`: the text is not JSON, and the cursor tells why), with offsets that only a refusal turns into lines and columns. Boxed, because it is rare and results are many.
 #[derive(Debug)]
-pub(super) struct Stop(Box<Cause>);
+pub(super) struct Stop(Option<Box<Cause>>);
 
 #[derive(Debug)]
 enum Cause {
@@ -114,24 +114,34 @@ enum Cause {
     Known(RequestFault),
 }
 
+impl From<Halt> for Stop {
+    fn from(_: Halt) -> Self {
+        Self(None)
+    }
+}
+
 impl From<Flaw> for Stop {
     #[cold]
     fn from(flaw: Flaw) -> Self {
-        Self(Box::new(Cause::Flaw(flaw)))
+        Self::of(Cause::Flaw(flaw))
     }
 }
 
 impl From<RequestFault> for Stop {
     #[cold]
     fn from(fault: RequestFault) -> Self {
-        Self(Box::new(Cause::Known(fault)))
+        Self::of(Cause::Known(fault))
     }
 }
 
 impl Stop {
+    fn of(cause: Cause) -> Self {
+        Self(Some(Box::new(cause)))
+    }
+
     #[cold]
     pub(super) fn wrong_type(param: &'static str, expected: &'static str, found: &'static str, at: usize) -> Self {
-        Self(Box::new(Cause::WrongType { param, expected, found, at }))
+        Self::of(Cause::WrongType { param, expected, found, at })
     }
 
     #[cold]
@@ -141,16 +151,16 @@ impl Stop {
 
     #[cold]
     pub(super) fn repeated(param: &'static str, at: usize) -> Self {
-        Self(Box::new(Cause::Repeated { param, at }))
+        Self::of(Cause::Repeated { param, at })
     }
 
     #[cold]
     pub(super) fn misspelt(param: &'static str, at: usize) -> Self {
-        Self(Box::new(Cause::Misspelt { param, at }))
+        Self::of(Cause::Misspelt { param, at })
     }
 
-    pub(super) fn into_fault(self, body: &[u8]) -> RequestFault {
-        match *self.0 {
+    pub(super) fn into_fault(self, body: &[u8], flaw: Flaw) -> RequestFault {
+        match self.0.map_or(Cause::Flaw(flaw), |cause| *cause) {
             Cause::Flaw(flaw) => {
                 let (line, column) = place(body, flaw.at);
                 let what = flaw.what.as_str();

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use domain::Endpoint;
 
-use crate::json::{Cursor, Flaw, Kind, What, place};
+use crate::json::{Cursor, Flaw, Kind, What, place, whole_number};
 
 use contents::Contents;
 pub(crate) use contents::media_figure;
@@ -66,12 +66,12 @@ pub fn read_request(endpoint: Endpoint, body: &[u8]) -> Result<RequestFacts, Req
         let (line, column) = place(body, fault.valid_up_to());
         return Err(RequestFault::NotUtf8 { line, column });
     }
-    read(endpoint, body).map_err(|stop| stop.into_fault(body))
+    let mut cursor = Cursor::new(body);
+    read(endpoint, body, &mut cursor).map_err(|stop| stop.into_fault(body, cursor.flaw()))
 }
 
-fn read(endpoint: Endpoint, body: &[u8]) -> Result<RequestFacts, Stop> {
-    let mut cursor = Cursor::new(body);
-    check_start(&mut cursor, body)?;
+fn read(endpoint: Endpoint, body: &[u8], cursor: &mut Cursor<'_>) -> Result<RequestFacts, Stop> {
+    check_start(cursor, body)?;
     let mut reading = Reading::new(endpoint, cursor.at() + 1);
     cursor.members(|cursor, name| match named(&name) {
         Named::Known(param) => reading.member(cursor, param, name.start),
@@ -90,7 +90,7 @@ fn check_start(cursor: &mut Cursor<'_>, body: &[u8]) -> Result<(), Stop> {
         Ok(Kind::Object) => Ok(()),
         Ok(other) => Err(Stop::wrong_kind(BODY, "a JSON object", other, cursor.at())),
         Err(_) if cursor.at() == body.len() => Err(Flaw { at: 0, what: What::Empty }.into()),
-        Err(flaw) => Err(flaw.into()),
+        Err(halt) => Err(halt.into()),
     }
 }
 
@@ -249,12 +249,12 @@ fn count(cursor: &mut Cursor<'_>, param: &'static str, least: u64) -> Result<Opt
     }
     let at = cursor.at();
     let number = cursor.number()?;
-    let found = match number.parse::<u64>() {
-        Ok(count) if count >= least => return Ok(Some(count)),
-        Ok(_) => "0",
-        Err(_) if number.starts_with('-') => "a negative number",
-        Err(_) if number.contains(['.', 'e', 'E']) => "a number that isn't written as a whole one",
-        Err(_) => "a number that is too large",
+    let found = match whole_number(number) {
+        Some(count) if count >= least => return Ok(Some(count)),
+        Some(_) => "0",
+        None if number.starts_with(b"-") => "a negative number",
+        None if !number.iter().all(u8::is_ascii_digit) => "a number that isn't written as a whole one",
+        None => "a number that is too large",
     };
     Err(Stop::wrong_type(param, expected, found, at))
 }

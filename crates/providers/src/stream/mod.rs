@@ -14,6 +14,7 @@ use domain::{Endpoint, TokenUsage, Tokenizer};
 use crate::caps;
 use crate::splice::json_string;
 
+use chunk::{Chunk, ChunkReader};
 use count::OutputCount;
 pub use fault::{InBandError, StreamFault, stream_error_event};
 use frame::{as_data_lines, event_end, lines};
@@ -80,7 +81,7 @@ pub struct StreamEnd {
 /// The state of one stream.
 #[derive(Debug)]
 pub struct StreamReader {
-    endpoint: Endpoint,
+    chunks: ChunkReader,
     strip_usage: bool,
     /// The requested model's name as a JSON string.
     requested: Box<str>,
@@ -118,7 +119,7 @@ impl StreamReader {
     /// At the stream's begin.
     pub fn new(settings: StreamSettings<'_>) -> Self {
         Self {
-            endpoint: settings.endpoint,
+            chunks: ChunkReader::new(settings.endpoint),
             strip_usage: settings.strip_usage,
             requested: json_string(settings.requested_model).into_boxed_str(),
             count: OutputCount::new(settings.tokenizer),
@@ -277,8 +278,8 @@ impl StreamReader {
             _ => {}
         }
         let count = &mut self.count;
-        let chunk =
-            chunk::read(self.endpoint, payload, &mut |lane, text| count.add(lane, text)).map_err(|_| StreamFault::NotItsLanguage)?;
+        let mut chunk = Chunk::default();
+        self.chunks.read(payload, &mut chunk, &mut |lane, text| count.add(lane, text)).map_err(|_| StreamFault::NotItsLanguage)?;
         if chunk.is_error {
             return Err(StreamFault::InBand(InBandError::read(payload)));
         }
