@@ -135,9 +135,7 @@ impl Log {
     /// Gives the last entry this time, and everything counted so far.
     fn move_back(&mut self, now: Micros) {
         let Some(newest) = &mut self.newest else { return };
-        if self.len == 1 {
-            self.front_at = now;
-        }
+        // A full log has two entries at least, so the time of the first stays what it is.
         self.back_at = now;
         let last = newest.len - 1;
         if last == 0 {

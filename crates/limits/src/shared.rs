@@ -161,3 +161,26 @@ impl Drop for HoldGuard {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::{Kind, LimitKey};
+
+    #[test]
+    fn a_step_torn_by_a_panic_is_mended_by_whoever_comes_next() {
+        let ask = Ask { key: LimitKey { pool: 1, kind: Kind::Concurrent, window_us: 0 }, n: 2, log: 0, hold: 1 };
+        let shared = SharedLedger::new();
+        let guard = shared.reserve(1, &[ask], 1).unwrap();
+        let tear = |ledger: &mut Ledger| {
+            ledger.limits.iter_mut().for_each(|limit| limit.held = 77);
+            panic!("in the midst of a step");
+        };
+        catch_unwind(AssertUnwindSafe(|| shared.with(tear))).unwrap_err();
+        assert_eq!(shared.with(|ledger| ledger.status(ask.key, 2, 1)).held, 1);
+        guard.release(2);
+        assert_eq!(shared.with(|ledger| ledger.status(ask.key, 2, 2)).held, 0);
+    }
+}

@@ -436,6 +436,50 @@ fn gaps_and_amounts_that_no_chunk_can_write_are_no_matter() {
 }
 
 #[test]
+fn great_amounts_close_together_are_no_matter() {
+    let mut ledger = Ledger::new();
+    let ask = |log| tokens(1 << 60, log, 0);
+    let amounts = [1, 1 << 31, 1 << 31, 5, u64::from(u32::MAX), 1 << 40, 7, 9];
+    let holds: Vec<_> = (0..8).map(|at| ledger.reserve(u128::from(at), &[ask(amounts[at as usize])], at).unwrap()).collect();
+    ledger.input(holds[4], 1, 8);
+    ledger.input(holds[5], 2, 8);
+    let mut left: u64 = [1, 1 << 31, 1 << 31, 5, 1, 2, 7, 9].iter().sum();
+    for (at, counted) in [1, 1 << 31, 1 << 31, 5, 1, 2, 7, 9].into_iter().enumerate() {
+        left -= counted;
+        assert_eq!(status(&mut ledger, &ask(0), MINUTE + at as u64).used, left);
+    }
+}
+
+#[test]
+fn debt_that_no_limit_lets_be_paid_is_never_forgotten() {
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[tokens(10, 10, 0)], 1).unwrap();
+    assert_eq!(ledger.charge(hold, 4, 1), 4);
+    ledger.release(hold, 1);
+    ledger.set_n(tokens(0, 0, 0).key, 0);
+    assert_eq!(ledger.advance(2), None);
+    assert!(!ledger.is_empty(HOUR));
+    assert_eq!(status(&mut ledger, &tokens(0, 0, 0), HOUR).debt, 4);
+    // Raised again, it is charged at once.
+    let seen = status(&mut ledger, &tokens(3, 0, 0), HOUR);
+    assert_eq!((seen.used, seen.debt), (3, 1));
+    assert_eq!(status(&mut ledger, &tokens(3, 0, 0), HOUR + MINUTE).used, 1);
+    assert!(ledger.is_empty(HOUR + 2 * MINUTE));
+}
+
+#[test]
+fn a_waiter_may_take_the_room_of_a_long_window_and_then_no_time_is_exact() {
+    let mut ledger = Ledger::new();
+    let asks = |log| [tokens(100, log, 0), tokens_of(24 * HOUR, 120, log, 0)];
+    let first = ledger.reserve(1, &asks(50), 1).unwrap();
+    ledger.reserve(2, &asks(50), 2).unwrap();
+    assert_eq!(ledger.extend(first, 40, 3), Extend::Waiting);
+    // The day has room for 15 now, but not once the first is served.
+    assert_eq!(ledger.reserve(3, &asks(15), 4).unwrap_err().retry, Retry::At { at: MINUTE + 2, estimate: true });
+    assert!(ledger.reserve(3, &asks(15), MINUTE + 2).is_err());
+}
+
+#[test]
 fn a_burst_is_bounded_in_memory_and_exact_below() {
     let mut ledger = Ledger::new();
     let ask = [requests(1, 1_000_000)];
@@ -444,11 +488,11 @@ fn a_burst_is_bounded_in_memory_and_exact_below() {
             let hold = ledger.reserve(u128::from(request), &ask, request * 1_000).unwrap();
             ledger.release(hold, request * 1_000);
         }
-        let later = ledger.clone().status(ask[0].key, 1_000_000, MINUTE + 1_000_000).used;
+        let later = [0, 1_500, 4_000].map(|ms| ledger.clone().status(ask[0].key, 1_000_000, MINUTE + ms * 1_000).used);
         (later, ledger.memory_bytes())
     };
-    // 4,096 entries at a millisecond each are apart; a second's worth of them has expired a second past the minute.
-    assert_eq!(run(0, 4_096).0, 4_096 - 1_001);
+    // 4,096 entries at a millisecond each are apart: each expires at its own.
+    assert_eq!(run(0, 4_096).0, [4_095, 4_096 - 1_501, 4_096 - 4_001]);
     // From then on an entry gathers for 29 ms, and some 1,900 entries take the other 55 seconds.
     assert!(run(4_096, 59_000).1 < 60_000);
 }
