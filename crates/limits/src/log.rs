@@ -143,12 +143,9 @@ impl Log {
         } else if let Some(entry) = newest.distance(now, self.total) {
             newest.entries[last] = entry;
         } else {
-            // Too far from the chunk's first: it becomes the first of another.
+            // Too far from the chunk's first: it becomes the first of another. Something before it in this chunk still counts: a full log
+            // has two entries, and within one microsecond nothing expires.
             newest.len = last;
-            if self.older.is_empty() && self.skip == last {
-                self.newest = None;
-                self.skip = 0;
-            }
             self.push_chunk(now);
         }
     }

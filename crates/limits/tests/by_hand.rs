@@ -451,6 +451,30 @@ fn great_amounts_close_together_are_no_matter() {
 }
 
 #[test]
+fn an_entry_that_gathers_for_hours_keeps_its_later_time() {
+    static FEW: Caps = Caps { log_long: 4, ..Caps::DEFAULT };
+    let day = 24 * HOUR;
+    let ask = |log| tokens_of(day, 1_000, log, 0);
+    let mut ledger = Ledger::with_caps(&FEW);
+    // The fifth merges into the fourth, two hours from the first: further than a chunk can write. So does the sixth.
+    let times = [0, MINUTE, 2 * MINUTE, 3 * MINUTE, 2 * HOUR, 4 * HOUR];
+    for (request, at) in times.into_iter().enumerate() {
+        ledger.reserve(request as u128, &[ask(10)], at).unwrap();
+    }
+    for (at, used) in [(0, 60), (day, 50), (day + 2 * MINUTE, 30), (day + 2 * HOUR, 30), (day + 4 * HOUR - 1, 30), (day + 4 * HOUR, 0)] {
+        assert_eq!(ledger.clone().status(ask(0).key, 1_000, at).used, used, "at {at}");
+    }
+    // A log that isn't full any more stops merging.
+    let mut ledger = Ledger::with_caps(&FEW);
+    for (request, at) in [0, MINUTE, 2 * MINUTE, 20 * HOUR, 23 * HOUR, 24 * HOUR].into_iter().enumerate() {
+        ledger.reserve(request as u128, &[ask(10)], at).unwrap();
+    }
+    for (at, used) in [(day, 50), (day + MINUTE, 40), (day + 2 * MINUTE, 30), (2 * day - HOUR - 1, 30), (2 * day - HOUR, 10)] {
+        assert_eq!(ledger.clone().status(ask(0).key, 1_000, at).used, used, "at {at}");
+    }
+}
+
+#[test]
 fn debt_that_no_limit_lets_be_paid_is_never_forgotten() {
     let mut ledger = Ledger::new();
     let hold = ledger.reserve(1, &[tokens(10, 10, 0)], 1).unwrap();
