@@ -6,12 +6,12 @@ use domain::Tokenizer;
 
 use crate::caps;
 
-/// Loads a tokenizer's tables, which otherwise the first count does: some 20 ms. Call it at start, off the hot path.
+/// Loads a tokenizer's tables, which otherwise the first count does: up to 80 ms, for good. Call it on a thread that may block.
 pub fn warm_up(tokenizer: Tokenizer) {
     count(tokenizer, "");
 }
 
-/// The tokens of a text, at some 20 MB a second and never below 4, whatever the text. A word longer than `caps::MAX_WORD_BYTES`
+/// The tokens of a text, at 20 to 50 MB a second, and never below 2 whatever the text. A word longer than `caps::MAX_WORD_BYTES`
 /// is counted in parts; each cut may add a token.
 pub(crate) fn count(tokenizer: Tokenizer, text: &str) -> u64 {
     let encoding = encoding(tokenizer);

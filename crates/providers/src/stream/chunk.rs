@@ -27,8 +27,11 @@ impl<'a> Chunk<'a> {
             b"model" if cursor.peek() == b'"' => self.model = Some(cursor.string()?),
             b"usage" => {
                 let usage = openai::usage(cursor, endpoint)?;
-                self.has_usage = usage.is_given;
-                self.usage = usage.tokens;
+                // Should it stand twice, a null takes nothing back.
+                if usage.is_given {
+                    self.has_usage = true;
+                    self.usage = usage.tokens;
+                }
             }
             b"error" => {
                 self.is_error |= cursor.peek() != b'n';

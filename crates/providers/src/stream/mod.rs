@@ -26,7 +26,8 @@ pub struct StreamSettings<'a> {
     pub endpoint: Endpoint,
     /// The model's name that the client used; chunks that carry another are changed.
     pub requested_model: &'a str,
-    /// Whether the extra usage chunk is taken out, because the client hadn't asked for it.
+    /// Whether the extra usage chunk is taken out, because the client hadn't asked for it. `"usage":null` in the other chunks stays:
+    /// it harms no SDK, and taking it out would copy every event.
     pub strip_usage: bool,
     /// Counts the text where the provider gives no usage.
     pub tokenizer: Tokenizer,
