@@ -1,5 +1,6 @@
 //! The data plane, `/v1/*`: from a request's first byte to its record. It knows no configuration file, no SQL and no session.
 
+mod addresses;
 mod admit;
 mod authenticate;
 mod body;

@@ -19,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tower::Service;
 
+use crate::addresses::Addresses;
 use crate::caps;
 use crate::settle::SentMark;
 
@@ -88,7 +89,7 @@ type Secure = Client<HttpsConnector<Dial>, Outgoing>;
 
 /// The client. TLS is set up when it is first needed, so that a gateway without it starts faster and smaller.
 pub(crate) struct Upstream {
-    plain: Client<HttpConnector, Outgoing>,
+    plain: Client<HttpConnector<Addresses>, Outgoing>,
     secure: OnceLock<Result<Secure, String>>,
     proxy_from_environment: bool,
 }
@@ -117,8 +118,8 @@ fn builder(idle: std::time::Duration) -> hyper_util::client::legacy::Builder {
     builder
 }
 
-fn connector() -> HttpConnector {
-    let mut http = HttpConnector::new();
+fn connector() -> HttpConnector<Addresses> {
+    let mut http = HttpConnector::new_with_resolver(Addresses::new());
     http.set_nodelay(true);
     http.set_connect_timeout(Some(caps::CONNECT));
     http.enforce_http(false);
@@ -137,7 +138,7 @@ fn secure(proxy_from_environment: bool) -> Result<Secure, String> {
 /// Connects directly, or through the proxy that the environment names for the address.
 #[derive(Clone)]
 struct Dial {
-    direct: HttpConnector,
+    direct: HttpConnector<Addresses>,
     proxies: Option<std::sync::Arc<Matcher>>,
 }
 

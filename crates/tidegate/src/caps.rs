@@ -26,6 +26,8 @@ pub(crate) const WATCH_INTERVAL_LEAST: Duration = Duration::from_millis(20);
 pub(crate) const WATCH_INTERVAL_MOST: Duration = Duration::from_secs(1);
 /// How long cut connections get to let go of what they hold.
 pub(crate) const CUT_WAIT: Duration = Duration::from_secs(5);
+/// How long a stopping server goes on trying to write the last records.
+pub(crate) const FLUSH_WAIT: Duration = Duration::from_secs(30);
 /// How often a stopping server looks whether the last requests have ended.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Log lines that wait for their writer; further ones are dropped and counted.

@@ -13,7 +13,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::caps::{CUT_WAIT, LOOK_AGAIN};
+use crate::caps::{CUT_WAIT, FLUSH_WAIT, LOOK_AGAIN};
 use crate::first_run::{Announcement, DemoAccess, FileFault, TOKEN_FILE, write_private};
 use crate::server::{Connections, Order, Routes};
 
@@ -102,7 +102,10 @@ impl Running {
         if tokio::time::timeout(CUT_WAIT, self.all_finished()).await.is_err() {
             tracing::warn!(open_requests = self.gateway.open_requests(), "some requests did not end when they were cut off");
         }
-        self.store.flush_and_close().await;
+        if tokio::time::timeout(FLUSH_WAIT, self.store.flush_and_close()).await.is_err() {
+            let lost = self.store.health().queued;
+            tracing::error!(records = lost, "the database took no more records in time, and they are lost: look at its disk and locks");
+        }
         self.tasks.close();
         if tokio::time::timeout(CUT_WAIT, self.tasks.wait()).await.is_err() {
             tracing::warn!(tasks = self.tasks.len(), "some tasks did not end");
