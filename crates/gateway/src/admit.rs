@@ -9,9 +9,10 @@ use store::pools::{BlockedLimit, Demand, Refused};
 use store::{KeyEntry, OrgEntry};
 
 use crate::Gateway;
+use crate::caps;
 use crate::estimate::Estimate;
 use crate::settle::{Exchange, InputTokens, Subject};
-use crate::uncounted::Input;
+use crate::uncounted::{Input, Ticket};
 
 /// Why a request is not admitted.
 #[derive(Debug)]
@@ -111,8 +112,11 @@ impl Admission<'_> {
             return Ok(Exchange::new(self.gateway, subject, hold, InputTokens::Unlimited(bound, self.estimate.text), output));
         };
         if bound.saturating_add(output) <= n {
-            match self.reserve(&subject, bound, output, now) {
-                Ok(hold) => return Ok(self.keep(subject, hold).await),
+            match self.reserve_at_bound(&subject, now) {
+                Ok(Some((hold, ticket))) => {
+                    return Ok(Exchange::new(self.gateway, subject, hold, InputTokens::Bound(bound, ticket), output));
+                }
+                Ok(None) => {}
                 Err(refused) if !is_about_tokens(&refused) => return Err(self.refuse(&subject, *refused, now)),
                 Err(_) => {}
             }
@@ -131,13 +135,19 @@ impl Admission<'_> {
         let output = self.estimate.output.min(n - exact);
         let mut now = self.gateway.clock.now();
         let mut reserved = self.reserve(&subject, exact, output, now);
-        if reserved.as_ref().is_err_and(|refused| is_about_tokens(refused)) {
-            let counted = self.gateway.uncounted.count_others(self.org.id(), self.pools.ids(), now.mono_us).await;
-            self.gateway.metrics.counted_inputs.inc_by(counted as u64);
-            if counted > 0 {
-                now = self.gateway.clock.now();
-                reserved = self.reserve(&subject, exact, output, now);
+        for _ in 0..caps::COUNT_ROUNDS {
+            if !reserved.as_ref().is_err_and(|refused| is_about_tokens(refused)) {
+                break;
             }
+            now = self.gateway.clock.now();
+            let (org, pools) = (self.org.id(), self.pools.ids());
+            let decided = self.gateway.uncounted.decide(org, &pools, || self.reserve(&subject, exact, output, now));
+            if let Some(decided) = decided {
+                reserved = decided;
+                break;
+            }
+            let counted = self.gateway.uncounted.count_others(org, pools, now.mono_us).await;
+            self.gateway.metrics.counted_inputs.inc_by(counted as u64);
         }
         match reserved {
             Ok(hold) => Ok(Exchange::new(self.gateway, subject, hold, InputTokens::Exact(exact), output)),
@@ -145,19 +155,12 @@ impl Admission<'_> {
         }
     }
 
-    /// Admitted at the bound: the input stays countable, or is counted now where no more may be kept.
-    async fn keep(self, subject: Subject, hold: limits::HoldGuard) -> Exchange {
-        let Estimate { text, bound, output } = self.estimate;
-        let input = Arc::new(Input::new(self.org.id(), self.pools.ids(), hold.id(), hold.ledger().clone(), text));
-        match self.gateway.uncounted.keep(Arc::clone(&input)) {
-            Some(ticket) => Exchange::new(self.gateway, subject, hold, InputTokens::Bound(bound, ticket), output),
-            None => {
-                let text = input.text.clone();
-                let mut exchange = Exchange::new(self.gateway, subject, hold, InputTokens::Unlimited(bound, text), output);
-                exchange.know_input().await;
-                exchange
-            }
-        }
+    /// Takes the hold at the bound, the input staying countable; `None` where no more inputs may be kept.
+    fn reserve_at_bound(&self, subject: &Subject, now: Now) -> Result<Option<(limits::HoldGuard, Ticket)>, Box<Refused>> {
+        let Estimate { text, bound, output } = &self.estimate;
+        let input = |hold: &limits::HoldGuard| Input::new(self.org.id(), self.pools.ids(), hold.id(), hold.ledger().clone(), text.clone());
+        let reserve = || self.reserve(subject, *bound, *output, now);
+        self.gateway.uncounted.keep(self.org.id(), text.body.len(), reserve, input)
     }
 
     fn reserve(&self, subject: &Subject, input: u64, output: u64, now: Now) -> Result<limits::HoldGuard, Box<Refused>> {

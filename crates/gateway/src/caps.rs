@@ -56,3 +56,5 @@ pub(crate) const LIMITS_PER_REQUEST: usize = 10;
 pub(crate) const MODEL_ID_BYTES: usize = 1_024;
 /// Longest list of models that a probe reads.
 pub(crate) const PROBE_BODY_BYTES: usize = 1024 * 1024;
+/// How often a request is decided anew because others were admitted uncounted meanwhile. Each time the pool is fuller.
+pub(crate) const COUNT_ROUNDS: usize = 64;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use domain::{Endpoint, OrgId, PoolId, Tokenizer};
 use hashbrown::HashMap;
-use limits::{HoldId, SharedLedger};
+use limits::{HoldGuard, HoldId, SharedLedger};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
@@ -92,7 +92,7 @@ impl Shard {
 #[derive(Debug, Default)]
 struct Place {
     shard: Mutex<Shard>,
-    /// Held while inputs are counted, so that nobody decides in the midst of it.
+    /// Held while inputs are counted, so that none is counted twice.
     counting: tokio::sync::Mutex<()>,
     /// Counts of texts that were asked for lately: a refused client sends the same again.
     recent: Mutex<HashMap<[u8; 32], u64>>,
@@ -145,15 +145,23 @@ impl Uncounted {
         self.places.get(n)
     }
 
-    /// Keeps an input so that later requests of its pools can have it counted; `None` where there is no room.
-    pub(crate) fn keep(&self, input: Arc<Input>) -> Option<Ticket> {
-        let place = self.place(input.org)?;
-        let bytes = input.text.body.len();
+    /// Takes a hold at the input's bound and keeps the input in the same step, so that whoever is refused because of it finds it.
+    /// `None` where no more of `bytes` may be kept; then nothing was taken.
+    pub(crate) fn keep<E>(
+        &self,
+        org: OrgId,
+        bytes: usize,
+        reserve: impl FnOnce() -> Result<HoldGuard, E>,
+        input: impl FnOnce(&HoldGuard) -> Input,
+    ) -> Result<Option<(HoldGuard, Ticket)>, E> {
+        let Some(place) = self.place(org) else { return Ok(None) };
         let mut shard = place.shard.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = shard.slots.len() - shard.free.len() >= caps::UNCOUNTED_PER_SHARD;
         if is_full || shard.bytes.saturating_add(bytes) > caps::UNCOUNTED_BYTES_PER_SHARD {
-            return None;
+            return Ok(None);
         }
+        let hold = reserve()?;
+        let input = Arc::new(input(&hold));
         shard.bytes += bytes;
         let slot = shard.free.pop().unwrap_or(shard.slots.len());
         match shard.slots.get_mut(slot) {
@@ -161,7 +169,15 @@ impl Uncounted {
             None => shard.slots.push(Some(Arc::clone(&input))),
         }
         drop(shard);
-        Some(Ticket { input, slot, place: Arc::clone(place) })
+        Ok(Some((hold, Ticket { input, slot, place: Arc::clone(place) })))
+    }
+
+    /// Decides while no input of these pools is uncounted, nor can become so; `None` if one is.
+    pub(crate) fn decide<R>(&self, org: OrgId, pools: &[Option<PoolId>; 2], decision: impl FnOnce() -> R) -> Option<R> {
+        let place = self.place(org)?;
+        let shard = place.shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_uncounted = shard.slots.iter().flatten().any(|input| input.org == org && input.shares_a_pool(pools));
+        (!is_uncounted).then(decision)
     }
 
     /// Counts all inputs of an organisation that share a pool with these; how many there were.
@@ -243,10 +259,13 @@ mod tests {
         Text { body: body.into(), endpoint: Endpoint::ChatCompletions, tokenizer: Tokenizer::O200kBase }
     }
 
-    fn admitted(ledger: &SharedLedger, request: u128, text: Text) -> (Input, limits::HoldGuard) {
+    const ORG: OrgId = OrgId::from_bits(7);
+
+    fn admit(all: &Uncounted, ledger: &SharedLedger, request: u128, text: Text) -> Option<(HoldGuard, Ticket)> {
         let log = text.body.len() as u64;
-        let guard = ledger.reserve(request, &[Ask { key: KEY, n: 10_000_000, log, hold: 0 }], 0).unwrap();
-        (Input::new(OrgId::from_bits(7), POOLS, guard.id(), ledger.clone(), text), guard)
+        let reserve = || ledger.reserve(request, &[Ask { key: KEY, n: 10_000_000, log, hold: 0 }], 0);
+        let bytes = text.body.len();
+        all.keep(ORG, bytes, reserve, |hold| Input::new(ORG, POOLS, hold.id(), ledger.clone(), text)).unwrap()
     }
 
     fn used(ledger: &SharedLedger) -> u64 {
@@ -257,11 +276,12 @@ mod tests {
     async fn counting_gives_back_what_was_logged_too_much_once() {
         let (ledger, all) = (SharedLedger::new(), Uncounted::default());
         for bytes in [1_000, 200_000] {
-            let (input, guard) = admitted(&ledger, bytes as u128, text(bytes));
-            let exact = input.text.count();
-            let ticket = all.keep(input.into()).unwrap();
+            let (guard, ticket) = admit(&all, &ledger, bytes as u128, text(bytes)).unwrap();
+            let exact = ticket.input.text.count();
             let before = used(&ledger);
+            assert_eq!(all.decide(ORG, &POOLS, || ()), None, "not while an input is uncounted");
             assert_eq!(all.count_others(OrgId::from_bits(7), POOLS, 0).await, 1);
+            assert_eq!(all.decide(ORG, &POOLS, || ()), Some(()));
             assert_eq!((ticket.input.exact(), used(&ledger)), (Some(exact), before - ticket.input.text.body.len() as u64 + exact));
             assert_eq!(all.count_others(OrgId::from_bits(7), POOLS, 0).await, 0);
             assert_eq!(all.size(), (0, 0));
@@ -272,8 +292,8 @@ mod tests {
     #[tokio::test]
     async fn other_organisations_and_pools_are_left_alone() {
         let (ledger, all) = (SharedLedger::new(), Uncounted::default());
-        let (input, _guard) = admitted(&ledger, 1, text(100));
-        let ticket = all.keep(input.into()).unwrap();
+        let (_guard, ticket) = admit(&all, &ledger, 1, text(100)).unwrap();
+        assert_eq!(all.decide(ORG, &[Some(PoolId(2)), None], || ()), Some(()));
         assert_eq!(all.count_others(OrgId::from_bits(7), [Some(PoolId(2)), None], 0).await, 0);
         assert_eq!(all.count_others(OrgId::from_bits(7 + caps::UNCOUNTED_SHARDS as u128), POOLS, 0).await, 0);
         assert_eq!(all.size().0, 1);
@@ -300,14 +320,11 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded() {
         let (ledger, all) = (SharedLedger::new(), Uncounted::default());
-        let mut kept = Vec::new();
-        for request in 0..5 {
-            let (input, guard) = admitted(&ledger, request, text(1_000_000));
-            kept.push((all.keep(input.into()), guard));
-        }
-        assert!(kept[..4].iter().all(|(ticket, _)| ticket.is_some()) && kept[4].0.is_none());
+        let mut kept: Vec<_> = (0..5).map(|request| admit(&all, &ledger, request, text(1_000_000))).collect();
+        assert!(kept[..4].iter().all(Option::is_some) && kept[4].is_none());
+        let before = used(&ledger);
+        assert_eq!(before, 4 * text(1_000_000).body.len() as u64, "what can't be kept takes nothing");
         drop(kept.remove(0));
-        let (input, _guard) = admitted(&ledger, 6, text(1_000_000));
-        assert!(all.keep(input.into()).is_some());
+        assert!(admit(&all, &ledger, 6, text(1_000_000)).is_some());
     }
 }
