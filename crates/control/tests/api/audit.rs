@@ -28,6 +28,7 @@ async fn every_write_leaves_an_entry() {
         ),
         (Method::PUT, "/providers/p".into(), json!({"kind": "openai", "api_key": "sk-other"})),
         (Method::PATCH, "/providers/p".into(), json!({"state": "disabled"})),
+        (Method::DELETE, "/providers/p/cooldown".into(), json!(null)),
         (Method::DELETE, "/providers/p".into(), json!(null)),
         (Method::POST, "/models".into(), json!({"id": "m", "category": "small"})),
         (Method::PUT, "/models/m".into(), json!({"category": "large"})),

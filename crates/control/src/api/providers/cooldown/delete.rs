@@ -16,11 +16,12 @@ use crate::segments::Segments;
     params(("name" = String, Path, description = "The provider's name")),
     responses((status = 204, description = "It is not cooling down"), DeleteErrors, NotFound))]
 pub(crate) async fn end_provider_cooldown(
-    _: Operator,
+    operator: Operator,
     State(app): State<App>,
     Segments(name): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     let kept = app.store().provider(&name).ok_or_else(|| Problem::not_found("provider", &name))?;
+    app.store().note(operator.actor(), "provider.end_cooldown", &name, serde_json::json!({})).await?;
     app.providers().clear_cooldown(&kept.provider.name);
     Ok(StatusCode::NO_CONTENT)
 }
