@@ -148,6 +148,12 @@ pub struct UsageRecord {
     pub first_byte_us: u64,
     /// Time to the end, in microseconds.
     pub duration_us: u64,
+    /// Time that it waited for room before it was admitted, in microseconds.
+    pub waited_us: u64,
+    /// Time that its answer paused for room, in microseconds.
+    pub paused_us: u64,
+    /// Tokens that it produced without room, which its limits were owed.
+    pub debt: u64,
 }
 
 /// One refusal by a pool: what was asked, and of what.
@@ -183,4 +189,6 @@ pub struct RefusalEvent {
     pub requested: u64,
     /// The wait announced, in milliseconds; `None`: it can never pass.
     pub retry_after_ms: Option<u64>,
+    /// Whether the limit only records: the request was admitted all the same.
+    pub shadow: bool,
 }

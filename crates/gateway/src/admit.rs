@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use domain::{Kind, Now, PoolLimits, RefusalEvent, Source};
 use limits::Retry;
-use store::pools::{BlockedLimit, Demand, Refused};
+use store::pools::{BlockedLimit, Demand, Hold, Refused};
 use store::{KeyEntry, OrgEntry};
 
 use crate::Gateway;
@@ -156,14 +156,14 @@ impl Admission<'_> {
     }
 
     /// Takes the hold at the bound, the input staying countable; `None` where no more inputs may be kept.
-    fn reserve_at_bound(&self, subject: &Subject, now: Now) -> Result<Option<(limits::HoldGuard, Ticket)>, Box<Refused>> {
+    fn reserve_at_bound(&self, subject: &Subject, now: Now) -> Result<Option<(Hold, Ticket)>, Box<Refused>> {
         let Estimate { text, bound, output } = &self.estimate;
-        let input = |hold: &limits::HoldGuard| Input::new(self.org.id(), self.pools.ids(), hold.id(), hold.ledger().clone(), text.clone());
+        let input = |hold: &Hold| Input::new(self.org.id(), self.pools.ids(), hold.id(), hold.ledger().clone(), text.clone());
         let reserve = || self.reserve(subject, *bound, *output, now);
         self.gateway.uncounted.keep(self.org.id(), text.body.len(), reserve, input)
     }
 
-    fn reserve(&self, subject: &Subject, input: u64, output: u64, now: Now) -> Result<limits::HoldGuard, Box<Refused>> {
+    fn reserve(&self, subject: &Subject, input: u64, output: u64, now: Now) -> Result<Hold, Box<Refused>> {
         let demand = Demand { request: subject.request, input, output };
         self.pools.with(|pools| self.gateway.store.pools().reserve(self.org, pools, demand, now.mono_us))
     }
@@ -205,6 +205,7 @@ impl Admission<'_> {
             held: binding.held,
             requested: binding.requested,
             retry_after_ms,
+            shadow: false,
         });
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use bytes::Bytes;
 use domain::{Counted, Endpoint, KeyId, ModelId, Now, OrgId, Outcome, PlanId, ProviderName, RequestId, TokenUsage, UsageRecord};
 use limits::{HoldGuard, Settlement};
+use store::pools::{End, Hold};
 use tokio::task::JoinHandle;
 
 use crate::Gateway;
@@ -63,10 +64,12 @@ pub(crate) struct Exchange {
     /// The number of the attempt whose body was last taken by a connection.
     sent: Arc<AtomicU32>,
     first_byte_us: u64,
+    /// What was produced without room so far, in tokens.
+    debt: u64,
 }
 
 struct Open {
-    hold: HoldGuard,
+    hold: Hold,
     quota: Option<HoldGuard>,
     input: InputTokens,
     held: u64,
@@ -81,11 +84,11 @@ struct Ended {
 
 impl Exchange {
     /// Takes over the hold of `held` output tokens.
-    pub(crate) fn new(gateway: &Arc<Gateway>, subject: Subject, hold: HoldGuard, input: InputTokens, held: u64) -> Self {
+    pub(crate) fn new(gateway: &Arc<Gateway>, subject: Subject, hold: Hold, input: InputTokens, held: u64) -> Self {
         gateway.metrics.open_requests.inc();
         let open = Open { hold, quota: None, input, held };
         let gateway = Arc::clone(gateway);
-        Self { gateway, subject, open: Some(open), attempts: 0, provider: None, sent: Arc::default(), first_byte_us: 0 }
+        Self { gateway, subject, open: Some(open), attempts: 0, provider: None, sent: Arc::default(), first_byte_us: 0, debt: 0 }
     }
 
     pub(crate) fn gateway(&self) -> &Arc<Gateway> {
@@ -133,6 +136,7 @@ impl Exchange {
     pub(crate) fn charge(&mut self, total: u64, now_us: u64) {
         if let Some(open) = &mut self.open {
             let debt = open.hold.charge(total, now_us);
+            self.debt += debt;
             self.gateway.count_debt(debt);
         }
     }
@@ -184,23 +188,21 @@ impl Exchange {
             None => (TokenUsage { input: open.input.exact(now.mono_us), output, cached: 0 }, Counted::Tidegate),
         };
         let settlement = Settlement { input: Some(tokens.input), output: tokens.output };
-        let debt = open.hold.settle(settlement, now.mono_us);
         if let Some(quota) = open.quota {
             quota.settle(settlement, now.mono_us);
         }
-        self.gateway.count_debt(debt);
-        self.record(&Ended { outcome, status, tokens, counted }, now);
+        self.finish(open.hold, End::Settled(settlement), &Ended { outcome, status, tokens, counted }, now);
     }
 
     /// A provider rejected the request as the client's fault: it keeps its one request.
     pub(crate) fn rejected(mut self, status: u16) {
         let Some(open) = self.open.take() else { return };
         let now = self.gateway.clock.now();
-        open.hold.refund_tokens(now.mono_us);
         if let Some(quota) = open.quota {
             quota.refund_tokens(now.mono_us);
         }
-        self.record(&Ended { outcome: Outcome::Rejected, status, tokens: TokenUsage::default(), counted: Counted::Provider }, now);
+        let ended = Ended { outcome: Outcome::Rejected, status, tokens: TokenUsage::default(), counted: Counted::Provider };
+        self.finish(open.hold, End::TokensBack, &ended, now);
     }
 
     /// Nobody produced anything: it cost nothing.
@@ -211,11 +213,11 @@ impl Exchange {
     fn end_without_answer(&mut self, status: u16) {
         let Some(open) = self.open.take() else { return };
         let now = self.gateway.clock.now();
-        open.hold.refund_all(now.mono_us);
         if let Some(quota) = open.quota {
             quota.refund_all(now.mono_us);
         }
-        self.record(&Ended { outcome: Outcome::Failed, status, tokens: TokenUsage::default(), counted: Counted::Tidegate }, now);
+        let ended = Ended { outcome: Outcome::Failed, status, tokens: TokenUsage::default(), counted: Counted::Tidegate };
+        self.finish(open.hold, End::AllBack, &ended, now);
     }
 
     /// The client left while a provider worked: what was held is charged.
@@ -223,19 +225,25 @@ impl Exchange {
         let Some(open) = self.open.take() else { return };
         let now = self.gateway.clock.now();
         let tokens = TokenUsage { input: open.input.best_known(), output: open.held, cached: 0 };
-        open.hold.lapse(now.mono_us);
         if let Some(quota) = open.quota {
             quota.lapse(now.mono_us);
         }
-        self.record(&Ended { outcome: Outcome::Failed, status: CLIENT_GONE, tokens, counted: Counted::Estimate }, now);
+        let ended = Ended { outcome: Outcome::Failed, status: CLIENT_GONE, tokens, counted: Counted::Estimate };
+        self.finish(open.hold, End::Lapsed, &ended, now);
     }
 
-    fn record(&self, ended: &Ended, now: Now) {
+    /// Ends the hold and writes the request down, as one step.
+    fn finish(&self, hold: Hold, end: End, ended: &Ended, now: Now) {
         self.gateway.metrics.open_requests.dec();
+        let debt = self.gateway.recorder().finish(hold, end, now.mono_us, self.record(ended, now));
+        self.gateway.count_debt(debt);
+    }
+
+    fn record(&self, ended: &Ended, now: Now) -> UsageRecord {
         let Subject { request, arrived, org, key, plan, model, pool, endpoint, stream } = &self.subject;
         let model = &model.model;
         let cost = model.input_price.for_tokens(ended.tokens.input).plus(model.output_price.for_tokens(ended.tokens.output));
-        self.gateway.recorder().usage(UsageRecord {
+        UsageRecord {
             request: *request,
             at: arrived.wall,
             org: *org,
@@ -255,7 +263,10 @@ impl Exchange {
             attempts: self.attempts,
             first_byte_us: self.first_byte_us,
             duration_us: now.mono_us.saturating_sub(arrived.mono_us),
-        });
+            waited_us: 0,
+            paused_us: 0,
+            debt: self.debt,
+        }
     }
 }
 

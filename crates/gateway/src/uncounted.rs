@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use domain::{Endpoint, OrgId, PoolId, Tokenizer};
 use hashbrown::HashMap;
-use limits::{HoldGuard, HoldId, SharedLedger};
+use limits::{HoldId, SharedLedger};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
@@ -147,13 +147,13 @@ impl Uncounted {
 
     /// Takes a hold at the input's bound and keeps the input in the same step, so that whoever is refused because of it finds it.
     /// `None` where no more of `bytes` may be kept; then nothing was taken.
-    pub(crate) fn keep<E>(
+    pub(crate) fn keep<H, E>(
         &self,
         org: OrgId,
         bytes: usize,
-        reserve: impl FnOnce() -> Result<HoldGuard, E>,
-        input: impl FnOnce(&HoldGuard) -> Input,
-    ) -> Result<Option<(HoldGuard, Ticket)>, E> {
+        reserve: impl FnOnce() -> Result<H, E>,
+        input: impl FnOnce(&H) -> Input,
+    ) -> Result<Option<(H, Ticket)>, E> {
         let Some(place) = self.place(org) else { return Ok(None) };
         let mut shard = place.shard.lock().unwrap_or_else(PoisonError::into_inner);
         let is_full = shard.slots.len() - shard.free.len() >= caps::UNCOUNTED_PER_SHARD;
@@ -247,7 +247,7 @@ pub(crate) fn is_short(bytes: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use limits::{Ask, Kind, LimitKey};
+    use limits::{Ask, HoldGuard, Kind, LimitKey};
 
     use super::*;
 

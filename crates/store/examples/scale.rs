@@ -103,6 +103,9 @@ fn record(first: u64, n: u64, keys: u64, keys_each: u64) -> UsageRecord {
         attempts: 1,
         first_byte_us: 150_000,
         duration_us: 2_000_000,
+        waited_us: 0,
+        paused_us: 0,
+        debt: 0,
     }
 }
 

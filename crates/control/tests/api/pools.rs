@@ -2,7 +2,7 @@
 
 use domain::{ApiKeyHash, Clock, Entitlement, RequestId};
 use serde_json::{Value, json};
-use store::pools::Demand;
+use store::pools::{Demand, End};
 
 use crate::support::Api;
 
@@ -45,7 +45,7 @@ async fn what_is_used_and_held_is_told_and_kept_over_a_plan_change() {
         (&lowered[1]["limit"], &lowered[1]["used"], &lowered[1]["held"], &lowered[1]["remaining"]),
         (&json!(120), &json!(100), &json!(50), &json!(0))
     );
-    hold.release(api.clock.now().mono_us);
+    hold.end(End::Lapsed, api.clock.now().mono_us);
     api.clock.advance_s(60);
     let later = small().await;
     assert!(later.iter().all(|limit| limit["used"] == 0 && limit["held"] == 0 && limit["resets_at"].is_null()), "{later:#?}");

@@ -42,6 +42,9 @@ impl Client {
             attempts: 1,
             first_byte_us: 1_000,
             duration_us: 2_000,
+            waited_us: 0,
+            paused_us: 0,
+            debt: 0,
         }
     }
 
@@ -62,6 +65,7 @@ impl Client {
             held: 0,
             requested: 1,
             retry_after_ms: Some(5_000),
+            shadow: false,
         }
     }
 }

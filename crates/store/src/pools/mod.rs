@@ -1,16 +1,18 @@
 //! Pools: from what an organisation is entitled to, to the asks of its ledger. The one seam between admission and
 //! where the ledgers live. It knows no plans, no HTTP, and no tokens of text.
 
+mod hold;
 mod standing;
 mod views;
 
 use std::sync::Arc;
 
 use domain::{Catalogue, Kind, PoolLimit, PoolLimits, RequestId, Source, UnixMicros};
-use limits::{Ask, HoldGuard, LimitKey, Retry};
+use limits::{Ask, LimitKey, Retry};
 
 use crate::{Directory, OrgEntry, caps};
 
+pub use hold::{End, Hold};
 pub use standing::{Standing, least_left};
 
 /// Reserves in, and shows, the pools of organisations. Cheap to clone.
@@ -77,11 +79,12 @@ impl Pools {
     ///
     /// # Errors
     /// `Refused` when an enforced limit has no room.
-    pub fn reserve(&self, org: &OrgEntry, pools: &[&PoolLimits], demand: Demand, now_us: u64) -> Result<HoldGuard, Box<Refused>> {
+    pub fn reserve(&self, org: &OrgEntry, pools: &[&PoolLimits], demand: Demand, now_us: u64) -> Result<Hold, Box<Refused>> {
         let mut inline = [NO_ASK; caps::INLINE_ASKS];
         let mut spilled = Vec::new();
         let asks = asks_of(pools, demand, &mut inline, &mut spilled);
-        org.ledger().reserve(demand.request.bits(), asks, now_us).map_err(|refusal| Box::new(explain(pools, &refusal)))
+        let guard = org.ledger().reserve(demand.request.bits(), asks, now_us).map_err(|refusal| Box::new(explain(pools, &refusal)))?;
+        Ok(Hold::new(guard, org.id(), demand.request))
     }
 
     /// Puts the limits' present numbers in force in the organisation's ledger, for what is in progress there.

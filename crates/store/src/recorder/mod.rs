@@ -11,6 +11,7 @@ use domain::{Clock, RefusalEvent, UsageRecord};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::task::TaskTracker;
 
+use crate::pools::{End, Hold};
 use crate::sql::Database;
 use crate::{Pools, StoreHealth, caps};
 
@@ -63,6 +64,14 @@ impl Recorder {
         });
         tasks.spawn(Writer::new(Arc::clone(&front), received, database, pools, clock).run());
         Self { front }
+    }
+
+    /// Ends a request: its hold as `end` says, and its record, which learns what debt this made. Returns that debt in tokens.
+    pub fn finish(&self, hold: Hold, end: End, now_us: u64, mut record: UsageRecord) -> u64 {
+        let debt = hold.end(end, now_us);
+        record.debt = record.debt.saturating_add(debt);
+        self.usage(record);
+        debt
     }
 
     /// Queues a usage record. Never waits, never loses it.

@@ -191,6 +191,9 @@ mod tests {
             attempts: 1,
             first_byte_us: 0,
             duration_us: 0,
+            waited_us: 0,
+            paused_us: 0,
+            debt: 0,
         }
     }
 

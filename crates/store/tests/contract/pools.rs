@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use domain::{Entitlement, KeyLimits, Kind, PoolLimits, PoolView, Source};
-use limits::{HoldGuard, Retry};
-use store::pools::{Demand, Refused, Standing, least_left};
+use limits::{Retry, Settlement};
+use store::pools::{Demand, End, Hold, Refused, Standing, least_left};
 use store::{Actor, NewKey, OrgPatch};
 
 use crate::support::{Bench, MINUTE, custom};
@@ -20,7 +20,9 @@ fn pool(b: &Bench, org: domain::OrgId, model: &str) -> Option<Arc<PoolLimits>> {
     }
 }
 
-fn ask(b: &Bench, org: domain::OrgId, pools: &[&PoolLimits], input: u64, output: u64) -> Result<HoldGuard, Box<Refused>> {
+const RELEASED: End = End::Settled(Settlement { input: None, output: 0 });
+
+fn ask(b: &Bench, org: domain::OrgId, pools: &[&PoolLimits], input: u64, output: u64) -> Result<Hold, Box<Refused>> {
     let entry = b.store.directory().org(org).unwrap();
     b.store.pools().reserve(&entry, pools, Demand { request: b.request(), input, output }, b.now().mono_us)
 }
@@ -41,9 +43,9 @@ pub(crate) async fn a_pool_refuses_at_its_limit_and_explains(bench: Bench) {
         ("category:small", Source::Plan, Kind::Tokens, 60_000_000)
     );
     assert_eq!((blocked.n, blocked.used, blocked.held, blocked.requested, refused.blocked.len()), (1_000, 100, 50, 860, 1));
-    first.settle(limits::Settlement { input: None, output: 20 }, b.now().mono_us);
+    first.end(End::Settled(Settlement { input: None, output: 20 }), b.now().mono_us);
     b.clock.advance_us(10);
-    ask(&b, org, &[&small], 1, 1).unwrap().release(b.now().mono_us);
+    ask(&b, org, &[&small], 1, 1).unwrap().end(RELEASED, b.now().mono_us);
     let refused = ask(&b, org, &[&small], 1, 1).unwrap_err();
     assert_eq!((refused.blocked[0].kind, refused.blocked[0].used), (Kind::Requests, 2));
     let Retry::At { at, estimate: false } = refused.retry else { panic!("{refused:?}") };
@@ -66,7 +68,7 @@ pub(crate) async fn a_plan_change_is_in_force_at_once_and_history_stays(bench: B
     let b = bench.seeded().await;
     let org = b.org("free").await.id;
     for _ in 0..2 {
-        ask(&b, org, &[&pool(&b, org, "tiny").unwrap()], 1, 0).unwrap().release(b.now().mono_us);
+        ask(&b, org, &[&pool(&b, org, "tiny").unwrap()], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
     }
     assert!(ask(&b, org, &[&pool(&b, org, "tiny").unwrap()], 1, 0).is_err());
     assert!(pool(&b, org, "huge").is_none());
@@ -75,11 +77,11 @@ pub(crate) async fn a_plan_change_is_in_force_at_once_and_history_stays(bench: B
     let view = views(&b, org);
     assert_eq!((&*view[0].pool, view[0].limit, view[0].used, view[0].remaining), ("category:small", 10, 2, 8));
     for _ in 0..8 {
-        ask(&b, org, &[&pool(&b, org, "tiny").unwrap()], 1, 0).unwrap().release(b.now().mono_us);
+        ask(&b, org, &[&pool(&b, org, "tiny").unwrap()], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
     }
     assert!(ask(&b, org, &[&pool(&b, org, "tiny").unwrap()], 1, 0).is_err());
     b.plan(r#"{"id":"pro","limits":[{"category":"small","rpm":11}]}"#).await;
-    ask(&b, org, &[&pool(&b, org, "tiny").unwrap()], 1, 0).unwrap().release(b.now().mono_us);
+    ask(&b, org, &[&pool(&b, org, "tiny").unwrap()], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
     assert!(ask(&b, org, &[&pool(&b, org, "tiny").unwrap()], 1, 0).is_err());
     b.store.update_org(Actor::Operator, org, OrgPatch { plan: Some("free".into()), ..OrgPatch::default() }).await.unwrap();
     assert_eq!((views(&b, org)[0].limit, views(&b, org)[0].used, views(&b, org)[0].remaining), (2, 11, 0));
@@ -99,7 +101,7 @@ pub(crate) async fn what_is_in_progress_feels_a_change_of_plan(bench: Bench) {
     assert_eq!(hold.extend(100, b.now().mono_us), limits::Extend::Waiting);
     b.plan(r#"{"id":"pro","limits":[{"category":"small","tpm":1600}]}"#).await;
     assert_eq!(hold.extend(100, b.now().mono_us), limits::Extend::Granted(100));
-    hold.release(b.now().mono_us);
+    hold.end(RELEASED, b.now().mono_us);
 }
 
 pub(crate) async fn custom_limits_hold_from_until_without_a_timer(bench: Bench) {
@@ -128,11 +130,11 @@ pub(crate) async fn a_keys_own_limits_are_pools_too(bench: Bench) {
     let (_, other) = b.store.create_key(Actor::Operator, org.id, new(9, Some(b.wall(5)))).await.unwrap();
     let entry = b.store.directory().caller(&secret.hash()).unwrap();
     let small = pool(&b, org.id, "tiny").unwrap();
-    ask(&b, org.id, &[&small, entry.pool().unwrap()], 1, 0).unwrap().release(b.now().mono_us);
+    ask(&b, org.id, &[&small, entry.pool().unwrap()], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
     let refused = ask(&b, org.id, &[&small, entry.pool().unwrap()], 1, 0).unwrap_err();
     assert_eq!((&*refused.blocked[0].pool, refused.blocked[0].source), (format!("key:{}", key.id).as_str(), Source::Key));
     let second = b.store.directory().caller(&other.hash()).unwrap();
-    ask(&b, org.id, &[&small, second.pool().unwrap()], 1, 0).unwrap().release(b.now().mono_us);
+    ask(&b, org.id, &[&small, second.pool().unwrap()], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
 
     let of_keys = |b: &Bench| views(b, org.id).iter().filter(|v| v.source == Source::Key).count();
     assert_eq!((views(&b, org.id).len(), of_keys(&b)), (7, 4));
@@ -150,13 +152,13 @@ pub(crate) async fn shadow_pools_count_and_never_refuse(bench: Bench) {
     let org = b.org("shadow").await.id;
     let any = pool(&b, org, "huge").unwrap();
     for _ in 0..3 {
-        ask(&b, org, &[&any], 100, 5).unwrap().settle(limits::Settlement { input: None, output: 5 }, b.now().mono_us);
+        ask(&b, org, &[&any], 100, 5).unwrap().end(End::Settled(Settlement { input: None, output: 5 }), b.now().mono_us);
         views(&b, org);
     }
     let mut longer = ask(&b, org, &[&any], 100, 5).unwrap();
     views(&b, org);
     assert_eq!(longer.extend(50, b.now().mono_us), limits::Extend::Granted(50));
-    longer.refund_all(b.now().mono_us);
+    longer.end(End::AllBack, b.now().mono_us);
     let view = views(&b, org);
     assert_eq!((view[0].used, view[0].limit, view[0].remaining, view[0].enforce), (3, 1, 0, false));
     assert_eq!((view[1].used, view[1].limit, view[1].remaining), (315, 10, 0));
@@ -184,7 +186,7 @@ pub(crate) async fn views_show_untouched_pools(bench: Bench) {
     let view = &views(&b, org)[2];
     assert_eq!((view.held, view.remaining), (1, 1));
     assert_eq!(views(&b, org)[0].resets_at, Some(b.wall(MINUTE)));
-    hold.release(b.now().mono_us);
+    hold.end(RELEASED, b.now().mono_us);
     assert_eq!(views(&b, org)[2].held, 0);
 }
 
@@ -192,16 +194,16 @@ pub(crate) async fn what_is_idle_is_given_back(bench: Bench) {
     let b = bench.seeded().await;
     let orgs = [b.org("free").await.id, b.org("free").await.id, b.org("free").await.id];
     let small = pool(&b, orgs[0], "tiny").unwrap();
-    ask(&b, orgs[0], &[&small], 1, 0).unwrap().release(b.now().mono_us);
+    ask(&b, orgs[0], &[&small], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
     let held = ask(&b, orgs[1], &[&small], 1, 5).unwrap();
     assert_eq!(b.store.pools().sweep(b.now().mono_us), 2);
     b.clock.advance_us(60_000_000);
     assert_eq!(b.store.pools().sweep(b.now().mono_us), 1);
-    held.release(b.now().mono_us);
+    held.end(RELEASED, b.now().mono_us);
     b.clock.advance_us(60_000_000);
     assert_eq!(b.store.pools().sweep(b.now().mono_us), 0);
     for _ in 0..2 {
-        ask(&b, orgs[1], &[&small], 1, 0).unwrap().release(b.now().mono_us);
+        ask(&b, orgs[1], &[&small], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
     }
     assert!(ask(&b, orgs[1], &[&small], 1, 0).is_err());
 }

@@ -153,6 +153,9 @@ impl Bench {
             attempts: 1,
             first_byte_us: 1_000,
             duration_us: 2_000,
+            waited_us: 0,
+            paused_us: 0,
+            debt: 0,
         }
     }
 
@@ -173,6 +176,7 @@ impl Bench {
             held: 0,
             requested: 1,
             retry_after_ms: Some(5_000),
+            shadow: false,
         }
     }
 }
