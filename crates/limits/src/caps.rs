@@ -23,8 +23,6 @@ pub struct Caps {
     pub minute_us: Micros,
     /// The longest window, in microseconds, whose limit makes a stream wait for room. Longer ones turn the excess into debt.
     pub pause_us: Micros,
-    /// An extension is granted in pieces of at least this, or of what is still wanted.
-    pub chunk: u64,
     /// Steps that one call simulates while something waits; past them the rest is charged at the call's own time, so later than it could.
     pub steps: u32,
     /// Waiters looked at to learn whether an announced time is exact; with more it is called an estimate.
@@ -48,7 +46,6 @@ impl Caps {
         log_long: 1_024,
         minute_us: 60 * SECOND_US,
         pause_us: 120 * SECOND_US,
-        chunk: 16,
         steps: 4_096,
         exact_waiters: 64,
         sample: 512,

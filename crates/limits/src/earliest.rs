@@ -4,7 +4,7 @@
 use crate::key::{Ask, Micros};
 use crate::ledger::{Ledger, Wants};
 use crate::limit::Limit;
-use crate::queue::Item;
+use crate::queue::{Item, Queue};
 use crate::refusal::{Blocked, Refusal, Retry};
 
 impl Ledger {
@@ -38,9 +38,10 @@ impl Ledger {
         if requested > limit.n {
             return Retry::Never;
         }
-        let sum = [limit.used(), limit.held, limit.waiting(), requested].into_iter().map(u128::from).sum::<u128>();
-        let need = sum.saturating_sub(u128::from(limit.n));
         let foreseen = self.waiters_are_foreseen(limit, places);
+        let waiting = if foreseen { self.served_first(limit) } else { limit.waiting() };
+        let sum = [limit.used(), limit.held, waiting, requested].into_iter().map(u128::from).sum::<u128>();
+        let need = sum.saturating_sub(u128::from(limit.n));
         let expires = u64::try_from(need).ok().filter(|need| *need <= limit.used());
         match expires {
             // There is room; what waits, waits for room of other limits, which this request asks too.
@@ -68,6 +69,15 @@ impl Ledger {
                 looked <= self.caps.exact_waiters && self.waits_only_on(slot, places)
             }
         })
+    }
+
+    /// What goes to those who wait before anybody new: less than they want, where that is more than a limit ever lets through.
+    fn served_first(&self, limit: &Limit) -> u64 {
+        let of = |item| match item {
+            Item::Debt(debt) => debt,
+            Item::Waiter(slot) => self.holds.get(slot).map_or(0, |hold| self.least(slot, hold.wanted)),
+        };
+        limit.queue().into_iter().flat_map(Queue::iter).map(of).fold(0, u64::saturating_add)
     }
 
     fn waits_only_on(&self, slot: u32, places: &[u16]) -> bool {

@@ -59,11 +59,9 @@ pub(crate) struct Hold {
     pub(crate) output: u64,
     /// Tokens held on every token limit, but for `own`.
     pub(crate) left: u64,
-    /// Still wanted by an extension that waits; 0 when none waits.
+    /// What it waits for, and then has nothing left; 0 when it doesn't wait.
     pub(crate) wanted: u64,
-    /// Granted to an extension that waited, and its owner hasn't heard yet.
-    pub(crate) unclaimed: u64,
-    /// What each limit really holds, where a limit that makes no stream wait had no room for an extension and so holds less than `left`.
+    /// What each limit really holds, where a limit that makes no stream wait had no room and so holds less than `left`.
     own: Option<Box<[u64]>>,
     pub(crate) places: Places,
 }
@@ -82,7 +80,6 @@ impl Hold {
             output: 0,
             left: 0,
             wanted: 0,
-            unclaimed: 0,
             own: None,
             places,
         }
@@ -96,6 +93,11 @@ impl Hold {
     /// What the limit in this place holds, once it is kept apart.
     pub(crate) fn own_mut(&mut self, place: usize) -> Option<&mut u64> {
         self.own.as_mut()?.get_mut(place)
+    }
+
+    pub(crate) fn nothing_left(&mut self) {
+        self.left = 0;
+        self.own = None;
     }
 
     /// Keeps what each limit holds apart from now on.

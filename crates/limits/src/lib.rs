@@ -40,11 +40,14 @@
 //!
 //! # Who waits
 //!
-//! Each token limit has one queue. In it are *extensions*, streams that have used up their hold and want more, and *debt*, what was
-//! processed without room: a provider's figure above the hold, say. Both are served in the order they came as room frees, each at the very
-//! moment at which it does, and before anything new is admitted on that limit. An extension joins the queues of all its token limits in
-//! one step, is served when it is first in all, and holds nothing more until then: no two can wait for each other. Debt is charged in
-//! slices, never past `n`, and no window that passes forgives it.
+//! Each token limit has one queue. In it are *holds* of streams that have used up what they held and need more before they go on, and
+//! *debt*, what was processed without room: a provider's figure above the hold, say. Both are served in the order they came as room frees,
+//! each at the very moment at which it does, and before anything new is admitted on that limit.
+//!
+//! A stream says how much it must have before it goes on ([`Ledger::cover`]), so that what can't be divided is covered before it is
+//! passed on. If that isn't free, it gives back what it has, joins the queues of all its token limits in one step, is served when it is
+//! first in all, and holds nothing until then: no two can wait for each other. Debt is charged in slices, never past `n`, and no window
+//! that passes forgives it.
 //!
 //! Limits with long windows ([`Caps::pause_us`]) make no stream wait for hours: there the excess becomes debt.
 //!
@@ -82,4 +85,4 @@ pub use key::{Ask, Kind, LimitKey, Micros};
 pub use ledger::Ledger;
 pub use refusal::{Blocked, Refusal, Retry};
 pub use shared::{HoldGuard, SharedLedger};
-pub use status::{Extend, Settlement, Status};
+pub use status::{Cover, Settlement, Status};

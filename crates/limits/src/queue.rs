@@ -1,11 +1,11 @@
-//! What waits for room on one limit, first come first served: extensions of holds, and debt.
+//! What waits for room on one limit, first come first served: holds that need more, and debt.
 //! It knows no room; who is served when is decided where the ledger pumps.
 
 use std::collections::VecDeque;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
-    /// The hold in this slot wants more, on this limit and others.
+    /// The hold in this slot needs more, on this limit and others.
     Waiter(u32),
     /// Processed without room: to be charged.
     Debt(u64),
@@ -14,7 +14,7 @@ pub(crate) enum Item {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
     items: VecDeque<Item>,
-    /// What the waiters still want, in all.
+    /// What the waiters want, in all.
     pub(crate) wanted: u64,
     /// The debt, in all.
     pub(crate) owed: u64,

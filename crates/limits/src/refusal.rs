@@ -21,7 +21,7 @@ pub struct Blocked {
     pub used: u64,
     /// What is held by requests under way.
     pub held: u64,
-    /// What waits for room: extensions and debt.
+    /// What waits for room: what holds need, and debt.
     pub waiting: u64,
     pub n: u64,
     /// What this request asked: log and hold together.

@@ -6,7 +6,7 @@ use crate::hold::HoldId;
 use crate::key::{Ask, Micros};
 use crate::ledger::Ledger;
 use crate::refusal::Refusal;
-use crate::status::{Extend, Settlement};
+use crate::status::{Cover, Settlement};
 use crate::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering, lock};
 
 /// A ledger that many threads use. Clones share it.
@@ -116,9 +116,20 @@ impl HoldGuard {
         self.ledger.with(|ledger| ledger.charge(self.hold, total_output, now))
     }
 
-    /// [`Ledger::extend`]
-    pub fn extend(&mut self, want: u64, now: Micros) -> Extend {
-        self.ledger.with(|ledger| ledger.extend(self.hold, want, now))
+    /// [`Ledger::cover`]
+    pub fn cover(&mut self, least: u64, want: u64, now: Micros) -> Cover {
+        self.ledger.with(|ledger| ledger.cover(self.hold, least, want, now))
+    }
+
+    /// [`Ledger::cancel_wait`]
+    pub fn cancel_wait(&mut self, now: Micros) {
+        self.ledger.with(|ledger| ledger.cancel_wait(self.hold, now));
+    }
+
+    /// [`Ledger::next_chance`]
+    #[must_use]
+    pub fn next_chance(&self, now: Micros) -> Option<Micros> {
+        self.ledger.with(|ledger| ledger.next_chance(self.hold, now))
     }
 
     /// [`Ledger::settle`]

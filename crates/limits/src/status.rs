@@ -10,7 +10,7 @@ pub struct Status {
     pub used: u64,
     /// Held by requests under way.
     pub held: u64,
-    /// What waits for room: extensions and debt together.
+    /// What waits for room: what holds need, and debt, together.
     pub waiting: u64,
     /// The part of `waiting` that was processed without room and is still to be charged.
     pub debt: u64,
@@ -20,12 +20,13 @@ pub struct Status {
     pub resets_at: Option<Micros>,
 }
 
-/// What became of a wish for more hold.
+/// What became of the wish to have so much left in a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Extend {
-    /// This much was added to the hold, on every token limit of it.
-    Granted(u64),
-    /// It has its place in the queue of every token limit that makes streams wait. Ask again to learn whether it was granted.
+pub enum Cover {
+    /// This much is left in the hold: what was wished for at least, or what the lowest limit could ever give.
+    Covered(u64),
+    /// It holds nothing, and has its place in the queue of every token limit that makes streams wait. Ask again to learn whether it was
+    /// served.
     Waiting,
 }
 

@@ -1,57 +1,74 @@
-//! Those who wait: extensions of holds and debt, served in the order they came as room frees.
+//! Those who wait: holds that need more and debt, served in the order they came as room frees.
 //! It admits nothing new; while anything waits on a limit, nobody does.
 
-use crate::hold::{Hold, HoldId};
+use crate::hold::HoldId;
 use crate::key::{Kind, Micros};
 use crate::ledger::Ledger;
 use crate::limit::Limit;
 use crate::queue::Item;
-use crate::status::Extend;
+use crate::status::Cover;
 
 impl Ledger {
-    /// Wants `want` tokens more for a hold: as many as are free on every token limit at once, if that is at least
-    /// [`Caps::chunk`](crate::Caps::chunk) or all. Otherwise the hold joins the queues of all of them in one step and holds nothing more
-    /// until it is first in each, so no two wait for each other.
+    /// Has at least `least` tokens left in the hold, and at best `want`, before output of so many is processed.
     ///
-    /// Asked again, it tells what was granted since, and then the hold has left the queues; until then the first `want` stands.
-    /// A limit with a window over [`Caps::pause_us`](crate::Caps::pause_us) makes nobody wait: it holds what it can, and what is charged
-    /// beyond becomes debt there. A hold that has ended is granted 0.
+    /// What is free on every token limit at once tops the hold up. If that isn't enough, all that the hold has left goes back, it joins the
+    /// queues of its token limits in one step, and it holds nothing until it is first in each and `least` is free on all of them: then it
+    /// holds just that. Asked again, it tells whether that has come; until then the first `least` stands. So output that can't be divided
+    /// is covered as a whole or waits, and no two that wait can wait for each other.
     ///
-    /// Whoever waits must go on charging what it still holds: others may wait for that.
-    pub fn extend(&mut self, hold: HoldId, want: u64, now: Micros) -> Extend {
+    /// **Charge first what was processed**: what is given back covers it no more.
+    ///
+    /// A `least` above what a limit ever lets through is as good as that: then less is left than was wished for, to be charged as a slice,
+    /// and the rest is asked for again. A limit with a window over [`Caps::pause_us`](crate::Caps::pause_us) makes nobody wait: it holds
+    /// what it can, and what is charged beyond becomes debt there. A hold that has ended has 0 left.
+    pub fn cover(&mut self, hold: HoldId, least: u64, want: u64, now: Micros) -> Cover {
         let now = self.enter(now);
-        let Some(slot) = self.holds.slot(hold) else { return Extend::Granted(0) };
-        let Some(hold) = self.holds.get_mut(slot) else { return Extend::Granted(0) };
-        if hold.unclaimed > 0 {
-            let granted = std::mem::take(&mut hold.unclaimed);
-            self.leave(slot);
-            self.pump_if_waiting(now);
-            return Extend::Granted(granted);
-        }
+        let Some(slot) = self.holds.slot(hold) else { return Cover::Covered(0) };
+        let Some(hold) = self.holds.get(slot) else { return Cover::Covered(0) };
+        let (left, wish) = (hold.left, want.max(least).saturating_sub(hold.left));
         if hold.wanted > 0 {
-            return Extend::Waiting;
+            return Cover::Waiting;
         }
-        let mut free = want;
         for place in hold.places.as_slice() {
-            let limit = &mut self.limits[*place];
-            limit.expire(now);
-            if limit.pauses(self.caps) {
-                free = free.min(limit.free());
-            }
+            self.limits[*place].expire(now);
         }
-        if free >= self.least(slot, want) {
-            self.grant(slot, free);
-            Extend::Granted(free)
-        } else {
-            self.join(slot, want);
-            Extend::Waiting
+        let more = self.pausing(slot).map(Limit::free).fold(wish, u64::min);
+        if left.saturating_add(more) >= self.least(slot, least) {
+            self.grant(slot, more);
+            return Cover::Covered(left.saturating_add(more));
+        }
+        self.give_back(slot);
+        self.join(slot, least);
+        self.pump(now);
+        // What it gave back may have served those before it, and then itself.
+        match self.holds.get(slot) {
+            Some(hold) if hold.wanted == 0 => Cover::Covered(hold.left),
+            Some(_) | None => Cover::Waiting,
         }
     }
 
-    /// The least that is granted of a wish: a chunk, or all, or what the lowest limit could ever give.
-    fn least(&self, slot: u32, want: u64) -> u64 {
-        let chunk = want.min(self.caps.chunk);
-        self.pausing(slot).map(|limit| limit.n).fold(chunk, u64::min).max(want.min(1))
+    /// The hold waits no more. It holds nothing, or what it was granted meanwhile.
+    pub fn cancel_wait(&mut self, hold: HoldId, now: Micros) {
+        let now = self.enter(now);
+        if let Some(slot) = self.holds.slot(hold) {
+            self.leave(slot);
+            self.pump_if_waiting(now);
+        }
+    }
+
+    /// For a hold that waits: when to look again, because expiry alone then serves it or somebody before it. None when it doesn't wait, or
+    /// when other holds have to be charged or to end first.
+    pub fn next_chance(&mut self, hold: HoldId, now: Micros) -> Option<Micros> {
+        self.enter(now);
+        let slot = self.holds.slot(hold)?;
+        self.holds.get(slot).filter(|hold| hold.wanted > 0)?;
+        let next = self.pausing(slot).filter_map(|limit| self.front_served_at(limit)).min();
+        next.map(|at| at.max(self.now.saturating_add(1)))
+    }
+
+    /// The least that a hold is granted of what it wants: all, or what the lowest limit could ever give, and never nothing.
+    pub(crate) fn least(&self, slot: u32, wanted: u64) -> u64 {
+        self.pausing(slot).map(|limit| limit.n).fold(wanted, u64::min).max(wanted.min(1))
     }
 
     /// The limits for whose room a hold waits.
@@ -83,13 +100,25 @@ impl Ledger {
         hold.left += amount;
     }
 
-    fn join(&mut self, slot: u32, want: u64) {
+    /// All that a hold has left goes back.
+    fn give_back(&mut self, slot: u32) {
         let Some(hold) = self.holds.get_mut(slot) else { return };
-        hold.wanted = want;
+        for (position, place) in hold.places.as_slice().iter().enumerate() {
+            let limit = &mut self.limits[*place];
+            if limit.key.kind == Kind::Tokens {
+                limit.held -= hold.own(position);
+            }
+        }
+        hold.nothing_left();
+    }
+
+    fn join(&mut self, slot: u32, wanted: u64) {
+        let Some(hold) = self.holds.get_mut(slot) else { return };
+        hold.wanted = wanted;
         for place in hold.places.as_slice() {
             let limit = &mut self.limits[*place];
             if limit.pauses(self.caps) {
-                limit.with_queue(|queue| queue.join(slot, want));
+                limit.with_queue(|queue| queue.join(slot, wanted));
             }
         }
         self.waits = true;
@@ -139,40 +168,19 @@ impl Ledger {
         }
     }
 
-    /// Grants a waiter what there is room for, if it is first wherever it waits.
+    /// Grants a waiter what it wants, if there is room and it is first wherever it waits.
     fn serve(&mut self, slot: u32, now: Micros) -> bool {
-        let Some(wanted) = self.holds.get(slot).map(|hold| hold.wanted) else { return false };
-        let amount = self.pausing(slot).map(Limit::room).fold(wanted, u64::min);
-        if amount < self.least(slot, wanted) || !self.is_first(slot) {
+        let Some(hold) = self.holds.get(slot) else { return false };
+        let amount = self.least(slot, hold.wanted);
+        if self.pausing(slot).any(|limit| limit.room() < amount) || !self.is_first(slot) {
             return false;
         }
-        let places = self.holds.get(slot).map_or(&[] as &[u16], |hold| hold.places.as_slice());
-        for place in places {
-            let limit = &mut self.limits[*place];
-            limit.expire(now);
-            if limit.pauses(self.caps) {
-                limit.with_queue(|queue| queue.wanted -= amount);
-            }
+        for place in hold.places.as_slice() {
+            self.limits[*place].expire(now);
         }
+        self.leave(slot);
         self.grant(slot, amount);
-        if let Some(hold) = self.holds.get_mut(slot) {
-            hold.unclaimed += amount;
-            hold.wanted = wanted - amount;
-        }
-        if amount == wanted {
-            self.leave_served(slot);
-        }
         true
-    }
-
-    fn leave_served(&mut self, slot: u32) {
-        let places = self.holds.get(slot).map_or(&[] as &[u16], |hold| hold.places.as_slice());
-        for place in places {
-            let limit = &mut self.limits[*place];
-            if limit.pauses(self.caps) {
-                limit.with_queue(|queue| queue.leave(slot, 0));
-            }
-        }
     }
 
     fn is_first(&self, slot: u32) -> bool {
@@ -197,19 +205,21 @@ impl Ledger {
 
     /// When expiry alone next lets anybody be served.
     pub(crate) fn next_change(&self) -> Option<Micros> {
-        let fronts = self.limits.queued().into_iter().filter_map(|place| {
-            let limit = &self.limits[place];
-            match limit.front()? {
-                Item::Debt(_) => limit.has_room_at(1),
-                Item::Waiter(slot) => self.served_at(slot),
-            }
-        });
+        let fronts = self.limits.queued().into_iter().filter_map(|place| self.front_served_at(&self.limits[place]));
         fronts.min().map(|at| at.max(self.now.saturating_add(1)))
+    }
+
+    /// When expiry alone lets whatever is first in this limit's queue be served, or be paid in part.
+    fn front_served_at(&self, limit: &Limit) -> Option<Micros> {
+        match limit.front()? {
+            Item::Debt(_) => limit.has_room_at(1),
+            Item::Waiter(slot) => self.served_at(slot),
+        }
     }
 
     /// When expiry alone lets this hold be served; none if others come before it, or holds have to end.
     pub(crate) fn served_at(&self, slot: u32) -> Option<Micros> {
-        let hold: &Hold = self.holds.get(slot).filter(|_| self.is_first(slot))?;
+        let hold = self.holds.get(slot).filter(|_| self.is_first(slot))?;
         let least = self.least(slot, hold.wanted);
         self.pausing(slot).try_fold(0, |latest, limit| limit.has_room_at(least).map(|at| latest.max(at)))
     }

@@ -1,7 +1,7 @@
 //! Cases small enough to reckon by hand, and the bounds.
 #![cfg(not(loom))]
 
-use limits::{ASKS, Ask, Caps, Extend, Kind, Ledger, LimitKey, Refusal, Retry, Settlement, Status};
+use limits::{ASKS, Ask, Caps, Cover, Kind, Ledger, LimitKey, Refusal, Retry, Settlement, Status};
 
 const SECOND: u64 = 1_000_000;
 const MINUTE: u64 = 60 * SECOND;
@@ -216,34 +216,80 @@ fn a_waiter_gets_room_first_come_first_served() {
     let mut ledger = Ledger::new();
     let first = ledger.reserve(1, &[tokens(100, 50, 0)], 1).unwrap();
     let second = ledger.reserve(2, &[tokens(100, 50, 0)], 2).unwrap();
-    assert_eq!(ledger.extend(first, 30, 3), Extend::Waiting);
-    assert_eq!(ledger.extend(second, 40, 3), Extend::Waiting);
-    assert_eq!(ledger.extend(first, 30, 4), Extend::Waiting);
+    assert_eq!(ledger.cover(first, 30, 50, 3), Cover::Waiting);
+    assert_eq!(ledger.cover(second, 40, 50, 3), Cover::Waiting);
+    assert_eq!(ledger.cover(first, 1, 50, 4), Cover::Waiting);
     // Nothing new passes, be it ever so small, and it is told the exact time: 50 for both waiters' 70 don't suffice.
     assert_eq!(ledger.reserve(3, &[tokens(100, 1, 0)], 5).unwrap_err().retry, exactly(MINUTE + 2));
-    assert_eq!(ledger.advance(5), Some(MINUTE + 1));
-    // At MINUTE + 1, 50 free: the first is served in full, and the second with the rest.
+    assert_eq!((ledger.next_chance(first, 5), ledger.next_chance(second, 5)), (Some(MINUTE + 1), Some(MINUTE + 1)));
+    // At MINUTE + 1, 50 free: the first is served, and the second isn't served in part.
     assert_eq!(ledger.advance(MINUTE + 1), Some(MINUTE + 2));
-    assert_eq!((ledger.hold_left(first), ledger.hold_left(second)), (Some(30), Some(20)));
-    assert_eq!(ledger.extend(second, 40, MINUTE + 1), Extend::Granted(20));
-    assert_eq!(ledger.extend(first, 30, MINUTE + 1), Extend::Granted(30));
-    assert_eq!(status(&mut ledger, &tokens(100, 0, 0), MINUTE + 1).waiting, 0);
+    assert_eq!((ledger.hold_left(first), ledger.hold_left(second)), (Some(30), Some(0)));
+    assert_eq!(ledger.next_chance(first, MINUTE + 1), None);
+    assert_eq!(ledger.cover(second, 40, 50, MINUTE + 1), Cover::Waiting);
+    // While another waits, nothing is had ahead.
+    assert_eq!(ledger.cover(first, 30, 50, MINUTE + 1), Cover::Covered(30));
+    assert_eq!(status(&mut ledger, &tokens(100, 0, 0), MINUTE + 1).waiting, 40);
+    assert_eq!(ledger.cover(second, 40, 50, MINUTE + 2), Cover::Covered(50));
+    assert_eq!(status(&mut ledger, &tokens(100, 0, 0), MINUTE + 2).waiting, 0);
 }
 
 #[test]
-fn an_extension_comes_in_pieces_of_a_chunk_at_least() {
+fn a_piece_is_covered_whole_or_waits_holding_nothing() {
     let mut ledger = Ledger::new();
-    let hold = ledger.reserve(1, &[tokens(100, 85, 0)], 1).unwrap();
-    assert_eq!(ledger.extend(hold, 10, 1), Extend::Granted(10));
-    assert_eq!(ledger.extend(hold, 16, 1), Extend::Waiting);
+    let hold = ledger.reserve(1, &[tokens(100, 80, 5)], 1).unwrap();
+    assert_eq!(ledger.cover(hold, 5, 5, 1), Cover::Covered(5));
+    assert_eq!(ledger.cover(hold, 8, 12, 1), Cover::Covered(12));
+    assert_eq!(ledger.cover(hold, 0, 0, 1), Cover::Covered(12));
+    assert_eq!(ledger.cover(hold, 16, 99, 1), Cover::Covered(20));
+    assert_eq!(ledger.cover(hold, 21, 99, 2), Cover::Waiting);
+    assert_eq!(ledger.hold_left(hold), Some(0));
+    let seen = status(&mut ledger, &tokens(100, 0, 0), 2);
+    assert_eq!((seen.used, seen.held, seen.waiting), (80, 0, 21));
+    // It gives up waiting: what it held is gone, and nobody stands in the way.
+    ledger.cancel_wait(hold, 2);
+    assert_eq!(status(&mut ledger, &tokens(100, 0, 0), 2).free, 20);
+    assert_eq!(ledger.cover(hold, 20, 0, 2), Cover::Covered(20));
+    ledger.cancel_wait(hold, 2);
+    assert_eq!(ledger.hold_left(hold), Some(20));
+}
+
+#[test]
+fn what_a_hold_gives_back_may_serve_those_before_it_and_then_itself() {
     let mut ledger = Ledger::new();
-    let hold = ledger.reserve(1, &[tokens(100, 84, 0)], 1).unwrap();
-    assert_eq!(ledger.extend(hold, 50, 1), Extend::Granted(16));
-    assert_eq!(ledger.extend(hold, 0, 1), Extend::Granted(0));
-    // A limit lower than a chunk gives what it has.
+    let first = ledger.reserve(1, &[tokens(100, 50, 0)], 1).unwrap();
+    let second = ledger.reserve(2, &[tokens(100, 0, 50)], 1).unwrap();
+    assert_eq!(ledger.cover(first, 20, 99, 1), Cover::Waiting);
+    assert_eq!(ledger.next_chance(first, 1), Some(MINUTE + 1));
+    // It can't have one more while the first waits; but once it has given back its 50, there is room for both, though for no more ahead.
+    assert_eq!(ledger.charge(second, 25, 1), 0);
+    assert_eq!(ledger.cover(second, 26, 99, 1), Cover::Waiting);
+    assert_eq!((ledger.hold_left(first), ledger.hold_left(second)), (Some(20), Some(0)));
+    assert_eq!(ledger.cover(first, 20, 20, 1), Cover::Covered(20));
+    ledger.release(first, 1);
+    assert_eq!(ledger.charge(second, 30, 1), 5);
+}
+
+#[test]
+fn more_than_a_limit_ever_lets_through_comes_in_slices() {
     let mut ledger = Ledger::new();
-    let hold = ledger.reserve(1, &[tokens(7, 0, 0)], 1).unwrap();
-    assert_eq!(ledger.extend(hold, 50, 1), Extend::Granted(7));
+    let hold = ledger.reserve(1, &[tokens(7, 0, 0), tokens_of(SECOND, 50, 0, 0)], 1).unwrap();
+    let mut now = 1;
+    for (total, left) in [(7, 7), (14, 7), (20, 6)] {
+        if total > 7 {
+            assert_eq!(ledger.cover(hold, 20 - total + left, 0, now), Cover::Waiting);
+            now = ledger.next_chance(hold, now).unwrap();
+        }
+        assert_eq!(ledger.cover(hold, 20 - total + left, 0, now), Cover::Covered(left));
+        assert_eq!(ledger.charge(hold, total, now), 0);
+    }
+    assert_eq!(now, 2 * MINUTE + 1);
+    // Of a limit of nothing there is nothing, until it is raised.
+    ledger.set_n(tokens(0, 0, 0).key, 0);
+    assert_eq!(ledger.cover(hold, 1, 9, HOUR), Cover::Waiting);
+    assert_eq!(ledger.next_chance(hold, HOUR), None);
+    ledger.set_n(tokens(0, 0, 0).key, 2);
+    assert_eq!(ledger.cover(hold, 1, 9, HOUR), Cover::Covered(2));
 }
 
 #[test]
@@ -251,7 +297,7 @@ fn a_long_window_makes_nobody_wait() {
     let mut ledger = Ledger::new();
     let (minute, day) = (tokens(100, 10, 0), tokens_of(24 * HOUR, 30, 10, 0));
     let hold = ledger.reserve(1, &[minute, day], 1).unwrap();
-    assert_eq!(ledger.extend(hold, 50, 1), Extend::Granted(50));
+    assert_eq!(ledger.cover(hold, 50, 0, 1), Cover::Covered(50));
     assert_eq!((status(&mut ledger, &minute, 1).held, status(&mut ledger, &day, 1).held), (50, 20));
     assert_eq!(ledger.charge(hold, 35, 2), 15);
     let seen = status(&mut ledger, &day, 2);
@@ -261,10 +307,10 @@ fn a_long_window_makes_nobody_wait() {
     ledger.release(hold, 3);
     assert_eq!((status(&mut ledger, &minute, 3).held, status(&mut ledger, &day, 3).held), (0, 0));
     // Two minutes still pause; a microsecond more doesn't.
-    for (window_us, answer) in [(2 * MINUTE, Extend::Waiting), (2 * MINUTE + 1, Extend::Granted(50))] {
+    for (window_us, answer) in [(2 * MINUTE, Cover::Waiting), (2 * MINUTE + 1, Cover::Covered(10))] {
         let mut ledger = Ledger::new();
         let hold = ledger.reserve(1, &[tokens_of(window_us, 10, 10, 0)], 1).unwrap();
-        assert_eq!(ledger.extend(hold, 50, 1), answer);
+        assert_eq!(ledger.cover(hold, 10, 0, 1), answer);
     }
 }
 
@@ -272,7 +318,7 @@ fn a_long_window_makes_nobody_wait() {
 fn a_hold_without_token_limits_has_all_it_wants() {
     let mut ledger = Ledger::new();
     let hold = ledger.reserve(1, &[requests(1, 5)], 1).unwrap();
-    assert_eq!(ledger.extend(hold, 1_000, 1), Extend::Granted(1_000));
+    assert_eq!(ledger.cover(hold, 1_000, 0, 1), Cover::Covered(1_000));
     assert_eq!(ledger.charge(hold, 5_000, 1), 0);
     ledger.lapse(hold, 1);
     assert_eq!(ledger.reserve(2, &[], 1).map(|hold| ledger.hold_left(hold)), Ok(Some(0)));
@@ -314,7 +360,7 @@ fn a_name_that_outlived_its_hold_is_harmless() {
     ledger.input(old, 0, 2);
     ledger.lapse(old, 2);
     ledger.refund_all(old, 2);
-    assert_eq!(ledger.extend(old, 5, 2), Extend::Granted(0));
+    assert_eq!(ledger.cover(old, 5, 5, 2), Cover::Covered(0));
     assert_eq!(ledger.hold_left(old), None);
     let seen = status(&mut ledger, &tokens(100, 0, 0), 2);
     assert_eq!((seen.used, seen.held), (20, 10));
@@ -497,7 +543,7 @@ fn a_waiter_may_take_the_room_of_a_long_window_and_then_no_time_is_exact() {
     let asks = |log| [tokens(100, log, 0), tokens_of(24 * HOUR, 120, log, 0)];
     let first = ledger.reserve(1, &asks(50), 1).unwrap();
     ledger.reserve(2, &asks(50), 2).unwrap();
-    assert_eq!(ledger.extend(first, 40, 3), Extend::Waiting);
+    assert_eq!(ledger.cover(first, 40, 40, 3), Cover::Waiting);
     // The day has room for 15 now, but not once the first is served.
     assert_eq!(ledger.reserve(3, &asks(15), 4).unwrap_err().retry, Retry::At { at: MINUTE + 2, estimate: true });
     assert!(ledger.reserve(3, &asks(15), MINUTE + 2).is_err());

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use limits::{Ask, Extend, HoldGuard, Kind, LimitKey, Settlement, SharedLedger, Status};
+use limits::{Ask, Cover, HoldGuard, Kind, LimitKey, Settlement, SharedLedger, Status};
 
 const MINUTE: u64 = 60_000_000;
 
@@ -56,11 +56,11 @@ fn a_waiter_that_is_dropped_leaves_the_queue() {
     let ledger = SharedLedger::new();
     let mut first = ledger.reserve(1, &asks(50, 0), 1).unwrap();
     let mut second = ledger.reserve(2, &asks(50, 0), 1).unwrap();
-    assert_eq!(first.extend(40, 2), Extend::Waiting);
-    assert_eq!(second.extend(30, 2), Extend::Waiting);
+    assert_eq!(first.cover(40, 40, 2), Cover::Waiting);
+    assert_eq!(second.cover(30, 60, 2), Cover::Waiting);
     drop(first);
     assert_eq!(status(&ledger, 3).waiting, 30);
-    assert_eq!(second.extend(30, MINUTE + 1), Extend::Granted(30));
+    assert_eq!(second.cover(30, 60, MINUTE + 1), Cover::Covered(60));
     second.release(MINUTE + 1);
 }
 
@@ -81,7 +81,7 @@ fn a_panic_under_the_lock_leaves_the_organisation_working() {
     let ledger = SharedLedger::new();
     let held = ledger.reserve(1, &asks(10, 20), 1).unwrap();
     let mut waiting = ledger.reserve(2, &asks(70, 0), 1).unwrap();
-    assert_eq!(waiting.extend(50, 1), Extend::Waiting);
+    assert_eq!(waiting.cover(50, 50, 1), Cover::Waiting);
     let guard = ledger.reserve(3, &[asks(0, 0)[1]], 1).unwrap();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         ledger.with(|_| {
@@ -95,9 +95,9 @@ fn a_panic_under_the_lock_leaves_the_organisation_working() {
     assert_eq!((seen.used, seen.held), (80, 20));
     assert_eq!(ledger.with(|ledger| ledger.status(CONCURRENT, 3, 2)).held, 2);
     // Those who waited ask again.
-    assert_eq!(waiting.extend(50, 3), Extend::Waiting);
+    assert_eq!(waiting.cover(20, 50, 3), Cover::Waiting);
     held.release(4);
-    assert_eq!(waiting.extend(50, 4), Extend::Granted(20));
+    assert_eq!(waiting.cover(20, 50, 4), Cover::Covered(20));
     waiting.release(4);
     assert!(ledger.with(|ledger| ledger.is_empty(2 * MINUTE)));
 }

@@ -23,7 +23,7 @@ proptest! {
         world.player.ledger.set_n(key, n);
         world.n[index] = n;
         let after = world.statuses()[index];
-        // A waiter may take less at once of a limit that is lower than a chunk: then it may be served now. Nobody loses anything.
+        // A waiter may take less at once of a limit that is lower than what it wants: then it may be served now. Nobody loses anything.
         prop_assert_eq!((after.used, after.debt), (before.used, before.debt));
         prop_assert!(after.held >= before.held && after.used + after.held <= n.max(taken));
         prop_assert!(after.held == before.held || before.waiting > 0);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use limits::{Ask, Caps, Extend, Kind, LimitKey, Refusal, Retry, Status};
+use limits::{Ask, Caps, Cover, Kind, LimitKey, Refusal, Retry, Status};
 use proptest::prelude::*;
 
 use crate::history::{Fixed, Jump, LIMITS, Op, Outcome, SECOND, World, cases, history, jump, limits, op};
@@ -49,12 +49,14 @@ proptest! {
             let mut earlier = world.clone();
             let Some((fixed, outcome)) = world.step(jump, op) else { continue };
             earlier.player.ledger.advance(world.now);
+            earlier.oracle.enter(world.now);
             account(&mut balances, &earlier, &fixed, &outcome);
             for (hold, balance) in &balances {
                 let Some(left) = world.player.ledger.hold_left(world.player.holds[*hold]) else { continue };
                 // What was granted to a waiter, and it hasn't heard yet.
-                let unheard = world.oracle_hold(*hold).unwrap().unclaimed;
-                prop_assert_eq!(balance.asked + balance.extended + unheard, balance.charged + left, "hold {}", hold);
+                let unheard = world.oracle_hold(*hold).unwrap().unheard;
+                let taken = balance.charged + balance.released + left;
+                prop_assert_eq!(balance.asked + balance.extended + unheard, taken, "hold {}", hold);
             }
             held_is_what_holds_have_left(&world);
         }
@@ -107,7 +109,7 @@ pub(crate) fn crowded() -> impl Strategy<Value = Vec<(Jump, Op)>> {
     let limits = prop::sample::select(vec![0b10, 0b110, 0b1_0010, 0b10_0010, 0b100]);
     let reserve = (jump(), limits, any::<u8>(), 0..40u64, 0..3u64)
         .prop_map(|(jump, limits, request, log, hold)| (jump, Op::Reserve { request, limits, log, hold }));
-    let wish = (jump(), index(), 1..80u64).prop_map(|(jump, hold, want)| (jump, Op::Extend(hold, want)));
+    let wish = (jump(), index(), 1..80u64, 0..9u64).prop_map(|(jump, hold, least, more)| (jump, Op::Cover(hold, least, more)));
     let owe = (jump(), index(), 0..50u64).prop_map(|(jump, hold, more)| (jump, Op::Charge(hold, more)));
     prop::collection::vec(prop_oneof![4 => reserve, 2 => wish, 1 => owe], 1..40)
 }
@@ -163,6 +165,7 @@ struct Balance {
     asked: u64,
     extended: u64,
     charged: u64,
+    released: u64,
     output: u64,
     input: u64,
 }
@@ -188,7 +191,18 @@ fn account(balances: &mut BTreeMap<usize, Balance>, before: &World, fixed: &Fixe
             balance.charged += exact.saturating_sub(logged).min(left(hold));
             balance.input = *exact;
         }
-        (Fixed::Extend(hold, _), Outcome::Extended(Extend::Granted(amount))) => balances.get_mut(hold).unwrap().extended += amount,
+        (Fixed::Cover(hold, ..), Outcome::Covered(answer)) => {
+            let balance = balances.get_mut(hold).unwrap();
+            let Some(known) = before.oracle_hold(*hold) else { return };
+            balance.extended += known.unheard;
+            match answer {
+                Cover::Covered(now_left) => {
+                    balance.extended += now_left.saturating_sub(left(hold));
+                    balance.released += left(hold).saturating_sub(*now_left);
+                }
+                Cover::Waiting => balance.released += left(hold),
+            }
+        }
         _ => {}
     }
 }

@@ -1,7 +1,7 @@
 //! Histories: what clients, plans and clocks may do, generated, and played to the ledger and the oracle alike.
 //! Clocks jump to the moments at which something changes, and to the microsecond before.
 
-use limits::{Ask, Caps, Extend, HoldId, Kind, Ledger, LimitKey, Refusal, Retry, Settlement, Status};
+use limits::{Ask, Caps, Cover, HoldId, Kind, Ledger, LimitKey, Refusal, Retry, Settlement, Status};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -52,7 +52,9 @@ pub(crate) enum Op {
     Input(prop::sample::Index, u64),
     /// By so much more, which may be nothing.
     Charge(prop::sample::Index, u64),
-    Extend(prop::sample::Index, u64),
+    /// So much at least, and at best so much more.
+    Cover(prop::sample::Index, u64, u64),
+    CancelWait(prop::sample::Index),
     Release(prop::sample::Index),
     Settle(prop::sample::Index, Option<u64>, u64),
     Lapse(prop::sample::Index),
@@ -89,7 +91,8 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(request, limits, log, hold)| Op::Reserve { request, limits, log, hold }),
         2 => (hold(), amount()).prop_map(|(h, x)| Op::Input(h, x)),
         5 => (hold(), amount()).prop_map(|(h, x)| Op::Charge(h, x)),
-        8 => (hold(), prop_oneof![amount(), 20..90u64]).prop_map(|(h, x)| Op::Extend(h, x)),
+        8 => (hold(), prop_oneof![amount(), 20..90u64], prop_oneof![Just(0), amount()]).prop_map(|(h, x, y)| Op::Cover(h, x, y)),
+        1 => hold().prop_map(Op::CancelWait),
         2 => hold().prop_map(Op::Release),
         1 => (hold(), prop::option::of(amount()), amount()).prop_map(|(h, i, o)| Op::Settle(h, i, o)),
         1 => hold().prop_map(Op::Lapse),
@@ -117,7 +120,8 @@ pub(crate) enum Fixed {
     Reserve(u128, Vec<Ask>),
     Input(usize, u64),
     Charge(usize, u64),
-    Extend(usize, u64),
+    Cover(usize, u64, u64),
+    CancelWait(usize),
     Release(usize),
     Settle(usize, Settlement),
     Lapse(usize),
@@ -133,7 +137,7 @@ pub(crate) enum Outcome {
     Admitted(usize),
     Refused(Refusal),
     Debt(u64),
-    Extended(Extend),
+    Covered(Cover),
     Done,
     Change(Option<u64>),
     Empty(bool),
@@ -168,7 +172,11 @@ impl Player {
             },
             Fixed::Input(h, exact) => Outcome::Debt(ledger.input(hold(h), *exact, now)),
             Fixed::Charge(h, total) => Outcome::Debt(ledger.charge(hold(h), *total, now)),
-            Fixed::Extend(h, want) => Outcome::Extended(ledger.extend(hold(h), *want, now)),
+            Fixed::Cover(h, least, want) => Outcome::Covered(ledger.cover(hold(h), *least, *want, now)),
+            Fixed::CancelWait(h) => {
+                ledger.cancel_wait(hold(h), now);
+                Outcome::Done
+            }
             Fixed::Settle(h, settlement) => Outcome::Debt(ledger.settle(hold(h), *settlement, now)),
             Fixed::Release(h) => {
                 ledger.release(hold(h), now);
@@ -284,7 +292,8 @@ impl World {
             Op::Reserve { request, limits, log, hold } => Fixed::Reserve(u128::from(request), self.asks(limits, log, hold)),
             Op::Input(h, exact) => Fixed::Input(any(h)?, exact),
             Op::Charge(h, more) => Fixed::Charge(any(h)?, self.outputs[any(h)?] + more),
-            Op::Extend(h, want) => Fixed::Extend(self.choose(h, |hold| hold.wanted + hold.unclaimed > 0)?, want),
+            Op::Cover(h, least, more) => Fixed::Cover(self.choose(h, |hold| hold.wanted + hold.unheard > 0)?, least, least + more),
+            Op::CancelWait(h) => Fixed::CancelWait(self.choose(h, |hold| hold.wanted > 0)?),
             Op::Release(h) => Fixed::Release(any(h)?),
             Op::Settle(h, input, more) => {
                 Fixed::Settle(any(h)?, Settlement { input, output: (self.outputs[any(h)?] + more).saturating_sub(3) })
@@ -347,10 +356,11 @@ impl World {
             Fixed::Settle(h, s) => {
                 assert_eq!(*outcome, Outcome::Debt(oracle.settle(hold(h), s.input, s.output, now)), "debt of a settlement");
             }
-            Fixed::Extend(h, want) => {
-                let extend = oracle.extend(hold(h), *want, now).map_or(Extend::Waiting, Extend::Granted);
-                assert_eq!(*outcome, Outcome::Extended(extend), "extension");
+            Fixed::Cover(h, least, want) => {
+                let cover = oracle.cover(hold(h), *least, *want, now).map_or(Cover::Waiting, Cover::Covered);
+                assert_eq!(*outcome, Outcome::Covered(cover), "cover");
             }
+            Fixed::CancelWait(h) => oracle.cancel_wait(hold(h), now),
             Fixed::Release(h) => oracle.release(hold(h), now),
             Fixed::Lapse(h) => oracle.lapse(hold(h), now),
             Fixed::RefundTokens(h) => oracle.refund(hold(h), false, now),
@@ -388,6 +398,8 @@ impl World {
         }
         for (index, id) in self.player.holds.iter().enumerate() {
             assert_eq!(self.player.ledger.hold_left(*id), self.oracle_hold(index).map(|hold| hold.left), "left of hold {index}");
+            let chance = self.player.ledger.clone().next_chance(*id, self.now);
+            assert_eq!(chance, self.oracle.next_chance(self.oracle_holds[index]), "next chance of hold {index}");
         }
     }
 }

@@ -65,8 +65,6 @@ proptest! {
             let Some((now, fixed, outcome)) = world.played.pop() else { continue };
             prop_assert_eq!(twin.0.play(&fixed, now), outcome.clone());
             let again = match &fixed {
-                // What was granted is told once.
-                Fixed::Extend(..) if !matches!(outcome, Outcome::Extended(limits::Extend::Waiting)) => continue,
                 // The hold has ended, so nothing can end it in another way.
                 Fixed::Release(hold) | Fixed::Lapse(hold) | Fixed::RefundTokens(hold) | Fixed::RefundAll(hold) | Fixed::Settle(hold, _) => {
                     for other in [Fixed::Release(*hold), Fixed::Lapse(*hold), Fixed::RefundAll(*hold), Fixed::Charge(*hold, 1_000)] {

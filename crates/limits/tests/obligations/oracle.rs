@@ -7,7 +7,6 @@ use limits::{Ask, Kind, LimitKey, Status};
 
 /// Streams wait for limits up to this window.
 const PAUSE_US: u64 = 120_000_000;
-const CHUNK: u64 = 16;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
@@ -39,11 +38,8 @@ pub(crate) struct OracleHold {
     pub(crate) late_input: u64,
     pub(crate) output: u64,
     pub(crate) wanted: u64,
-    pub(crate) unclaimed: u64,
-    /// For the balance of I3.
-    pub(crate) asked: u64,
-    pub(crate) extended: u64,
-    pub(crate) charged: u64,
+    /// Granted while it waited, and not yet heard of.
+    pub(crate) unheard: u64,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -163,19 +159,7 @@ impl Oracle {
             return Err(blocked);
         }
         self.next += 1;
-        let mut hold = OracleHold {
-            request,
-            own: BTreeMap::new(),
-            left: 0,
-            input: 0,
-            late_input: 0,
-            output: 0,
-            wanted: 0,
-            unclaimed: 0,
-            asked: 0,
-            extended: 0,
-            charged: 0,
-        };
+        let mut hold = OracleHold { request, own: BTreeMap::new(), left: 0, input: 0, late_input: 0, output: 0, wanted: 0, unheard: 0 };
         for ask in asks {
             let line = self.lines.get_mut(&ask.key).unwrap();
             let event = Event { at: self.now, amount: ask.log, given_by: Some(self.next) };
@@ -187,7 +171,7 @@ impl Oracle {
                 Kind::Tokens => {
                     line.events.push(event);
                     hold.own.insert(ask.key, ask.hold);
-                    (hold.input, hold.left, hold.asked) = (ask.log, ask.hold, ask.hold);
+                    (hold.input, hold.left) = (ask.log, ask.hold);
                 }
                 Kind::Concurrent => {
                     hold.own.insert(ask.key, ask.hold);
@@ -210,7 +194,6 @@ impl Oracle {
     fn take(&mut self, id: u64, due: u64) -> u64 {
         let covered = due.min(self.holds[&id].left);
         self.holds.get_mut(&id).unwrap().left -= covered;
-        self.holds.get_mut(&id).unwrap().charged += covered;
         let mut most = 0;
         for key in self.token_keys(id) {
             let own = self.holds.get_mut(&id).unwrap().own.get_mut(&key).unwrap();
@@ -333,36 +316,47 @@ impl Oracle {
         self.end(id);
     }
 
-    /// None: waits.
-    pub(crate) fn extend(&mut self, id: u64, want: u64, now: u64) -> Option<u64> {
+    /// What is left then; none: waits.
+    pub(crate) fn cover(&mut self, id: u64, least: u64, want: u64, now: u64) -> Option<u64> {
         self.enter(now);
         let Some(hold) = self.holds.get_mut(&id) else { return Some(0) };
-        if hold.unclaimed > 0 {
-            let granted = std::mem::take(&mut hold.unclaimed);
-            self.leave(id);
-            self.serve();
-            return Some(granted);
-        }
         if hold.wanted > 0 {
             return None;
         }
+        hold.unheard = 0;
+        let left = hold.left;
+        let wish = want.max(least) - want.max(least).min(left);
         let keys = self.pausing_keys(id);
-        let blocked = keys.iter().any(|k| self.queued(k));
-        let free = keys.iter().map(|k| self.room(k)).fold(want, u64::min);
-        if want == 0 || (!blocked && free >= self.least(id, want)) {
-            self.grant(id, free.min(want));
-            return Some(free.min(want));
+        let free = |k: &LimitKey| if self.queued(k) { 0 } else { self.room(k) };
+        let more = keys.iter().map(free).min().unwrap_or(wish).min(wish);
+        if left + more >= self.least(id, least) {
+            self.grant(id, more);
+            return Some(left + more);
         }
-        self.holds.get_mut(&id).unwrap().wanted = want;
+        let hold = self.holds.get_mut(&id).unwrap();
+        (hold.left, hold.wanted) = (0, least);
+        hold.own.iter_mut().filter(|(key, _)| key.kind == Kind::Tokens).for_each(|(_, own)| *own = 0);
         for key in keys {
             self.lines.get_mut(&key).unwrap().queue.push(Entry::Waiter(id));
         }
-        None
+        self.serve();
+        let hold = self.holds.get_mut(&id).unwrap();
+        hold.unheard = 0;
+        (hold.wanted == 0).then_some(hold.left)
     }
 
-    fn least(&self, id: u64, want: u64) -> u64 {
-        let n = self.pausing_keys(id).iter().map(|k| self.lines[k].n).min().unwrap_or(u64::MAX);
-        want.min(CHUNK).min(n).max(1)
+    pub(crate) fn cancel_wait(&mut self, id: u64, now: u64) {
+        self.enter(now);
+        if self.holds.contains_key(&id) {
+            self.leave(id);
+            self.serve();
+        }
+    }
+
+    /// The least there must be of what is wanted.
+    fn least(&self, id: u64, wanted: u64) -> u64 {
+        let n = self.pausing_keys(id).iter().map(|k| self.lines[k].n.max(1)).min();
+        n.map_or(wanted, |n| wanted.min(n))
     }
 
     fn grant(&mut self, id: u64, amount: u64) {
@@ -373,7 +367,6 @@ impl Oracle {
         }
         let hold = self.holds.get_mut(&id).unwrap();
         hold.left += amount;
-        hold.extended += amount;
     }
 
     fn leave(&mut self, id: u64) {
@@ -421,22 +414,33 @@ impl Oracle {
             }
             Some(Entry::Waiter(id)) => {
                 let keys = self.pausing_keys(id);
-                let wanted = self.holds[&id].wanted;
-                let amount = keys.iter().map(|k| self.room(k)).fold(wanted, u64::min);
+                let amount = self.least(id, self.holds[&id].wanted);
                 let first = keys.iter().all(|k| self.lines[k].queue[0] == Entry::Waiter(id));
-                if !first || amount < self.least(id, wanted) {
+                if !first || keys.iter().any(|k| self.room(k) < amount) {
                     return false;
                 }
+                self.leave(id);
                 self.grant(id, amount);
-                let hold = self.holds.get_mut(&id).unwrap();
-                hold.unclaimed += amount;
-                hold.wanted -= amount;
-                if hold.wanted == 0 {
-                    self.leave(id);
-                }
+                self.holds.get_mut(&id).unwrap().unheard += amount;
                 true
             }
         }
+    }
+
+    /// The first moment after now at which anything expires and thereby changes the queues in which this hold stands.
+    pub(crate) fn next_chance(&self, id: u64) -> Option<u64> {
+        let hold = self.holds.get(&id).filter(|hold| hold.wanted > 0)?;
+        let queues =
+            |oracle: &Self| -> Vec<Vec<Entry>> { hold.own.keys().filter(|k| pauses(k)).map(|k| oracle.lines[k].queue.clone()).collect() };
+        let mut later = self.clone();
+        for next in self.expiries() {
+            later.now = next;
+            later.serve();
+            if queues(&later) != queues(self) {
+                return Some(next);
+            }
+        }
+        None
     }
 
     /// The first moment after now at which these asks fit if nothing else happens: tried at every moment at which anything expires.

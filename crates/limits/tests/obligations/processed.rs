@@ -57,7 +57,7 @@ impl Truth {
             }
             _ => {}
         }
-        if let Fixed::Extend(hold, _) | Fixed::Input(hold, _) = fixed {
+        if let Fixed::Cover(hold, ..) | Fixed::Input(hold, _) = fixed {
             self.heard.insert(*hold, now);
         }
     }
@@ -67,7 +67,7 @@ impl Truth {
         let Some(known) = earlier.oracle_hold(hold) else { return };
         for (key, own) in known.own.iter().filter(|(key, _)| key.kind == Kind::Tokens) {
             // What a waiter was granted since may have been relayed only since; when, is not known here.
-            let covered = amount.min(own.saturating_sub(known.unclaimed));
+            let covered = amount.min(own.saturating_sub(known.unheard));
             self.processed.push((*key, heard, covered));
             self.processed.push((*key, now, amount - covered));
         }

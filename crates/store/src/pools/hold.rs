@@ -1,7 +1,7 @@
 //! A request's hold on its organisation's limits. It ends in one way only: together with its usage record, at the recorder.
 
 use domain::{OrgId, RequestId};
-use limits::{Extend, HoldGuard, HoldId, Micros, Settlement, SharedLedger};
+use limits::{Cover, HoldGuard, HoldId, Micros, Settlement, SharedLedger};
 
 /// What a request has taken from the limits it asks. Dropped before its end (a panic), what is left of it is charged.
 #[must_use]
@@ -64,9 +64,16 @@ impl Hold {
         self.guard.charge(total_output, now_us)
     }
 
-    /// Wants `want` output tokens more.
-    pub fn extend(&mut self, want: u64, now_us: Micros) -> Extend {
-        self.guard.extend(want, now_us)
+    /// Has at least `least` and at best `want` output tokens left before so many are relayed, as [`limits::Ledger::cover`]. What was
+    /// relayed is to be charged first.
+    pub fn cover(&mut self, least: u64, want: u64, now_us: Micros) -> Cover {
+        self.guard.cover(least, want, now_us)
+    }
+
+    /// While it waits for room: when to look again, in microseconds of the steady clock; `None` where only others' ends can help.
+    #[must_use]
+    pub fn next_chance(&self, now_us: Micros) -> Option<Micros> {
+        self.guard.next_chance(now_us)
     }
 
     /// Ends it without a record. Returns the debt that this made, in tokens.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{Entitlement, KeyLimits, Kind, PoolLimits, PoolView, Source};
-use limits::{Retry, Settlement};
+use limits::{Cover, Retry, Settlement};
 use store::pools::{Demand, End, Hold, Refused, Standing, least_left};
 use store::{Actor, NewKey, OrgPatch};
 
@@ -94,13 +94,13 @@ pub(crate) async fn what_is_in_progress_feels_a_change_of_plan(bench: Bench) {
     let mut hold = ask(&b, org, &[&small], 1_000, 0).unwrap();
     let plan = |plan: &str| OrgPatch { plan: Some(plan.into()), ..OrgPatch::default() };
     b.store.update_org(Actor::Operator, org, plan("free")).await.unwrap();
-    assert_eq!(hold.extend(500, b.now().mono_us), limits::Extend::Waiting);
+    assert_eq!(hold.cover(500, 500, b.now().mono_us), Cover::Waiting);
     b.store.update_org(Actor::Operator, org, plan("pro")).await.unwrap();
-    assert_eq!(hold.extend(500, b.now().mono_us), limits::Extend::Granted(500));
+    assert_eq!(hold.cover(500, 500, b.now().mono_us), Cover::Covered(500));
     b.plan(r#"{"id":"pro","limits":[{"category":"small","tpm":1500}]}"#).await;
-    assert_eq!(hold.extend(100, b.now().mono_us), limits::Extend::Waiting);
+    assert_eq!(hold.cover(600, 600, b.now().mono_us), Cover::Waiting);
     b.plan(r#"{"id":"pro","limits":[{"category":"small","tpm":1600}]}"#).await;
-    assert_eq!(hold.extend(100, b.now().mono_us), limits::Extend::Granted(100));
+    assert_eq!(hold.cover(600, 600, b.now().mono_us), Cover::Covered(600));
     hold.end(RELEASED, b.now().mono_us);
 }
 
@@ -157,7 +157,7 @@ pub(crate) async fn shadow_pools_count_and_never_refuse(bench: Bench) {
     }
     let mut longer = ask(&b, org, &[&any], 100, 5).unwrap();
     views(&b, org);
-    assert_eq!(longer.extend(50, b.now().mono_us), limits::Extend::Granted(50));
+    assert_eq!(longer.cover(55, 55, b.now().mono_us), Cover::Covered(55));
     longer.end(End::AllBack, b.now().mono_us);
     let view = views(&b, org);
     assert_eq!((view[0].used, view[0].limit, view[0].remaining, view[0].enforce), (3, 1, 0, false));
