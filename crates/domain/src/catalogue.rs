@@ -7,7 +7,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::{
-    Category, CustomLimit, LimitRow, Model, ModelId, Plan, PlanId, PoolLimits, Provider, ProviderName, Selector, Source, UnixMicros,
+    Category, CustomLimit, HoldPolicy, LimitRow, Model, ModelId, OnExhausted, Plan, PlanId, PoolLimits, Provider, ProviderName, Selector,
+    Source, UnixMicros,
 };
 
 /// A model's place in one catalogue. It means nothing in another.
@@ -190,6 +191,11 @@ impl Catalogue {
     /// The plan of this id.
     pub fn plan(&self, id: &str) -> Option<&Arc<Plan>> {
         self.plans.get(id).map(|entry| &entry.plan)
+    }
+
+    /// How much output a plan holds, and what it does when a hold is used up.
+    pub fn policies(&self, plan: &PlanId) -> (HoldPolicy, OnExhausted) {
+        self.plans.get(plan).map_or_else(Default::default, |entry| (entry.plan.hold, entry.plan.on_exhausted))
     }
 
     /// All plans in the order they were given.

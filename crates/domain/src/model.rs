@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Category, ModelId, Price, ProviderName};
+use crate::{Category, HoldPolicy, ModelId, Price, ProviderName};
 
 /// Which tokenizer counts a model's text before its provider has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,9 +85,16 @@ impl Model {
         self.category.or_else(|| self.parameters_b.map(Category::of_parameters_b))
     }
 
-    /// Output tokens to hold for a request that asks for at most `asked` (`None`: not stated), for each choice.
-    pub fn output_to_hold(&self, asked: Option<u64>) -> u64 {
-        let most = self.max_output_tokens.unwrap_or(u64::MAX);
-        asked.or(self.default_output_tokens).unwrap_or(Self::DEFAULT_OUTPUT_TOKENS).min(most)
+    /// Output tokens to hold for a request that asks for at most `asked` (`None`: not stated), for each choice. `learned` is asked,
+    /// with the catalogue's default, what such requests have needed.
+    pub fn output_to_hold(&self, policy: HoldPolicy, asked: Option<u64>, learned: impl FnOnce(u64) -> u64) -> u64 {
+        let default = self.default_output_tokens.unwrap_or(Self::DEFAULT_OUTPUT_TOKENS);
+        let most = asked.unwrap_or(u64::MAX).min(self.max_output_tokens.unwrap_or(u64::MAX));
+        let wished = match policy {
+            HoldPolicy::Learned => learned(default),
+            HoldPolicy::MaxTokens => asked.unwrap_or(default),
+            HoldPolicy::Fixed => default,
+        };
+        wished.min(most)
     }
 }

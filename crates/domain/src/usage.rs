@@ -76,6 +76,8 @@ impl Counted {
 pub enum Outcome {
     /// 2xx and delivered whole.
     Answered,
+    /// 2xx begun, ended early by its limits as if `max_tokens` had been reached.
+    Cut,
     /// 2xx begun, the client left before the end.
     ClientGone,
     /// 2xx begun, the provider broke before the end.
@@ -90,7 +92,7 @@ impl Outcome {
     /// Whether it counts in `totals.requests` (2xx, even if partly delivered) rather than in `totals.failed`.
     pub const fn is_answered(self) -> bool {
         match self {
-            Self::Answered | Self::ClientGone | Self::Broken => true,
+            Self::Answered | Self::Cut | Self::ClientGone | Self::Broken => true,
             Self::Rejected | Self::Failed => false,
         }
     }
@@ -99,6 +101,7 @@ impl Outcome {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Answered => "answered",
+            Self::Cut => "cut",
             Self::ClientGone => "client_gone",
             Self::Broken => "broken",
             Self::Rejected => "rejected",

@@ -58,3 +58,17 @@ pub(crate) const MODEL_ID_BYTES: usize = 1_024;
 pub(crate) const PROBE_BODY_BYTES: usize = 1024 * 1024;
 /// How often a request is decided anew because others were admitted uncounted meanwhile. Each time the pool is fuller.
 pub(crate) const COUNT_ROUNDS: usize = 64;
+/// Output tokens by which a hold is made larger than what is needed at the moment, where there is room.
+pub(crate) const LOOKAHEAD_TOKENS: u64 = 64;
+/// Bytes that a paused stream is read ahead; then its provider has to wait.
+pub(crate) const PAUSED_BYTES: usize = 128 * 1024;
+/// How often a paused answer looks for room that others gave back.
+pub(crate) const PAUSE_LOOK: Duration = Duration::from_millis(20);
+/// How often the client of a paused stream hears that it still lives.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Requests that wait for room before they are admitted.
+pub(crate) const WAITERS: usize = 4_096;
+/// Bytes of their bodies.
+pub(crate) const WAITER_BYTES: usize = 64 * 1024 * 1024;
+/// First and longest time between two looks of a request that waits for what others hold.
+pub(crate) const WAIT_LOOKS: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));

@@ -14,6 +14,12 @@ pub struct GatewayConfig {
     pub body_timeout: Duration,
     /// The shape of a rate-limit refusal, where neither the key nor the request chooses.
     pub rate_limit_body: RateLimitBody,
+    /// How long a request waits for room before it is refused, where it doesn't ask for more or less.
+    pub micro_wait: Duration,
+    /// The longest wait that a request can ask for.
+    pub max_wait: Duration,
+    /// How long an answer may stand still for want of room before it ends.
+    pub max_pause: Duration,
     /// Whether `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured.
     pub proxy_from_environment: bool,
     /// How fast the built-in simulated server answers.
@@ -26,6 +32,9 @@ impl Default for GatewayConfig {
             max_body_bytes: 10 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),
             rate_limit_body: RateLimitBody::default(),
+            micro_wait: Duration::ZERO,
+            max_wait: Duration::from_secs(30),
+            max_pause: Duration::from_secs(300),
             proxy_from_environment: true,
             demo_speed: Speed::Believable,
         }

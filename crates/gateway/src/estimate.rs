@@ -1,9 +1,11 @@
 //! Third stop: how many tokens a request may need. Nothing is tokenized here.
 
 use bytes::Bytes;
-use domain::{Endpoint, Model};
+use domain::Endpoint;
 use providers::RequestFacts;
+use store::OrgEntry;
 
+use crate::resolve::Resolved;
 use crate::uncounted::Text;
 
 /// What a request is expected to need.
@@ -16,10 +18,14 @@ pub(crate) struct Estimate {
     pub(crate) output: u64,
 }
 
-/// Estimates a request for `model`.
-pub(crate) fn estimate(facts: &RequestFacts, body: &Bytes, model: &Model) -> Estimate {
+/// Estimates a request of `org`.
+pub(crate) fn estimate(facts: &RequestFacts, body: &Bytes, resolved: &Resolved, org: &OrgEntry) -> Estimate {
+    let model = &resolved.model.model;
     let output = match facts.endpoint {
-        Endpoint::ChatCompletions | Endpoint::Completions => model.output_to_hold(facts.max_output).saturating_mul(facts.choices),
+        Endpoint::ChatCompletions | Endpoint::Completions => {
+            let learned = |default| org.learned_hold(&model.id, default);
+            model.output_to_hold(resolved.hold, facts.max_output, learned).saturating_mul(facts.choices)
+        }
         Endpoint::Embeddings => 0,
     };
     let text = Text { body: body.clone(), endpoint: facts.endpoint, tokenizer: model.tokenizer };

@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 use store::{Recorder, Store};
 use tokio_util::task::TaskTracker;
 
+use crate::admit::Waiters;
 use crate::authenticate::{Caller, authenticate};
 use crate::body::Body;
 use crate::cooldown::Cooldowns;
@@ -52,6 +53,7 @@ pub struct Gateway {
     pub(crate) tasks: TaskTracker,
     pub(crate) metrics: Metrics,
     pub(crate) uncounted: Uncounted,
+    pub(crate) waiters: Waiters,
     pub(crate) upstream: Upstream,
     entropy: Arc<dyn Entropy>,
     routes: ArcSwap<Routes>,
@@ -75,6 +77,7 @@ impl Gateway {
             routes: ArcSwap::from_pointee(routes),
             compiling: Mutex::new(()),
             uncounted: Uncounted::default(),
+            waiters: Waiters::default(),
             is_ending: AtomicBool::new(false),
             linger: Linger::new(tasks.clone()),
             config,

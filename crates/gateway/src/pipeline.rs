@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::{Endpoint, Now, Outcome, RequestId};
+use domain::{Endpoint, Now, RequestId};
 use http::header::{HeaderName, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use providers::{RequestFacts, read_request};
 
 use crate::Gateway;
-use crate::admit::{Admission, AdmitFault, RequestPools};
+use crate::admit::{Admission, AdmitFault, RequestPools, patience};
 use crate::authenticate::Caller;
 use crate::body::Body;
 use crate::dispatch::{Answer, Asked, Dispatched};
@@ -17,7 +17,7 @@ use crate::estimate::estimate;
 use crate::limit_headers::{self, Announced};
 use crate::metrics::UpstreamOutcome;
 use crate::problem::Problem;
-use crate::relay::Relay;
+use crate::relay::{Relay, deliver_whole};
 use crate::resolve::{Resolved, resolve};
 use crate::settle::{Exchange, OutputTokens, Subject, Tally};
 
@@ -71,14 +71,15 @@ async fn answer(
 ) -> Result<Response<Body>, Problem> {
     let shape = received.caller.rate_limit_body.unwrap_or(gateway.config.rate_limit_body);
     let org = received.caller.key.org();
-    let estimate = estimate(facts, &received.body, &resolved.model.model);
+    let estimate = estimate(facts, &received.body, resolved, org);
     let now = gateway.clock.now();
-    let admission = Admission { gateway, org, pools, estimate };
-    let admitted = admission.admit(subject(received, facts, resolved), now).await;
-    let mut exchange = admitted.map_err(|fault| {
+    let admission = Admission { gateway, org, pools, estimate, patience: patience(received.headers, &gateway.config) };
+    let subject = subject(received, facts, resolved);
+    let admitted = admission.admit(&subject, now).await.map_err(|fault| {
         *announced = announcement(&fault);
         fault.into_problem(&facts.model, shape)
     })?;
+    let mut exchange = Exchange::new(gateway, subject, admitted);
     let before_us = now.mono_us.saturating_sub(received.arrived.mono_us);
     let asked = Asked { gateway, model: &resolved.model, facts, body: &received.body, headers: received.headers };
     match asked.dispatch(&mut exchange).await {
@@ -95,13 +96,14 @@ pub(crate) fn subject(received: &Received<'_>, facts: &RequestFacts, resolved: &
     Subject {
         request: received.id,
         arrived: received.arrived,
-        org: received.caller.key.org().id(),
-        key: received.caller.key.id(),
+        key: Arc::clone(&received.caller.key),
         plan: resolved.plan.clone(),
+        on_exhausted: resolved.on_exhausted,
         model: Arc::clone(&resolved.model),
         pool: Arc::clone(&resolved.pool.name),
         endpoint: received.endpoint,
         stream: facts.stream,
+        choices: facts.choices,
     }
 }
 
@@ -134,10 +136,7 @@ async fn deliver(
                 target.counters.count(UpstreamOutcome::Answered);
             }
             let tally = Tally { usage: answer.usage, output: OutputTokens::OfAnswer(body.clone()) };
-            if let Some(counting) = exchange.answered(Outcome::Answered, status.as_u16(), tally) {
-                // It settles even if this future is dropped.
-                drop(counting.await);
-            }
+            deliver_whole(exchange, status.as_u16(), tally).await;
             Body::from(providers::with_model(body, &answer, &facts.model))
         }
     };

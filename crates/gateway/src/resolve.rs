@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Catalogue, Entitlement, KeyId, Model, ModelId, PlanId, PoolLimits, UnixMicros};
+use domain::{Catalogue, Entitlement, HoldPolicy, KeyId, Model, ModelId, OnExhausted, PlanId, PoolLimits, UnixMicros};
 use store::KeyEntry;
 
 use crate::routes::{ModelRoute, Routes};
@@ -16,6 +16,10 @@ pub(crate) struct Resolved {
     pub(crate) plan: PlanId,
     /// The pool of the organisation.
     pub(crate) pool: Arc<PoolLimits>,
+    /// How much output the plan holds.
+    pub(crate) hold: HoldPolicy,
+    /// What it does with output for which there is no room.
+    pub(crate) on_exhausted: OnExhausted,
 }
 
 /// Why a model can't be used.
@@ -57,7 +61,11 @@ pub(crate) fn resolve(key: &KeyEntry, routes: &Routes, name: &str, wall: UnixMic
     }
     let state = key.org().state();
     match catalogue.entitlement(&state.effective_plan, &state.custom_pools, &model.model, wall) {
-        Entitlement::Pool(pool) => Ok(Resolved { model: Arc::clone(model), plan: state.effective_plan.clone(), pool }),
+        Entitlement::Pool(pool) => {
+            let plan = state.effective_plan.clone();
+            let (hold, on_exhausted) = catalogue.policies(&plan);
+            Ok(Resolved { model: Arc::clone(model), plan, pool, hold, on_exhausted })
+        }
         Entitlement::NotInPlan => Err(ResolveFault::NotInPlan {
             name: name.into(),
             plan: state.effective_plan.clone(),

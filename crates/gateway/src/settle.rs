@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use bytes::Bytes;
-use domain::{Counted, Endpoint, KeyId, ModelId, Now, OrgId, Outcome, PlanId, ProviderName, RequestId, TokenUsage, UsageRecord};
-use limits::{HoldGuard, Settlement};
+use domain::{Counted, Endpoint, ModelId, Now, OnExhausted, Outcome, PlanId, ProviderName, RequestId, TokenUsage, UsageRecord};
+use limits::{Cover, HoldGuard, Settlement};
+use store::KeyEntry;
 use store::pools::{End, Hold};
 use tokio::task::JoinHandle;
 
 use crate::Gateway;
+use crate::caps;
 use crate::routes::{ModelRoute, ProviderRoute};
 use crate::uncounted::{Text, Ticket, is_short};
 
@@ -18,13 +20,15 @@ use crate::uncounted::{Text, Ticket, is_short};
 pub(crate) struct Subject {
     pub(crate) request: RequestId,
     pub(crate) arrived: Now,
-    pub(crate) org: OrgId,
-    pub(crate) key: KeyId,
+    pub(crate) key: Arc<KeyEntry>,
     pub(crate) plan: PlanId,
+    pub(crate) on_exhausted: OnExhausted,
     pub(crate) model: Arc<ModelRoute>,
     pub(crate) pool: Arc<str>,
     pub(crate) endpoint: Endpoint,
     pub(crate) stream: bool,
+    /// Answers asked for at once.
+    pub(crate) choices: u64,
 }
 
 /// How much input an admitted request is known to have.
@@ -35,6 +39,16 @@ pub(crate) enum InputTokens {
     Bound(u64, Ticket),
     /// Logged at a bound because no token limit asks.
     Unlimited(u64, Text),
+}
+
+/// A request that was let in.
+pub(crate) struct Admitted {
+    pub(crate) hold: Hold,
+    pub(crate) input: InputTokens,
+    /// Output tokens held.
+    pub(crate) held: u64,
+    /// How long it waited for that.
+    pub(crate) waited_us: u64,
 }
 
 /// What is known of an answer's tokens.
@@ -66,13 +80,27 @@ pub(crate) struct Exchange {
     first_byte_us: u64,
     /// What was produced without room so far, in tokens.
     debt: u64,
+    waited_us: u64,
+    paused_us: u64,
 }
 
 struct Open {
     hold: Hold,
     quota: Option<HoldGuard>,
     input: InputTokens,
-    held: u64,
+    /// Output tokens charged so far.
+    charged: u64,
+    /// Output tokens that may go to the client before more room is needed: those charged and what is left of the hold.
+    covered: u64,
+}
+
+/// Whether output may go on to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// It may, and is charged.
+    Go,
+    /// There is no room for it; it waits in the queue of its limits.
+    Wait,
 }
 
 struct Ended {
@@ -83,12 +111,22 @@ struct Ended {
 }
 
 impl Exchange {
-    /// Takes over the hold of `held` output tokens.
-    pub(crate) fn new(gateway: &Arc<Gateway>, subject: Subject, hold: Hold, input: InputTokens, held: u64) -> Self {
+    /// Takes over what was admitted.
+    pub(crate) fn new(gateway: &Arc<Gateway>, subject: Subject, admitted: Admitted) -> Self {
         gateway.metrics.open_requests.inc();
-        let open = Open { hold, quota: None, input, held };
-        let gateway = Arc::clone(gateway);
-        Self { gateway, subject, open: Some(open), attempts: 0, provider: None, sent: Arc::default(), first_byte_us: 0, debt: 0 }
+        let Admitted { hold, input, held, waited_us } = admitted;
+        Self {
+            gateway: Arc::clone(gateway),
+            subject,
+            open: Some(Open { hold, quota: None, input, charged: 0, covered: held }),
+            attempts: 0,
+            provider: None,
+            sent: Arc::default(),
+            first_byte_us: 0,
+            debt: 0,
+            waited_us,
+            paused_us: 0,
+        }
     }
 
     pub(crate) fn gateway(&self) -> &Arc<Gateway> {
@@ -101,7 +139,7 @@ impl Exchange {
 
     /// Input and output as they are held, for a provider's quota.
     pub(crate) fn held(&self) -> (u64, u64) {
-        self.open.as_ref().map_or((0, 0), |open| (open.input.best_known(), open.held))
+        self.open.as_ref().map_or((0, 0), |open| (open.input.best_known(), open.covered))
     }
 
     /// An attempt at a provider begins; `quota` is what was taken from its quota. The mark is set by whoever sends the body.
@@ -132,13 +170,67 @@ impl Exchange {
         self.first_byte_us = now.mono_us.saturating_sub(self.subject.arrived.mono_us);
     }
 
-    /// `total` output tokens were relayed so far.
+    /// Output tokens charged so far.
+    pub(crate) fn charged(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.charged)
+    }
+
+    /// Output tokens that may go to the client before more room is needed.
+    pub(crate) fn covered(&self) -> u64 {
+        self.open.as_ref().map_or(u64::MAX, |open| open.covered)
+    }
+
+    /// `total` output tokens are to have gone to the client: charges them if there is room for them, or if the plan lets them pass
+    /// without.
+    pub(crate) fn pass(&mut self, total: u64, now_us: u64) -> Pass {
+        let Some(open) = &mut self.open else { return Pass::Go };
+        let needs_room = match self.subject.on_exhausted {
+            OnExhausted::Pace | OnExhausted::Cut => total > open.covered,
+            OnExhausted::Overdraft => false,
+        };
+        if needs_room && !open.cover(total, now_us) {
+            return Pass::Wait;
+        }
+        self.charge(total, now_us);
+        Pass::Go
+    }
+
+    /// `total` output tokens went to the client, whether or not there was room.
     pub(crate) fn charge(&mut self, total: u64, now_us: u64) {
-        if let Some(open) = &mut self.open {
+        if let Some(open) = self.open.as_mut().filter(|open| total > open.charged) {
             let debt = open.hold.charge(total, now_us);
+            open.charged = total;
+            open.covered = open.covered.max(total);
             self.debt += debt;
             self.gateway.count_debt(debt);
         }
+    }
+
+    /// When output that waits for room may be looked at again, in microseconds of the steady clock; `None` where nobody can tell.
+    pub(crate) fn next_chance(&self, now_us: u64) -> Option<u64> {
+        self.open.as_ref().and_then(|open| open.hold.next_chance(now_us))
+    }
+
+    /// The answer stood still for so long.
+    pub(crate) fn paused(&mut self, us: u64) {
+        self.paused_us += us;
+        self.gateway.metrics.pauses.observe(us);
+    }
+
+    /// The provider has told the input: what was logged too much goes back before the output asks for room.
+    pub(crate) fn input_is(&mut self, exact: u64, now_us: u64) {
+        if let Some(open) = &mut self.open {
+            let debt = open.hold.input(exact, now_us);
+            open.input = InputTokens::Exact(exact);
+            self.debt += debt;
+            self.gateway.count_debt(debt);
+        }
+    }
+
+    /// Input and output so far, for a client that is told what it was.
+    pub(crate) fn usage_so_far(&self, now_us: u64) -> TokenUsage {
+        let input = self.open.as_ref().map_or(0, |open| open.input.exact(now_us));
+        TokenUsage { input, output: self.charged(), cached: 0 }
     }
 
     /// Counts the input exactly and gives back what was logged too much.
@@ -170,14 +262,17 @@ impl Exchange {
             self.know_input().await;
             let output = match tally.output {
                 OutputTokens::Counted(n) => n,
-                OutputTokens::OfAnswer(body) => {
-                    let (endpoint, tokenizer) = (self.subject.endpoint, self.subject.model.model.tokenizer);
-                    let count = move || providers::count_output(endpoint, &body, tokenizer);
-                    self.gateway.uncounted.off_the_runtime(usize::MAX, count).await.unwrap_or(0)
-                }
+                OutputTokens::OfAnswer(body) => self.count_output(body).await,
             };
             self.end_answered(outcome, status, None, output);
         }))
+    }
+
+    /// Counts an unstreamed answer.
+    pub(crate) async fn count_output(&self, body: Bytes) -> u64 {
+        let (endpoint, tokenizer, bytes) = (self.subject.endpoint, self.subject.model.model.tokenizer, body.len());
+        let count = move || providers::count_output(endpoint, &body, tokenizer);
+        self.gateway.uncounted.off_the_runtime(bytes, count).await.unwrap_or(0)
     }
 
     fn end_answered(&mut self, outcome: Outcome, status: u16, usage: Option<TokenUsage>, output: u64) {
@@ -190,6 +285,9 @@ impl Exchange {
         let settlement = Settlement { input: Some(tokens.input), output: tokens.output };
         if let Some(quota) = open.quota {
             quota.settle(settlement, now.mono_us);
+        }
+        if outcome == Outcome::Answered && self.subject.endpoint != Endpoint::Embeddings {
+            self.subject.key.org().note_output(&self.subject.model.model.id, tokens.output.div_ceil(self.subject.choices.max(1)));
         }
         self.finish(open.hold, End::Settled(settlement), &Ended { outcome, status, tokens, counted }, now);
     }
@@ -224,7 +322,7 @@ impl Exchange {
     fn lapse(&mut self) {
         let Some(open) = self.open.take() else { return };
         let now = self.gateway.clock.now();
-        let tokens = TokenUsage { input: open.input.best_known(), output: open.held, cached: 0 };
+        let tokens = TokenUsage { input: open.input.best_known(), output: open.covered, cached: 0 };
         if let Some(quota) = open.quota {
             quota.lapse(now.mono_us);
         }
@@ -240,14 +338,14 @@ impl Exchange {
     }
 
     fn record(&self, ended: &Ended, now: Now) -> UsageRecord {
-        let Subject { request, arrived, org, key, plan, model, pool, endpoint, stream } = &self.subject;
+        let Subject { request, arrived, key, plan, model, pool, endpoint, stream, .. } = &self.subject;
         let model = &model.model;
         let cost = model.input_price.for_tokens(ended.tokens.input).plus(model.output_price.for_tokens(ended.tokens.output));
         UsageRecord {
             request: *request,
             at: arrived.wall,
-            org: *org,
-            key: *key,
+            org: key.org().id(),
+            key: key.id(),
             plan: plan.clone(),
             model: ModelId::clone(&model.id),
             category: model.size_category(),
@@ -263,10 +361,30 @@ impl Exchange {
             attempts: self.attempts,
             first_byte_us: self.first_byte_us,
             duration_us: now.mono_us.saturating_sub(arrived.mono_us),
-            waited_us: 0,
-            paused_us: 0,
+            waited_us: self.waited_us,
+            paused_us: self.paused_us,
             debt: self.debt,
         }
+    }
+}
+
+impl Open {
+    /// Has room for output up to `total`, and a little more. Where `total` is more than a limit ever lets through, it is charged in
+    /// slices as they come.
+    fn cover(&mut self, total: u64, now_us: u64) -> bool {
+        while total > self.covered {
+            let least = total - self.charged;
+            match self.hold.cover(least, least.saturating_add(caps::LOOKAHEAD_TOKENS), now_us) {
+                Cover::Waiting => return false,
+                Cover::Covered(0) => return true,
+                Cover::Covered(left) => self.covered = self.charged + left,
+            }
+            if total > self.covered {
+                self.hold.charge(self.covered, now_us);
+                self.charged = self.covered;
+            }
+        }
+        true
     }
 }
 

@@ -37,6 +37,8 @@ pub const MAX_PREAMBLE_BYTES: usize = 64 << 10;
 pub const MAX_WORD_BYTES: usize = 4 << 10;
 /// A stream's text is counted whenever this much of it has come together.
 pub const COUNT_AT_BYTES: usize = 2 << 10;
+/// A longer text of one event is counted at once, so that what is charged keeps up with providers that send much at a time.
+pub const COARSE_TEXT_BYTES: usize = 64;
 /// Text without any place to cut it, such as base64, is cut anywhere at this length; a token more or less is then possible.
 pub const COUNT_ANYWHERE_AT_BYTES: usize = 8 << 10;
 /// The part of one event's text beyond this is taken to have a token for each four bytes, so that counting never holds up the runtime.

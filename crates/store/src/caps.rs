@@ -52,6 +52,8 @@ pub(crate) const SWEEP_S: u64 = 60;
 pub(crate) const MAX_SERIES: usize = 10_000;
 /// Buckets of a usage series.
 pub(crate) const MAX_BUCKETS: usize = 3_000;
+/// Models of one organisation whose output lengths are remembered.
+pub(crate) const LEARNED_MODELS: usize = 64;
 /// Asks of one request that need no memory of their own.
 pub(crate) const INLINE_ASKS: usize = 10;
 /// The number of a limit that only records: above what any window can hold, and far from overflow.

@@ -157,6 +157,9 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
         max_body_bytes: settings.config.server.max_body_bytes,
         body_timeout: settings.config.server.body_timeout,
         rate_limit_body: settings.config.errors.rate_limit_body,
+        micro_wait: settings.config.limits.micro_wait,
+        max_wait: settings.config.limits.max_wait,
+        max_pause: settings.config.limits.max_pause,
         proxy_from_environment: settings.proxy_from_environment,
         demo_speed: settings.demo_speed,
     }

@@ -85,10 +85,18 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Count>,
     upstream: Family<UpstreamLabels, Count>,
     pub(crate) refusals: Refusals,
+    /// What limits that only record would have refused.
+    pub(crate) shadow_refusals: Refusals,
     /// Time of a request in this process without waiting for its body or a provider, in microseconds.
     pub(crate) overhead: Histogram,
     pub(crate) open_streams: Level,
     pub(crate) open_requests: Level,
+    /// How long answers stood still for room, each time, in microseconds.
+    pub(crate) pauses: Histogram,
+    /// How long requests waited before they were admitted or refused, in microseconds.
+    pub(crate) waits: Histogram,
+    /// Answers that were cut short because there was no room.
+    pub(crate) cut: Count,
     /// Tokens that were processed without room.
     pub(crate) debt_tokens: Count,
     /// Inputs that were tokenized before a decision.
@@ -102,12 +110,23 @@ impl Metrics {
         registry.register("requests", "Requests by plan, model and class of status", self.requests.clone());
         registry.register("upstream_attempts", "Attempts at providers by how they ended", self.upstream.clone());
         registry.register("refusals", "Requests refused by a pool, by its selector and the kind of limit", self.refusals.family());
+        registry.register(
+            "shadow_refusals",
+            "Requests admitted that a limit which only records would have refused, by its selector and kind",
+            self.shadow_refusals.family(),
+        );
         registry.register("open_streams", "Streams being relayed", self.open_streams.clone());
         registry.register("open_requests", "Requests admitted and not yet settled", self.open_requests.clone());
+        registry.register("answers_cut", "Answers cut short because their limits had no room", self.cut.clone());
         registry.register("debt_tokens", "Tokens processed without room", self.debt_tokens.clone());
         registry.register("counted_inputs", "Inputs tokenized before a decision", self.counted_inputs.clone());
         registry.register_collector(Box::new(
             self.overhead.collector("overhead_seconds", "Time of a request in the gateway, without waiting for its body or a provider"),
+        ));
+        registry
+            .register_collector(Box::new(self.pauses.collector("pause_seconds", "Time that an answer stood still until there was room")));
+        registry.register_collector(Box::new(
+            self.waits.collector("wait_seconds", "Time that a request waited for room before it was decided"),
         ));
     }
 

@@ -26,6 +26,7 @@ impl Collector for Sizes {
             ("uncounted_inputs", "Inputs of open requests that were not tokenized", uncounted),
             ("uncounted_input_bytes", "Their bytes", uncounted_bytes),
             ("records_queued", "Usage records and refusals that wait for the database", gateway.recorder().queued()),
+            ("waiting_requests", "Requests that wait for room before they are decided", gateway.waiters.count()),
             ("keys", "API keys in memory, revoked ones included", directory.key_count()),
             ("organisations", "Organisations in memory", directory.org_count()),
         ];

@@ -1,26 +1,31 @@
 //! Sixth stop for streams: relays a provider's events while hyper asks for them, charges output as it passes, and settles
 //! the request on every way out. No task and no channel: the stream lives in the answer's body.
 
+mod pause;
 mod silence;
 mod source;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use domain::Outcome;
+use domain::{OnExhausted, Outcome};
 use providers::{Ending, StreamEnd, StreamFault, StreamReader, stream_error_event};
 use tokio::task::JoinHandle;
 
 pub(crate) use silence::Silence;
 pub(crate) use source::{Simulated, Source, SourceBroke};
+pub(crate) use whole::deliver_whole;
 
 use crate::cooldown::InFlight;
 use crate::metrics::UpstreamOutcome;
-use crate::settle::{Exchange, OutputTokens, Tally};
+use crate::settle::{Exchange, OutputTokens, Pass, Tally};
+use pause::{Pause, Piece, Tick};
 
 /// A stream whose first event has come.
 pub(crate) struct Opened {
@@ -43,6 +48,8 @@ pub(crate) struct Relay {
     /// Settled exactly once: when the stream ends, or when this is dropped.
     live: Option<Live>,
     source: Option<Source>,
+    /// What waits for room; `None` while everything passes.
+    pause: Option<Box<Pause>>,
     _gauge: OpenStream,
     _in_flight: InFlight,
 }
@@ -52,7 +59,6 @@ struct Live {
     reader: StreamReader,
     target: usize,
     status: u16,
-    charged: u64,
 }
 
 enum Stage {
@@ -82,23 +88,19 @@ impl Relay {
         gateway.metrics.open_streams.inc();
         exchange.first_byte(gateway.clock.now());
         let Opened { source, reader, first, target, in_flight, silence, status } = opened;
-        let mut live = Live { exchange, reader, target, status, charged: 0 };
-        let output = live.reader.output_tokens();
-        live.charge(output);
-        let is_done = live.reader.saw_done();
+        let piece = Piece { bytes: first, total: reader.output_tokens() };
+        let ending = reader.saw_done().then_some(Ending::Whole);
         let mut relay = Self {
             stage: Stage::Running,
-            first,
+            first: Bytes::new(),
             silence,
-            live: Some(live),
+            live: Some(Live { exchange, reader, target, status }),
             source: Some(source),
+            pause: None,
             _gauge: OpenStream(gateway),
             _in_flight: in_flight,
         };
-        if is_done {
-            let first = std::mem::take(&mut relay.first);
-            relay.first = relay.finish(Ending::Whole, first).unwrap_or_default();
-        }
+        relay.first = relay.pass(piece, ending).unwrap_or_default();
         relay
     }
 
@@ -137,6 +139,9 @@ impl Relay {
 
     /// One read of a running stream; what it gives to write, if anything.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if self.pause.is_some() {
+            return self.step_paused(cx);
+        }
         let (Some(source), Some(live)) = (&mut self.source, &mut self.live) else {
             return Poll::Ready(None);
         };
@@ -145,22 +150,105 @@ impl Relay {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(bytes))) => {
                 self.silence.broken();
-                let pushed = live.reader.push(bytes);
-                live.charge(pushed.output_tokens);
-                if pushed.fault.is_some() || live.reader.saw_done() {
-                    return Poll::Ready(self.finish(Ending::Whole, pushed.out));
-                }
-                Poll::Ready((!pushed.out.is_empty()).then_some(pushed.out))
+                let (piece, ending) = live.read(bytes);
+                Poll::Ready(self.pass(piece, ending))
             }
             Poll::Ready(Some(Err(SourceBroke))) => Poll::Ready(self.finish(Ending::Broken, Bytes::new())),
             Poll::Ready(None) => Poll::Ready(self.finish(Ending::Whole, Bytes::new())),
         }
     }
 
+    /// Hands a piece on if there is room for it; else it waits, or the stream ends here, as the plan says. What is to be written.
+    fn pass(&mut self, piece: Piece, ending: Option<Ending>) -> Option<Bytes> {
+        let live = self.live.as_mut()?;
+        if piece.total > live.exchange.charged() {
+            let now_us = live.exchange.gateway().clock.now().mono_us;
+            if live.exchange.pass(piece.total, now_us) == Pass::Wait {
+                if live.exchange.subject().on_exhausted == OnExhausted::Cut {
+                    return self.cut();
+                }
+                let next_chance = live.exchange.next_chance(now_us);
+                self.pause = Some(Box::new(Pause::new(piece, ending, now_us, next_chance)));
+                return None;
+            }
+        }
+        match ending {
+            Some(ending) => self.finish(ending, piece.bytes),
+            None => (!piece.bytes.is_empty()).then_some(piece.bytes),
+        }
+    }
+
+    /// One look of a stream that waits for room: the provider is read on, and what has room is handed on.
+    fn step_paused(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            self.read_on(cx);
+            let (Some(pause), Some(live)) = (&mut self.pause, &mut self.live) else { return Poll::Ready(None) };
+            let exchange = &mut live.exchange;
+            let now_us = exchange.gateway().clock.now().mono_us;
+            let total = pause.pieces.front().map_or(0, |piece| piece.total);
+            let waited_us = now_us.saturating_sub(pause.since_us);
+            if exchange.pass(total, now_us) == Pass::Go {
+                exchange.paused(waited_us);
+                self.silence.forgive(Duration::from_micros(waited_us));
+                let bytes = pause.pop(now_us).map(|piece| piece.bytes);
+                if !pause.pieces.is_empty() {
+                    return Poll::Ready(bytes);
+                }
+                let ending = self.pause.take().and_then(|pause| pause.ending);
+                return Poll::Ready(match ending {
+                    Some(ending) => self.finish(ending, bytes.unwrap_or_default()),
+                    None => bytes,
+                });
+            }
+            if Duration::from_micros(waited_us) >= exchange.gateway().config.max_pause {
+                exchange.paused(waited_us);
+                return Poll::Ready(self.cut());
+            }
+            match std::task::ready!(pause.poll(cx, now_us, exchange.next_chance(now_us))) {
+                Tick::Look => {}
+                Tick::Comment => return Poll::Ready(Some(Bytes::from_static(KEEP_ALIVE_COMMENT))),
+            }
+        }
+    }
+
+    /// Reads what the provider sends meanwhile, within bounds.
+    fn read_on(&mut self, cx: &mut Context<'_>) {
+        let (Some(pause), Some(live), Some(source)) = (&mut self.pause, &mut self.live, &mut self.source) else { return };
+        while pause.reads_on() {
+            match source.poll(cx) {
+                Poll::Ready(Some(Ok(bytes))) => {
+                    self.silence.broken();
+                    let (piece, ending) = live.read(bytes);
+                    pause.push(piece);
+                    pause.ending = ending;
+                }
+                Poll::Ready(Some(Err(SourceBroke))) => pause.ending = Some(Ending::Broken),
+                Poll::Ready(None) => pause.ending = Some(Ending::Whole),
+                Poll::Pending => {
+                    if self.silence.is_too_long(cx) {
+                        pause.ending = Some(Ending::Broken);
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Ends the stream for want of room as if `max_tokens` had been reached, and writes it down.
+    fn cut(&mut self) -> Option<Bytes> {
+        let Live { exchange, reader, target, status } = self.live.take()?;
+        (self.source, self.pause) = (None, None);
+        let gateway = std::sync::Arc::clone(exchange.gateway());
+        gateway.metrics.cut.inc();
+        let last = reader.cut(exchange.usage_so_far(gateway.clock.now().mono_us));
+        count(&exchange, target, UpstreamOutcome::Answered);
+        let tally = Tally { usage: None, output: OutputTokens::Counted(exchange.charged()) };
+        self.end(exchange, Outcome::Cut, status, tally, last)
+    }
+
     /// Settles the stream and writes it down; what is left to write after `out`.
     fn finish(&mut self, ending: Ending, out: Bytes) -> Option<Bytes> {
-        let live = self.live.take()?;
-        let Live { exchange, reader, target, status, charged } = live;
+        let Live { exchange, reader, target, status } = self.live.take()?;
         let end = reader.finish(ending);
         // A missing [DONE] alone is harmless; a body that ends without it and without a finish was cut by something in between.
         let has_ended = ending == Ending::Whole && (end.saw_finish || end.usage.is_some());
@@ -175,7 +263,13 @@ impl Relay {
         let (outcome, upstream) =
             if is_whole { (Outcome::Answered, UpstreamOutcome::Answered) } else { (Outcome::Broken, UpstreamOutcome::Broken) };
         count(&exchange, target, upstream);
-        if let Some(counting) = exchange.answered(outcome, status, tally(&end, charged)) {
+        let tally = tally(&end, exchange.charged());
+        self.end(exchange, outcome, status, tally, last)
+    }
+
+    /// Settles; what is left to write, now or once the count is there.
+    fn end(&mut self, exchange: Exchange, outcome: Outcome, status: u16, tally: Tally, last: Bytes) -> Option<Bytes> {
+        if let Some(counting) = exchange.answered(outcome, status, tally) {
             self.stage = Stage::Counting(counting, last);
             return None;
         }
@@ -199,24 +293,27 @@ impl Relay {
 }
 
 impl Live {
-    fn charge(&mut self, output: u64) {
-        if output > self.charged {
-            self.charged = output;
-            let now = self.exchange.gateway().clock.now();
-            self.exchange.charge(output, now.mono_us);
-        }
+    /// Takes what one read gave: whole events, and whether they are the last.
+    fn read(&mut self, bytes: Bytes) -> (Piece, Option<Ending>) {
+        let pushed = self.reader.push(bytes);
+        let is_over = pushed.fault.is_some() || self.reader.saw_done();
+        (Piece { bytes: pushed.out, total: pushed.output_tokens }, is_over.then_some(Ending::Whole))
     }
 }
+
+/// What keeps a connection alive over which nothing goes: a comment, which no client shows.
+const KEEP_ALIVE_COMMENT: &[u8] = b": keep-alive\n\n";
 
 /// The client left before the stream's end.
 impl Drop for Relay {
     fn drop(&mut self) {
         self.source = None;
-        if let Some(Live { exchange, reader, target, status, charged, .. }) = self.live.take() {
+        if let Some(Live { exchange, reader, target, status }) = self.live.take() {
             let end = reader.finish(Ending::Broken);
             count(&exchange, target, UpstreamOutcome::ClientGone);
             // Where something must be counted first, a task of the server does it.
-            drop(exchange.answered(Outcome::ClientGone, status, tally(&end, charged)));
+            let tally = tally(&end, exchange.charged());
+            drop(exchange.answered(Outcome::ClientGone, status, tally));
         }
     }
 }

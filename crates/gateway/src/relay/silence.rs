@@ -28,6 +28,11 @@ impl Silence {
         self.was_broken = true;
     }
 
+    /// The stream stood still for so long by our doing: the attempt may take that much longer.
+    pub(crate) fn forgive(&mut self, still: Duration) {
+        self.deadline += still;
+    }
+
     /// Whether nothing came for too long, or the attempt has taken too long. Asked when nothing is there to be read.
     pub(crate) fn is_too_long(&mut self, cx: &mut Context<'_>) -> bool {
         let next = |deadline: Instant, idle: Duration| (Instant::now() + idle).min(deadline);

@@ -194,9 +194,12 @@ impl Rig {
         let received = Received { id, endpoint: Endpoint::ChatCompletions, arrived, caller: &self.caller, headers: &headers, body };
         let resolved = resolve(&self.caller.key, &self.gateway.routes(), "m", arrived.wall).unwrap();
         let pools = RequestPools::new(&resolved.pool, &self.caller.key);
-        let estimate = estimate(&facts, &self.body, &resolved.model.model);
-        let admission = Admission { gateway: &self.gateway, org: self.caller.key.org(), pools: &pools, estimate };
-        let exchange = ready(pin!(admission.admit(subject(&received, &facts, &resolved), arrived))).unwrap();
+        let estimate = estimate(&facts, &self.body, &resolved, self.caller.key.org());
+        let patience = Duration::ZERO;
+        let admission = Admission { gateway: &self.gateway, org: self.caller.key.org(), pools: &pools, estimate, patience };
+        let subject = subject(&received, &facts, &resolved);
+        let admitted = ready(pin!(admission.admit(&subject, arrived))).unwrap();
+        let exchange = Exchange::new(&self.gateway, subject, admitted);
         (exchange, resolved)
     }
 

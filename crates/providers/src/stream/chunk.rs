@@ -96,6 +96,26 @@ impl ChunkReader {
         Self { endpoint, before: Remembered::default(), behind: Remembered::default(), misses_behind: 0 }
     }
 
+    pub(super) const fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// A chunk up to its choices: as the last one began if that is remembered, under the requested model's name (as a JSON string),
+    /// else with the least that a chunk has.
+    pub(super) fn head(&self, requested: &str) -> String {
+        let object = match self.endpoint {
+            Endpoint::Completions => "text_completion",
+            Endpoint::ChatCompletions | Endpoint::Embeddings => "chat.completion.chunk",
+        };
+        match (std::str::from_utf8(&self.before.bytes), self.before.model) {
+            (Ok(before), Some((quote, length, _))) if before.is_char_boundary(quote) => {
+                let (first, rest) = before.split_at(quote);
+                format!("{first}{requested}{}", rest.get(length + 2..).unwrap_or_default())
+            }
+            _ => format!(r#"{{"id":"","object":"{object}","created":0,"model":{requested},"choices":"#),
+        }
+    }
+
     /// Reads a chunk into a fresh `chunk`; every text that isn't empty goes to `sink`.
     pub(super) fn read<'a>(
         &mut self,

@@ -1,6 +1,8 @@
 //! Counting a stream's output while it passes, in bounded memory: at least one token a text, exactly when there is no usage.
 //! It refuses to know where texts stand in a chunk.
 
+use std::collections::BTreeSet;
+
 use domain::Tokenizer;
 
 use crate::caps;
@@ -14,7 +16,7 @@ pub(super) struct OutputCount {
     tokenizer: Tokenizer,
     lanes: Vec<(Lane, String)>,
     last: usize,
-    /// Texts that came, each of at least one token.
+    /// Tokens of the texts that came: one for each, and for a long one what it surely has.
     pieces: u64,
     /// Tokens of what has left the lanes.
     counted: u64,
@@ -27,18 +29,28 @@ impl OutputCount {
 
     /// Takes a text that isn't empty.
     pub(super) fn add(&mut self, lane: Lane, text: &Text<'_>) {
-        self.pieces += 1;
         let index = self.lane(lane);
-        let Some((_, held)) = self.lanes.get_mut(index) else { return };
+        let Some((_, held)) = self.lanes.get_mut(index) else {
+            self.pieces += 1;
+            return;
+        };
+        let before = held.len();
         match std::str::from_utf8(text.raw) {
             Ok(plain) if text.plain => held.push_str(plain),
             _ => {
                 text.decode_into(held);
             }
         }
+        self.pieces += tokens_surely_in(self.tokenizer, held.get(before..).unwrap_or_default());
         if held.len() >= caps::COUNT_AT_BYTES {
             self.counted += count_what_is_whole(self.tokenizer, held);
         }
+    }
+
+    /// The choices that said something, or the first one.
+    pub(super) fn choices(&self) -> BTreeSet<u32> {
+        let said: BTreeSet<_> = self.lanes.iter().map(|(lane, _)| lane.choice).collect();
+        if said.is_empty() { BTreeSet::from([0]) } else { said }
     }
 
     /// Tokens that have surely come so far; never falls.
@@ -64,6 +76,15 @@ impl OutputCount {
         });
         self.last
     }
+}
+
+/// Most texts are a token or two. Of a long one, one token fewer than it has alone: the first may belong to what stands before.
+fn tokens_surely_in(tokenizer: Tokenizer, text: &str) -> u64 {
+    if text.len() <= caps::COARSE_TEXT_BYTES {
+        return 1;
+    }
+    let (counted, estimated) = text.split_at(text.floor_char_boundary(caps::MAX_COUNTED_EVENT_TEXT_BYTES));
+    (tokens::count(tokenizer, counted) + (estimated.len() as u64) / 4).saturating_sub(1).max(1)
 }
 
 /// Counts a running text up to a place where what follows can't change the tokens before, and takes that part away.

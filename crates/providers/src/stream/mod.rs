@@ -205,6 +205,26 @@ impl StreamReader {
         }
     }
 
+    /// The events that end the stream early as if `max_tokens` had been reached: a last chunk in the words of those before, the usage
+    /// where the client asked for it, and `[DONE]`.
+    pub fn cut(&self, usage: TokenUsage) -> Bytes {
+        let head = self.chunks.head(&self.requested);
+        let choice = |index| match self.chunks.endpoint() {
+            Endpoint::Completions => format!(r#"{{"index":{index},"text":"","logprobs":null,"finish_reason":"length"}}"#),
+            Endpoint::ChatCompletions | Endpoint::Embeddings => format!(r#"{{"index":{index},"delta":{{}},"finish_reason":"length"}}"#),
+        };
+        let choices = self.count.choices().into_iter().map(choice).collect::<Vec<_>>().join(",");
+        let mut events = format!("data: {head}[{choices}]}}\n\n");
+        if !self.strip_usage {
+            let TokenUsage { input, output, .. } = usage;
+            let total = usage.total();
+            let usage = format!(r#""usage":{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{total}}}"#);
+            events.push_str(&format!("data: {head}[],{usage}}}\n\n"));
+        }
+        events.push_str("data: [DONE]\n\n");
+        Bytes::from(events)
+    }
+
     fn tail(&mut self, ending: Ending) -> Bytes {
         let mut rest = std::mem::take(&mut self.held);
         let is_event = lines(&rest).data.is_some();

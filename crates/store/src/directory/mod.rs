@@ -2,6 +2,7 @@
 //! It knows no SQL: operations write there first, then publish here.
 
 mod key_entry;
+mod learned;
 mod org_entry;
 mod shards;
 

@@ -3,9 +3,10 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use domain::{CustomLimit, CustomPool, KeyId, Org, OrgId, PlanId, PoolLimits, UnixMicros};
+use domain::{CustomLimit, CustomPool, KeyId, ModelId, Org, OrgId, PlanId, PoolLimits, UnixMicros};
 use limits::SharedLedger;
 
+use super::learned::Learned;
 use super::shards::Spread;
 
 /// A key's own pool, as the organisation's views list it.
@@ -47,11 +48,12 @@ pub struct OrgEntry {
     id: OrgId,
     state: ArcSwap<OrgState>,
     ledger: OnceLock<SharedLedger>,
+    learned: OnceLock<Box<Learned>>,
 }
 
 impl OrgEntry {
     pub(crate) fn new(id: OrgId, state: OrgState) -> Self {
-        Self { id, state: ArcSwap::from_pointee(state), ledger: OnceLock::new() }
+        Self { id, state: ArcSwap::from_pointee(state), ledger: OnceLock::new(), learned: OnceLock::new() }
     }
 
     /// Its id.
@@ -72,6 +74,16 @@ impl OrgEntry {
     /// The ledger, if anything was ever asked of it.
     pub(crate) fn ledger_if_any(&self) -> Option<&SharedLedger> {
         self.ledger.get()
+    }
+
+    /// Output tokens to hold for a request to this model, from what such requests have needed; `default` until enough is known.
+    pub fn learned_hold(&self, model: &ModelId, default: u64) -> u64 {
+        self.learned.get().map_or(default, |learned| learned.hold(model, default))
+    }
+
+    /// An answer of this model had so many output tokens.
+    pub fn note_output(&self, model: &ModelId, tokens: u64) {
+        self.learned.get_or_init(Box::default).note(model, tokens);
     }
 
     /// Puts a new state in force. Callers take turns.

@@ -2,6 +2,7 @@
 //! where the ledgers live. It knows no plans, no HTTP, and no tokens of text.
 
 mod hold;
+mod shadow;
 mod standing;
 mod views;
 

@@ -1,4 +1,4 @@
-//! `[limits]`: the window, and how long anything waits. Nothing waits in this version: what doesn't fit is refused.
+//! `[limits]`: the window, and how long anything waits for room in it.
 
 use std::time::Duration;
 
@@ -12,6 +12,12 @@ use super::written::Word;
 pub struct Limits {
     /// The window of `rpm` and `tpm`.
     pub window: Duration,
+    /// How long a request waits for room before it is refused, where it doesn't ask for more or less.
+    pub micro_wait: Duration,
+    /// The longest wait that a request can ask for (`Prefer: wait=`).
+    pub max_wait: Duration,
+    /// How long an answer may stand still for want of room before it ends.
+    pub max_pause: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
@@ -24,13 +30,13 @@ enum WhenStoreLost {
 impl Limits {
     pub(super) fn read(table: Table<'_>) -> Self {
         let window = table.seconds("window_seconds", 0.001, 86_400.0).unwrap_or(Duration::from_secs(60));
-        table.without_effect("micro_wait_ms", |ms: &u64| matches!(ms, 0 | 250), "what doesn't fit is refused at once");
-        table.without_effect("max_wait_seconds", |s: &f64| *s == 30.0, "what doesn't fit is refused at once");
-        table.without_effect("max_pause_seconds", |s: &f64| *s == 300.0, "a stream is never paused, and its excess becomes debt");
+        let micro_wait = table.whole("micro_wait_ms", 0, 60_000).map_or(Duration::from_millis(250), Duration::from_millis);
+        let max_wait = table.seconds("max_wait_seconds", 0.0, 600.0).unwrap_or(Duration::from_secs(30));
+        let max_pause = table.seconds("max_pause_seconds", 0.0, 86_400.0).unwrap_or(Duration::from_secs(300));
         let is_strict = |Word(choice): &Word<WhenStoreLost>| *choice == WhenStoreLost::Strict;
         table.without_effect("when_store_lost", is_strict, "limits are kept in memory and can't be lost apart from the server");
         table.close();
-        Self { window }
+        Self { window, micro_wait, max_wait, max_pause }
     }
 
     /// The window in microseconds.

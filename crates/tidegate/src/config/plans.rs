@@ -3,7 +3,6 @@
 use domain::{Category, HoldPolicy, LimitRow, OnExhausted, Plan, Selector};
 
 use super::cross::Places;
-use super::fault::Place;
 use super::table::Table;
 use super::written::Word;
 
@@ -16,34 +15,15 @@ fn plan(table: Table<'_>, places: &mut Places) -> Option<Plan> {
     table.missing("id", "\"starter\"");
     let name = table.get("name").unwrap_or_default();
     let price_month = table.get("price_month");
-    let hold = table.located::<Word<HoldPolicy>>("hold");
-    let on_exhausted = table.located::<Word<OnExhausted>>("on_exhausted");
-    warn_of_policies(&table, hold.as_ref(), on_exhausted.as_ref());
+    let hold = table.get("hold").map(|Word(hold): Word<HoldPolicy>| hold).unwrap_or_default();
+    let on_exhausted = table.get("on_exhausted").map(|Word(choice): Word<OnExhausted>| choice).unwrap_or_default();
     let limits = rows(table.tables("limits"), id.as_ref().map(|(id, _)| id.as_str()), places);
     let read = id.map(|(id, place)| {
         places.add("plan", &id, place);
-        let (hold, on_exhausted) = (hold.map(|(Word(h), _)| h), on_exhausted.map(|(Word(o), _)| o));
-        Plan { id: id.into(), name, price_month, hold: hold.unwrap_or_default(), on_exhausted: on_exhausted.unwrap_or_default(), limits }
+        Plan { id: id.into(), name, price_month, hold, on_exhausted, limits }
     });
     table.close();
     read
-}
-
-/// What this version does is to hold `max_tokens` or the model's default, and to let the excess become debt.
-fn warn_of_policies(table: &Table<'_>, hold: Option<&(Word<HoldPolicy>, Place)>, on_exhausted: Option<&(Word<OnExhausted>, Place)>) {
-    match hold {
-        Some((Word(HoldPolicy::Fixed), place)) => {
-            table.warn(place.clone(), "hold = \"fixed\" has no effect in this version: max_tokens is held where a request states it");
-        }
-        Some((Word(HoldPolicy::Learned | HoldPolicy::MaxTokens), _)) | None => {}
-    }
-    match on_exhausted {
-        Some((Word(OnExhausted::Cut), place)) => {
-            table
-                .warn(place.clone(), "on_exhausted = \"cut\" has no effect in this version: a stream goes on, and the excess becomes debt");
-        }
-        Some((Word(OnExhausted::Pace | OnExhausted::Overdraft), _)) | None => {}
-    }
 }
 
 fn rows(tables: Vec<Table<'_>>, plan: Option<&str>, places: &mut Places) -> Vec<LimitRow> {

@@ -1,18 +1,24 @@
 //! Fourth stop: takes the request from the pools of its organisation, or refuses it before any provider hears of it. Input
 //! is counted only where that decides.
 
-use std::sync::Arc;
+mod refuse;
+mod wait;
 
-use domain::{Kind, Now, PoolLimits, RefusalEvent, Source};
-use limits::Retry;
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Kind, Now, PoolLimits, Source};
 use store::pools::{BlockedLimit, Demand, Hold, Refused};
 use store::{KeyEntry, OrgEntry};
 
 use crate::Gateway;
 use crate::caps;
 use crate::estimate::Estimate;
-use crate::settle::{Exchange, InputTokens, Subject};
+use crate::settle::{Admitted, InputTokens, Subject};
 use crate::uncounted::{Input, Ticket};
+
+use wait::{Place, until_next_look};
+pub(crate) use wait::{Waiters, patience};
 
 /// Why a request is not admitted.
 #[derive(Debug)]
@@ -98,34 +104,87 @@ pub(crate) struct Admission<'a> {
     pub(crate) org: &'a OrgEntry,
     pub(crate) pools: &'a RequestPools,
     pub(crate) estimate: Estimate,
+    /// How long it waits for room before it is refused.
+    pub(crate) patience: Duration,
+}
+
+/// What came of one look at the limits.
+enum Decided {
+    In { hold: Hold, input: InputTokens, held: u64 },
+    Refused(Box<Refused>, Now),
 }
 
 impl Admission<'_> {
-    /// Admits the request. `now` is a fresh reading of the clock.
-    pub(crate) async fn admit(self, subject: Subject, now: Now) -> Result<Exchange, AdmitFault> {
+    /// Admits the request, perhaps after a short wait. `now` is a fresh reading of the clock.
+    pub(crate) async fn admit(&self, subject: &Subject, mut now: Now) -> Result<Admitted, AdmitFault> {
         if self.gateway.recorder().is_full() {
             return Err(AdmitFault::RecorderFull);
         }
+        let began_us = now.mono_us;
+        let end_us = began_us.saturating_add(u64::try_from(self.patience.as_micros()).unwrap_or(u64::MAX));
+        let (mut place, mut looks) = (None, 0);
+        loop {
+            let refused = match self.decide(subject, now).await? {
+                Decided::In { hold, input, held } => return Ok(Admitted { hold, input, held, waited_us: self.waited(&place, began_us) }),
+                Decided::Refused(refused, at) => {
+                    now = at;
+                    refused
+                }
+            };
+            let pause = until_next_look(&refused, looks, now.mono_us, end_us);
+            if pause.is_some() && place.is_none() {
+                place = self.gateway.waiters.enter(self.estimate.text.body.len());
+            }
+            let (Some(pause), Some(_)) = (pause, &place) else {
+                self.waited(&place, began_us);
+                return Err(self.refuse(subject, *refused, now));
+            };
+            looks += 1;
+            tokio::time::sleep(pause).await;
+            now = self.gateway.clock.now();
+        }
+    }
+
+    /// How long a request that has a place among those who wait has waited.
+    fn waited(&self, place: &Option<Place<'_>>, began_us: u64) -> u64 {
+        if place.is_none() {
+            return 0;
+        }
+        let waited_us = self.gateway.clock.now().mono_us.saturating_sub(began_us);
+        self.gateway.metrics.waits.observe(waited_us);
+        waited_us
+    }
+
+    async fn decide(&self, subject: &Subject, now: Now) -> Result<Decided, AdmitFault> {
         let Estimate { bound, output, .. } = self.estimate;
+        let shadowed = self.shadowed(subject, bound, output, now);
+        let must_count = shadowed.iter().any(|blocked| blocked.kind == Kind::Tokens);
         let Some((_, _, n)) = self.pools.least_tokens() else {
-            let hold = self.reserve(&subject, bound, output, now).map_err(|refused| self.refuse(&subject, *refused, now))?;
-            return Ok(Exchange::new(self.gateway, subject, hold, InputTokens::Unlimited(bound, self.estimate.text), output));
+            let (input, shadowed) = if must_count { self.count_shadowed(subject, output, now).await } else { (bound, shadowed) };
+            return Ok(match self.reserve(subject, input, output, now) {
+                Ok(hold) => {
+                    shadowed.iter().for_each(|blocked| self.would_have_refused(subject, blocked, now));
+                    Decided::In { hold, input: InputTokens::Unlimited(input, self.estimate.text.clone()), held: output }
+                }
+                Err(refused) => Decided::Refused(refused, now),
+            });
         };
-        if bound.saturating_add(output) <= n {
-            match self.reserve_at_bound(&subject, now) {
+        if bound.saturating_add(output) <= n && !must_count {
+            match self.reserve_at_bound(subject, now) {
                 Ok(Some((hold, ticket))) => {
-                    return Ok(Exchange::new(self.gateway, subject, hold, InputTokens::Bound(bound, ticket), output));
+                    shadowed.iter().for_each(|blocked| self.would_have_refused(subject, blocked, now));
+                    return Ok(Decided::In { hold, input: InputTokens::Bound(bound, ticket), held: output });
                 }
                 Ok(None) => {}
-                Err(refused) if !is_about_tokens(&refused) => return Err(self.refuse(&subject, *refused, now)),
+                Err(refused) if !is_about_tokens(&refused) => return Ok(Decided::Refused(refused, now)),
                 Err(_) => {}
             }
         }
-        self.admit_counted(subject).await
+        self.decide_counted(subject).await
     }
 
     /// Decides with this input and the pools' other inputs counted exactly.
-    async fn admit_counted(self, subject: Subject) -> Result<Exchange, AdmitFault> {
+    async fn decide_counted(&self, subject: &Subject) -> Result<Decided, AdmitFault> {
         let exact = self.gateway.uncounted.count_again(self.org.id(), &self.estimate.text).await;
         self.gateway.metrics.counted_inputs.inc();
         let Some((pool, window_us, n)) = self.pools.least_tokens() else { return Err(AdmitFault::TooManyInProgress) };
@@ -134,14 +193,15 @@ impl Admission<'_> {
         }
         let output = self.estimate.output.min(n - exact);
         let mut now = self.gateway.clock.now();
-        let mut reserved = self.reserve(&subject, exact, output, now);
+        let (_, shadowed) = self.count_shadowed(subject, output, now).await;
+        let mut reserved = self.reserve(subject, exact, output, now);
         for _ in 0..caps::COUNT_ROUNDS {
             if !reserved.as_ref().is_err_and(|refused| is_about_tokens(refused)) {
                 break;
             }
             now = self.gateway.clock.now();
             let (org, pools) = (self.org.id(), self.pools.ids());
-            let decided = self.gateway.uncounted.decide(org, &pools, || self.reserve(&subject, exact, output, now));
+            let decided = self.gateway.uncounted.decide(org, &pools, || self.reserve(subject, exact, output, now));
             if let Some(decided) = decided {
                 reserved = decided;
                 break;
@@ -149,10 +209,28 @@ impl Admission<'_> {
             let counted = self.gateway.uncounted.count_others(org, pools, now.mono_us).await;
             self.gateway.metrics.counted_inputs.inc_by(counted as u64);
         }
-        match reserved {
-            Ok(hold) => Ok(Exchange::new(self.gateway, subject, hold, InputTokens::Exact(exact), output)),
-            Err(refused) => Err(self.refuse(&subject, *refused, now)),
+        Ok(match reserved {
+            Ok(hold) => {
+                shadowed.iter().for_each(|blocked| self.would_have_refused(subject, blocked, now));
+                Decided::In { hold, input: InputTokens::Exact(exact), held: output }
+            }
+            Err(refused) => Decided::Refused(refused, now),
+        })
+    }
+
+    /// The limits that only record and have no room for this.
+    fn shadowed(&self, subject: &Subject, input: u64, output: u64, now: Now) -> Vec<BlockedLimit> {
+        let demand = Demand { request: subject.request, input, output };
+        self.pools.with(|pools| self.gateway.store.pools().shadowed(self.org, pools, demand, now.mono_us))
+    }
+
+    /// The same once this input, and if it then still matters the pools' others, are counted; and this input.
+    async fn count_shadowed(&self, subject: &Subject, output: u64, now: Now) -> (u64, Vec<BlockedLimit>) {
+        let exact = self.gateway.uncounted.count_again(self.org.id(), &self.estimate.text).await;
+        if self.shadowed(subject, exact, output, now).iter().any(|blocked| blocked.kind == Kind::Tokens) {
+            self.gateway.uncounted.count_others(self.org.id(), self.pools.ids(), now.mono_us).await;
         }
+        (exact, self.shadowed(subject, exact, output, now))
     }
 
     /// Takes the hold at the bound, the input staying countable; `None` where no more inputs may be kept.
@@ -166,47 +244,6 @@ impl Admission<'_> {
     fn reserve(&self, subject: &Subject, input: u64, output: u64, now: Now) -> Result<Hold, Box<Refused>> {
         let demand = Demand { request: subject.request, input, output };
         self.pools.with(|pools| self.gateway.store.pools().reserve(self.org, pools, demand, now.mono_us))
-    }
-
-    /// Writes the refusal down and says it.
-    fn refuse(&self, subject: &Subject, refused: Refused, now: Now) -> AdmitFault {
-        let Refused { blocked, retry } = refused;
-        let Some(binding) = blocked.into_iter().next() else { return AdmitFault::TooManyInProgress };
-        self.record(subject, &binding, retry, now);
-        match retry {
-            Retry::Never => AdmitFault::Closed { pool: binding.pool, kind: binding.kind },
-            Retry::At { at, estimate } => {
-                AdmitFault::RateLimited(Box::new(RateLimited { limit: Some(binding), at_us: at, is_estimate: estimate, now }))
-            }
-        }
-    }
-
-    fn record(&self, subject: &Subject, binding: &BlockedLimit, retry: Retry, now: Now) {
-        let retry_after_ms = match retry {
-            Retry::At { at, .. } => Some(at.saturating_sub(now.mono_us).div_ceil(1_000)),
-            Retry::Never => None,
-        };
-        if let Some(id) = self.pools.with(|pools| pools.iter().find(|p| p.name == binding.pool).map(|p| p.id)) {
-            self.gateway.metrics.refusals.count(id, &binding.pool, binding.kind);
-        }
-        self.gateway.recorder().refusal(RefusalEvent {
-            request: subject.request,
-            at: now.wall,
-            org: subject.org,
-            key: subject.key,
-            plan: subject.plan.clone(),
-            model: subject.model.model.id.clone(),
-            category: subject.model.model.size_category(),
-            pool: Arc::clone(&binding.pool),
-            kind: binding.kind,
-            window_us: binding.window_us,
-            limit: binding.n,
-            used: binding.used,
-            held: binding.held,
-            requested: binding.requested,
-            retry_after_ms,
-            shadow: false,
-        });
     }
 }
 
