@@ -149,9 +149,10 @@ async fn completions_embeddings_and_models() {
 
 #[tokio::test]
 async fn output_beyond_what_was_held_is_debt_that_is_paid_before_anything_new() {
-    let world = World::start().await;
+    let plan = "[[plans]]\nid = \"loose\"\non_exhausted = \"overdraft\"\nlimits = [{ category = \"large\", tpm = 1000 }]\n";
+    let world = World::with("", plan).await;
     let input = world.count(&chat(LARGE, 1)).await;
-    let org = world.custom(json!([{"category": "large", "tpm": 1_000}])).await;
+    let org = world.org("loose").await;
     // The provider reports three times what the request allowed it to produce.
     world.upstream.reply(Reply::of(input, 1_500));
     assert_eq!(world.send(&org.key, &chat(LARGE, 500)).await.status, 200);

@@ -145,12 +145,14 @@ impl Arrivals<'_> {
 
 #[tokio::test]
 async fn admits_exactly_what_fits_by_brute_force_at_any_moment() {
-    let world = World::start().await;
+    let (rpm, tpm) = (9, 2_000);
+    let limits = format!("[{{ category = \"large\", rpm = {rpm}, tpm = {tpm} }}]");
+    let plan = format!("[[plans]]\nid = \"stated\"\nhold = \"max_tokens\"\nlimits = {limits}\n");
+    let world = World::with("", &plan).await;
     let random = SeededEntropy::new(0x71DE);
     let below = |n: u64| random.next_u64() % n;
-    let (rpm, tpm) = (9, 2_000);
     let input = world.count(&chat(LARGE, 1)).await;
-    let org = world.custom(json!([{"category": "large", "rpm": rpm, "tpm": tpm}])).await;
+    let org = world.org("stated").await;
     let arrivals = Arrivals { world: &world, org, rpm, tpm, input };
     let mut oracle = Oracle::default();
     let (mut admitted, mut refused) = (0, 0);

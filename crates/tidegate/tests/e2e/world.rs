@@ -210,13 +210,13 @@ impl World {
     pub(crate) async fn count(&self, body: &Value) -> u64 {
         let org = self.custom(json!([{"any": true, "tpm": 1_000_000}])).await;
         let mut body = body.clone();
-        body["max_tokens"] = json!(999_000);
-        self.upstream.reply(Reply::of(1, 999_000));
+        body["max_tokens"] = json!(1_000);
+        self.upstream.reply(Reply::of(1, 999_500));
         let filled = self.send(&org.key, &body).await;
         assert_eq!(filled.status, 200, "{}", filled.text());
         let refused = self.send(&org.key, &body).await;
         assert_eq!(refused.status, 429, "{}", refused.text());
-        refused.json()["limit"]["requested"].as_u64().expect("requested") - 999_000
+        refused.json()["limit"]["requested"].as_u64().expect("requested") - 1_000
     }
 }
 
