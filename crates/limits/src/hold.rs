@@ -85,6 +85,15 @@ impl Hold {
         }
     }
 
+    pub(crate) fn request(&self) -> u128 {
+        self.request
+    }
+
+    /// What each limit holds, if that is kept apart; else nothing.
+    pub(crate) fn apart(&self) -> &[u64] {
+        self.own.as_deref().unwrap_or(&[])
+    }
+
     /// Tokens that the limit in this place holds for it.
     pub(crate) fn own(&self, place: usize) -> u64 {
         self.own.as_ref().and_then(|own| own.get(place)).map_or(self.left, |own| *own)
@@ -231,6 +240,11 @@ impl Holds {
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Hold> {
         self.slots.iter_mut().filter(|hold| hold.serial > 0)
+    }
+
+    pub(crate) fn ids(&self) -> Vec<HoldId> {
+        let id = |(slot, hold): (u32, &Hold)| HoldId { slot, serial: hold.serial };
+        (0..).zip(&self.slots).filter(|(_, hold)| hold.serial > 0).map(id).collect()
     }
 
     /// The holds of the first `slots` slots.

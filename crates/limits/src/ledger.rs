@@ -37,7 +37,7 @@ pub(crate) struct Wants {
 }
 
 impl Wants {
-    fn of(asks: &[Ask]) -> Self {
+    pub(crate) fn of(asks: &[Ask]) -> Self {
         let mut wants = Self { requests: 0, input: 0, output: u64::MAX, concurrent: 0 };
         for ask in asks {
             match ask.key.kind {
@@ -66,7 +66,7 @@ impl Wants {
 }
 
 /// What came of looking for the limits of a request; so many places were found.
-enum Placed {
+pub(crate) enum Placed {
     Fits(usize),
     Blocked(usize),
     /// A bound leaves no place for one of them.
@@ -120,7 +120,7 @@ impl Ledger {
     }
 
     /// Finds the limits of a request, adopts their numbers, names them by one hold more, and looks whether all fit.
-    fn place(&mut self, asks: &[Ask], wants: Wants, now: Micros, places: &mut [u16; ASKS]) -> Placed {
+    pub(crate) fn place(&mut self, asks: &[Ask], wants: Wants, now: Micros, places: &mut [u16; ASKS]) -> Placed {
         if asks.len() > ASKS {
             return Placed::Full;
         }
@@ -153,7 +153,7 @@ impl Ledger {
         if fits { Placed::Fits(len) } else { Placed::Blocked(len) }
     }
 
-    fn admit(&mut self, request: u128, wants: Wants, places: &[u16], now: Micros) -> HoldId {
+    pub(crate) fn admit(&mut self, request: u128, wants: Wants, places: &[u16], now: Micros) -> HoldId {
         let mut tokens = false;
         for place in places {
             let limit = &mut self.limits[*place];
@@ -222,6 +222,18 @@ impl Ledger {
     #[must_use]
     pub fn hold_left(&self, hold: HoldId) -> Option<u64> {
         self.holds.slot(hold).and_then(|slot| self.holds.get(slot)).map(|hold| hold.left)
+    }
+
+    /// The time of the last call, as this ledger took it: a clock that ran backwards stood still. What a journal should write.
+    #[must_use]
+    pub fn now(&self) -> Micros {
+        self.now
+    }
+
+    /// When a hold was admitted; none when it has ended.
+    #[must_use]
+    pub fn admitted_at(&self, hold: HoldId) -> Option<Micros> {
+        self.holds.slot(hold).and_then(|slot| self.holds.get(slot)).map(|hold| hold.at)
     }
 
     /// Holds that live.

@@ -57,6 +57,12 @@
 //! expires early, and times are right to within [`Caps::log_span_us`]. Below that (4,096 entries a minute) all is exact to the
 //! microsecond. [`Ledger::is_empty`] tells when a ledger may be dropped.
 //!
+//! # After a crash
+//!
+//! A ledger is memory. [`Ledger::dump`] gives its state as plain values; [`Recovery`] makes a ledger of the last state and of what a journal
+//! wrote since, in whatever order its writers came, and charges what was open in full: never less than what was processed, and nothing
+//! more than that and what was held.
+//!
 //! # Sharing
 //!
 //! All limits of an organisation are one [`Ledger`], so that several are decided as one step; [`SharedLedger`] puts it behind one lock,
@@ -72,6 +78,7 @@ mod limit;
 mod lives;
 mod log;
 mod queue;
+mod recovery;
 mod refusal;
 mod shared;
 mod status;
@@ -83,6 +90,7 @@ pub use caps::{ASKS, Caps};
 pub use hold::HoldId;
 pub use key::{Ask, Kind, LimitKey, Micros};
 pub use ledger::Ledger;
+pub use recovery::{Ending, HoldState, LimitState, Recovery, State};
 pub use refusal::{Blocked, Refusal, Retry};
 pub use shared::{HoldGuard, SharedLedger};
 pub use status::{Cover, Settlement, Status};

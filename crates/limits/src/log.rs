@@ -183,6 +183,32 @@ impl Log {
         if index < within.len { Some(within.at(index)) } else { chunk(number + 1).map(|next| next.at) }
     }
 
+    /// What still counts: when, and how much.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Micros, u64)> {
+        let chunks = self.older.iter().chain(&self.newest).enumerate();
+        let all = chunks.flat_map(|(number, chunk)| {
+            let from = if number == 0 { self.skip } else { 0 };
+            (from..chunk.len).map(|index| (chunk.at(index), chunk.sum(index)))
+        });
+        let amounts = all.scan(self.base, |before, (at, sum)| Some((at, sum.wrapping_sub(std::mem::replace(before, sum)))));
+        amounts.filter(|(_, amount)| *amount > 0)
+    }
+
+    /// Has these entries and no others. One that isn't later than the one before joins it.
+    pub(crate) fn restore(&mut self, entries: impl Iterator<Item = (Micros, u64)>) {
+        *self = Self::default();
+        for (at, amount) in entries.filter(|(_, amount)| *amount > 0) {
+            self.total = self.total.saturating_add(amount);
+            if self.len > 0 && at <= self.back_at {
+                self.move_back(self.back_at);
+            } else {
+                self.push(at);
+                self.back_since = at;
+                self.len += 1;
+            }
+        }
+    }
+
     pub(crate) fn memory_bytes(&self) -> usize {
         let chunks = self.older.len() + usize::from(self.newest.is_some());
         self.older.capacity() * size_of::<Box<Chunk>>() + chunks * size_of::<Chunk>()

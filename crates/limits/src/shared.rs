@@ -58,7 +58,7 @@ impl SharedLedger {
     /// With bounds of one's own.
     #[must_use]
     pub fn with_caps(caps: &'static Caps) -> Self {
-        Self { inner: Arc::new(Inner { ledger: Mutex::new(Ledger::with_caps(caps)), ..Inner::default() }) }
+        Ledger::with_caps(caps).into()
     }
 
     /// Runs `act` under the lock. It must not lock the same ledger again.
@@ -72,8 +72,15 @@ impl SharedLedger {
     /// # Errors
     /// As [`Ledger::reserve`].
     pub fn reserve(&self, request: u128, asks: &[Ask], now: Micros) -> Result<HoldGuard, Refusal> {
-        let hold = self.with(|ledger| ledger.reserve(request, asks, now))?;
-        Ok(HoldGuard { ledger: self.clone(), hold, settled: false })
+        let admit = |ledger: &mut Ledger| ledger.reserve(request, asks, now).map(|hold| (hold, ledger.admitted_at(hold)));
+        let (hold, at) = self.with(admit)?;
+        Ok(HoldGuard { ledger: self.clone(), hold, at: at.unwrap_or(now), settled: false })
+    }
+}
+
+impl From<Ledger> for SharedLedger {
+    fn from(ledger: Ledger) -> Self {
+        Self { inner: Arc::new(Inner { ledger: Mutex::new(ledger), ..Inner::default() }) }
     }
 }
 
@@ -86,6 +93,7 @@ impl SharedLedger {
 pub struct HoldGuard {
     ledger: SharedLedger,
     hold: HoldId,
+    at: Micros,
     settled: bool,
 }
 
@@ -98,6 +106,12 @@ impl HoldGuard {
     #[must_use]
     pub fn ledger(&self) -> &SharedLedger {
         &self.ledger
+    }
+
+    /// When it was admitted, by the ledger's clock: what a journal writes with the grant.
+    #[must_use]
+    pub fn admitted_at(&self) -> Micros {
+        self.at
     }
 
     /// [`Ledger::hold_left`]; 0 when the hold has ended.

@@ -78,7 +78,7 @@ impl Ledger {
     }
 
     /// Adds to a hold, on all its token limits.
-    fn grant(&mut self, slot: u32, amount: u64) {
+    pub(crate) fn grant(&mut self, slot: u32, amount: u64) {
         let Some(hold) = self.holds.get_mut(slot) else { return };
         let caps = self.caps;
         let given = |limit: &Limit| if limit.pauses(caps) { amount } else { amount.min(limit.free()) };
@@ -101,7 +101,7 @@ impl Ledger {
     }
 
     /// All that a hold has left goes back.
-    fn give_back(&mut self, slot: u32) {
+    pub(crate) fn give_back(&mut self, slot: u32) {
         let Some(hold) = self.holds.get_mut(slot) else { return };
         for (position, place) in hold.places.as_slice().iter().enumerate() {
             let limit = &mut self.limits[*place];

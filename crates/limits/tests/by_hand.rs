@@ -566,3 +566,15 @@ fn a_burst_is_bounded_in_memory_and_exact_below() {
     // From then on an entry gathers for 29 ms, and some 1,900 entries take the other 55 seconds.
     assert!(run(4_096, 59_000).1 < 60_000);
 }
+
+#[test]
+fn who_wants_more_than_a_limit_ever_lets_through_waits_for_what_it_does() {
+    let mut ledger = Ledger::new();
+    let asks = |log| [tokens(50, log, 0), tokens_of(SECOND, 100, log, 0)];
+    let hold = ledger.reserve(1, &asks(40), 1).unwrap();
+    assert_eq!(ledger.cover(hold, 80, 80, 1), Cover::Waiting);
+    // Once the minute is empty it gets 50, not 80; and who asks for nothing passes after it.
+    assert_eq!(ledger.reserve(2, &asks(0), 2).unwrap_err().retry, exactly(MINUTE + 1));
+    ledger.reserve(2, &asks(0), MINUTE + 1).unwrap();
+    assert_eq!(ledger.hold_left(hold), Some(50));
+}

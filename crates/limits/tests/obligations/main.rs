@@ -11,4 +11,5 @@ mod history;
 mod identity;
 mod oracle;
 mod processed;
+mod recovery;
 mod waiting;
