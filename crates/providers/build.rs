@@ -87,18 +87,30 @@ fn automaton(pattern: &str) -> Result<Vec<u8>, Box<dyn Error>> {
     Ok(written)
 }
 
-/// All tokens by their ids, each after its length in one byte.
+/// All tokens by their ids, each after its length and that of the first of the two tokens it is made of (0: it is one byte).
 fn vocabulary(reference: &CoreBPE) -> Result<Vec<u8>, Box<dyn Error>> {
-    let mut written = Vec::new();
-    let mut tokens = 0;
     // There is a gap between the last ordinary token and the special ones.
-    while let Ok(token) = reference.decode_bytes(&[u32::try_from(tokens)?]) {
-        written.push(u8::try_from(token.len())?);
-        written.extend(token);
-        tokens += 1;
+    let tokens: Vec<Vec<u8>> = (0..).map_while(|id| reference.decode_bytes(&[id]).ok()).collect();
+    if !(100_000..MAX_TOKENS).contains(&tokens.len()) {
+        return Err(format!("a vocabulary of {} tokens isn't the one that is meant", tokens.len()).into());
     }
-    if !(100_000..MAX_TOKENS).contains(&tokens) {
-        return Err(format!("a vocabulary of {tokens} tokens isn't the one that is meant").into());
+    let ids: HashMap<&[u8], usize> = tokens.iter().enumerate().map(|(id, token)| (token.as_slice(), id)).collect();
+    let mut written = Vec::new();
+    for token in &tokens {
+        written.extend([u8::try_from(token.len())?, u8::try_from(first_part(token, &ids).ok_or("a token isn't made of two")?)?]);
+        written.extend(token);
     }
     Ok(written)
+}
+
+/// The length of the first of the two tokens that byte-pair encoding makes a token of. An id is a rank: of all pairs that make a
+/// token, the one whose token has the least id is merged first. So it is what remains when everything else is merged.
+fn first_part(token: &[u8], ids: &HashMap<&[u8], usize>) -> Option<usize> {
+    let mut bounds: Vec<usize> = (0..=token.len()).collect();
+    while bounds.len() > 3 {
+        let made = |at: usize| Some((*ids.get(&token[bounds[at - 1]..bounds[at + 1]])?, at));
+        let (_, at) = (1..bounds.len() - 1).filter_map(made).min()?;
+        bounds.remove(at);
+    }
+    if token.len() == 1 { Some(0) } else { bounds.get(1).copied() }
 }

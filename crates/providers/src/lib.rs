@@ -20,5 +20,4 @@ pub use kind::{Wire, wire};
 pub use request::{RequestFacts, RequestFault, read_request};
 pub use splice::upstream_body;
 pub use stream::{Ending, FirstEvent, InBandError, Pushed, StreamEnd, StreamFault, StreamReader, StreamSettings, stream_error_event};
-pub use tokens::warm_up;
 pub use upstream_error::{Verdict, judge, passed_on_body, scrub};

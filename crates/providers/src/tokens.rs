@@ -14,12 +14,10 @@ use merge::Merger;
 use vocabulary::Vocabulary;
 use words::Splitter;
 
-/// Makes a tokenizer's tables, which otherwise the first count does. Call it on a thread that may block.
-pub fn warm_up(tokenizer: Tokenizer) {
-    encoding(tokenizer);
-}
-
 /// The tokens of a text. A word longer than `caps::MAX_WORD_BYTES` is counted in parts; each cut may add a token.
+///
+/// A tokenizer's first count makes its tables, which takes 25 ms and 6 MB (half of it for cl100k). After that prose and code are
+/// counted at 70 MB a second, and what has no words at 15 or more.
 pub(crate) fn count(tokenizer: Tokenizer, text: &str) -> u64 {
     let encoding = encoding(tokenizer);
     let mut merger = Merger::default();

@@ -4,17 +4,17 @@ use std::hash::BuildHasher as _;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-use super::merge::Merger;
-
 /// No token, and a pair that makes none.
 pub(super) const NONE: u32 = u32::MAX;
+/// Bytes before a token's own.
+const HEAD: usize = 2;
 /// Of a token's id in the table of pairs.
 const ID_BITS: u32 = 18;
 
 /// The tables: about 23 bytes a token.
 #[derive(Default)]
 pub(super) struct Vocabulary {
-    /// All tokens by their ids, each after its length in one byte.
+    /// All tokens by their ids, each after its length and that of the first of the two tokens that make it.
     tokens: &'static [u8],
     /// Where each token's bytes begin.
     starts: Vec<u32>,
@@ -29,35 +29,32 @@ pub(super) struct Vocabulary {
 
 impl Vocabulary {
     /// Makes the tables from what the build has written.
-    ///
-    /// A token's id is its rank: of all pairs that make a token, byte-pair encoding always merges the one whose token has the least
-    /// id. So a token's own two parts are what is left of its bytes when everything of a lesser id is merged.
     pub(super) fn new(tokens: &'static [u8]) -> Self {
-        let mut all = Self { tokens, bytes: vec![NONE; 256], ..Self::default() };
+        let mut all = Self { tokens, bytes: vec![NONE; 256], longest: u8::MAX.into(), ..Self::default() };
         let mut at = 0;
         while let Some(length) = tokens.get(at) {
-            all.starts.push(at as u32 + 1);
-            at += 1 + usize::from(*length);
+            all.starts.push(at as u32 + HEAD as u32);
+            at += HEAD + usize::from(*length);
         }
+        all.starts.shrink_to_fit();
         let count = all.starts.len();
         all.by_bytes.reserve(count, |_| 0);
         all.pairs.reserve(count, |_| 0);
-        let mut merger = Merger::default();
+        let mut longest = 0;
         for id in 0..count as u32 {
             let token = all.token(id);
-            all.longest = all.longest.max(token.len());
+            longest = longest.max(token.len());
             let hash = all.hasher.hash_one(token);
             all.by_bytes.insert_unique(hash, id, |_| hash);
-            match (token, merger.merge(&all, token)) {
-                (&[byte], _) => all.bytes[usize::from(byte)] = id,
-                (_, &[left, right]) => {
-                    let pair = pair_of(left, right);
-                    all.pairs.insert_unique(hash_of(pair), pair << ID_BITS | u64::from(id), |entry| hash_of(entry >> ID_BITS));
-                }
-                // Found as a whole word, and formed of nothing else. Neither vocabulary has any.
-                _ => {}
+            let (first, second) = token.split_at_checked(all.first_part(id)).unwrap_or_default();
+            if let (Some(left), Some(right)) = (all.find(first), all.find(second)) {
+                let pair = pair_of(left, right);
+                all.pairs.insert_unique(hash_of(pair), pair << ID_BITS | u64::from(id), |entry| hash_of(entry >> ID_BITS));
+            } else if let [byte] = token {
+                all.bytes[usize::from(*byte)] = id;
             }
         }
+        all.longest = longest;
         all
     }
 
@@ -69,7 +66,12 @@ impl Vocabulary {
 
     /// A token's length in bytes.
     pub(super) fn length(&self, id: u32) -> usize {
-        self.tokens[self.starts[id as usize] as usize - 1].into()
+        self.tokens[self.starts[id as usize] as usize - HEAD].into()
+    }
+
+    /// The length of the first of the two tokens that make a token; 0 for one byte.
+    fn first_part(&self, id: u32) -> usize {
+        self.tokens[self.starts[id as usize] as usize - HEAD + 1].into()
     }
 
     /// The token that has exactly these bytes.
