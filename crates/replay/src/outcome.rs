@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Kind, PlanId};
+use domain::{Kind, PlanId, UnixMicros};
 
 use crate::series::{Fold, Series};
 use crate::spread::Spread;
@@ -20,6 +20,8 @@ pub struct Outcome {
     pub requests: u64,
     /// Of those, how many asked for a model that the plan doesn't have.
     pub not_in_plan: u64,
+    /// When the first of them arrived, by the trace's clock.
+    pub from: UnixMicros,
     /// From the first arrival to the end of the last answer, in microseconds.
     pub span_us: u64,
     /// The pools that were asked, in the order in which they were.

@@ -1,7 +1,7 @@
 //! A workload on one plan: requests arrive, are admitted or refused by the real ledger, and are answered at the pace of a model.
 //! It knows no file, and time is the trace's.
 
-use domain::{Catalogue, HoldPolicy, Kind, OnExhausted, PlanId};
+use domain::{Catalogue, HoldPolicy, Kind, OnExhausted, PlanId, UnixMicros};
 use limits::{Refusal, Retry};
 
 use crate::accounts::Accounts;
@@ -111,8 +111,9 @@ impl<'a, W: Witness> Simulation<'a, W> {
         for pool in &mut self.pools {
             pool.limits.iter_mut().for_each(|limit| limit.peak_at = limit.peak_at.saturating_sub(START_US));
         }
-        let outcome = Outcome { plan: self.plan, requests: self.requests, not_in_plan: self.not_in_plan, span_us, pools: self.pools };
-        (outcome, self.witness)
+        let from = UnixMicros(self.first_at.unwrap_or(0));
+        let Self { plan, requests, not_in_plan, pools, witness, .. } = self;
+        (Outcome { plan, requests, not_in_plan, from, span_us, pools }, witness)
     }
 
     fn run_until(&mut self, until: u64) {
