@@ -9,8 +9,9 @@ use limits::Ledger;
 
 use crate::lanes::Lane;
 use crate::meter::Meter;
-use crate::outcome::PoolOutcome;
+use crate::outcome::{LimitOutcome, PoolOutcome};
 use crate::row::Label;
+use crate::series::Series;
 use crate::settings::Settings;
 
 const NONE: u32 = u32::MAX;
@@ -31,8 +32,51 @@ pub(crate) struct Account {
     /// Streams that wait for room, in the order in which the ledger serves them.
     pub(crate) waiting: VecDeque<u32>,
     /// One for each limit; that of a limit of concurrency stays empty.
-    meters: Vec<Meter>,
+    gauges: Vec<Gauge>,
     open: u64,
+}
+
+/// What really happened in the window of a limit, and what of that has been written into its series.
+struct Gauge {
+    meter: Meter,
+    /// The most in the slot that is being written, and when the next begins.
+    most: u64,
+    next_slot_at: u64,
+}
+
+impl Gauge {
+    fn new(window_us: u64) -> Self {
+        Self { meter: Meter::new(window_us), most: 0, next_slot_at: 0 }
+    }
+
+    fn add(&mut self, amount: u64, now: u64, limit: &mut LimitOutcome) {
+        if now >= self.next_slot_at {
+            self.begin_slot(now, &mut limit.over_time);
+        }
+        self.meter.add(amount, now);
+        let sum = self.meter.sum(now);
+        if sum > self.most {
+            self.most = sum;
+            limit.note(sum, now);
+        }
+    }
+
+    /// A slot begins with what is still in the window, and so did those in which nothing happened.
+    #[cold]
+    fn begin_slot(&mut self, now: u64, series: &mut Series) {
+        let slot_us = series.slot_us();
+        let mut at = self.next_slot_at;
+        self.most = 0;
+        while at <= now {
+            self.most = self.meter.sum(at);
+            if self.most == 0 {
+                break;
+            }
+            series.note(self.most, at);
+            at += slot_us;
+        }
+        self.next_slot_at = (now / slot_us + 1) * slot_us;
+    }
 }
 
 #[derive(Default)]
@@ -63,8 +107,8 @@ impl Accounts {
         let account = &mut accounts[lane as usize];
         if *account == NONE {
             *account = new;
-            let meters = lanes[lane as usize].pool.limits.iter().map(|limit| Meter::new(limit.window_us)).collect();
-            self.all.push(Account { org, lane, waiting: VecDeque::new(), meters, open: 0 });
+            let gauges = lanes[lane as usize].pool.limits.iter().map(|limit| Gauge::new(limit.window_us)).collect();
+            self.all.push(Account { org, lane, waiting: VecDeque::new(), gauges, open: 0 });
             return new;
         }
         *account
@@ -110,10 +154,9 @@ impl Org {
 impl Account {
     /// So much of a kind really happened.
     pub(crate) fn happened(&mut self, kind: Kind, amount: u64, now: u64, pool: &mut PoolOutcome) {
-        for (meter, limit) in self.meters.iter_mut().zip(&mut pool.limits) {
+        for (gauge, limit) in self.gauges.iter_mut().zip(&mut pool.limits) {
             if limit.kind == kind {
-                meter.add(amount, now);
-                limit.note(meter.sum(now), now);
+                gauge.add(amount, now, limit);
             }
         }
     }

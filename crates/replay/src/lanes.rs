@@ -28,9 +28,8 @@ pub(crate) struct Lane {
 pub(crate) struct Choice {
     /// None: the plan has no row for it.
     pub(crate) lane: Option<u32>,
-    /// Output held where nothing else is known, and the most that the model gives.
-    pub(crate) default_output: u64,
-    pub(crate) most_output: u64,
+    /// Which of the models.
+    pub(crate) model: u32,
 }
 
 /// The pools that were needed so far.
@@ -38,13 +37,14 @@ pub(crate) struct Lanes<'a> {
     catalogue: &'a Catalogue,
     plan: PlanId,
     pub(crate) lanes: Vec<Lane>,
+    pub(crate) models: Vec<Arc<Model>>,
     choices: HashMap<(Label, Option<Category>), Choice>,
     last: Option<((Label, Option<Category>), Choice)>,
 }
 
 impl<'a> Lanes<'a> {
     pub(crate) fn new(catalogue: &'a Catalogue, plan: PlanId) -> Self {
-        Self { catalogue, plan, lanes: Vec::new(), choices: HashMap::new(), last: None }
+        Self { catalogue, plan, lanes: Vec::new(), models: Vec::new(), choices: HashMap::new(), last: None }
     }
 
     pub(crate) fn of(&mut self, row: &Row, models: &Labels, settings: &Settings) -> Choice {
@@ -71,7 +71,8 @@ impl<'a> Lanes<'a> {
             Entitlement::Pool(pool) => Some(self.lane(&pool)),
             Entitlement::NotInPlan => None,
         };
-        Choice { lane, default_output: model.output_to_hold(None), most_output: model.output_to_hold(Some(u64::MAX)) }
+        self.models.push(model);
+        Choice { lane, model: (self.models.len() - 1) as u32 }
     }
 
     fn lane(&mut self, pool: &Arc<PoolLimits>) -> u32 {

@@ -33,6 +33,8 @@ pub struct Simulation<'a, W = ()> {
     pub(crate) pools: Vec<PoolOutcome>,
     first_at: Option<i64>,
     pub(crate) now: u64,
+    /// When a request last arrived or ended.
+    pub(crate) last_at: u64,
     requests: u64,
     not_in_plan: u64,
     pub(crate) witness: W,
@@ -75,6 +77,7 @@ impl<'a, W: Witness> Simulation<'a, W> {
             pools: Vec::new(),
             first_at: None,
             now: 0,
+            last_at: 0,
             requests: 0,
             not_in_plan: 0,
             witness,
@@ -88,7 +91,7 @@ impl<'a, W: Witness> Simulation<'a, W> {
         let since = if self.settings.speed_up == 1.0 { since } else { (since as f64 / self.settings.speed_up) as u64 };
         let at = since.saturating_add(START_US).max(self.now);
         self.run_until(at);
-        self.now = at;
+        (self.now, self.last_at) = (at, at);
         self.requests += 1;
         let choice = self.lanes.of(row, models, &self.settings);
         let Some(lane) = choice.lane else {
@@ -107,7 +110,7 @@ impl<'a, W: Witness> Simulation<'a, W> {
     /// No more requests arrive: lets those under way come to their ends.
     pub fn finish(mut self) -> (Outcome, W) {
         self.run_until(u64::MAX);
-        let span_us = self.now.saturating_sub(START_US);
+        let span_us = self.last_at.saturating_sub(START_US);
         for pool in &mut self.pools {
             pool.limits.iter_mut().for_each(|limit| limit.peak_at = limit.peak_at.saturating_sub(START_US));
         }
@@ -136,17 +139,13 @@ impl<'a, W: Witness> Simulation<'a, W> {
 
     /// Output to hold, before what the limit leaves bounds it.
     fn hold(&mut self, asking: &Asking) -> u64 {
-        let Choice { default_output, most_output, .. } = asking.choice;
         let stated = asking.row.max_tokens.or(self.settings.max_tokens).map(u64::from);
-        let wish = match self.hold {
-            HoldPolicy::Learned => {
-                let lengths = self.accounts.lengths_of(asking.row.org, asking.row.model);
-                self.accounts.lengths[lengths as usize].hold(default_output)
-            }
-            HoldPolicy::MaxTokens => stated.unwrap_or(default_output),
-            HoldPolicy::Fixed => default_output,
+        let accounts = &mut self.accounts;
+        let learned = |default| {
+            let lengths = accounts.lengths_of(asking.row.org, asking.row.model);
+            accounts.lengths[lengths as usize].hold(default)
         };
-        wish.min(stated.unwrap_or(u64::MAX)).min(most_output)
+        self.lanes.models[asking.choice.model as usize].output_to_hold(self.hold, stated, learned)
     }
 
     fn ask(&mut self, asking: Asking) {
@@ -227,6 +226,7 @@ impl<'a, W: Witness> Simulation<'a, W> {
                 }
             }
         }
+        self.last_at = now;
         self.pools[self.accounts.all[asking.account as usize].lane as usize].refused += 1;
     }
 

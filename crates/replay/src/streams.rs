@@ -10,6 +10,8 @@ use crate::witness::Witness;
 
 /// The least that a stream goes on with, in tokens.
 const LEAST: u64 = 16;
+/// By so much a hold is made larger than what is needed at the moment, where there is room.
+const LOOKAHEAD: u64 = 64;
 
 /// One answer under way.
 #[derive(Clone, Copy, Debug)]
@@ -113,7 +115,7 @@ impl<W: Witness> Simulation<'_, W> {
         loop {
             let stream = &self.streams.slots[slot as usize];
             let piece = stream.left.min(due - relayed);
-            let (account, hold, ahead) = (stream.account, stream.hold, self.settings.piece_us / stream.us_per_token);
+            let (account, hold) = (stream.account, stream.hold);
             if piece > 0 {
                 self.pass_on(slot, piece);
                 relayed += piece;
@@ -122,9 +124,7 @@ impl<W: Witness> Simulation<'_, W> {
             if rest == 0 {
                 return relayed;
             }
-            let still = self.streams.slots[slot as usize].output.saturating_sub(self.streams.slots[slot as usize].relayed);
-            let want = rest.saturating_add(ahead).min(still.max(rest));
-            match self.accounts.ledger(account).cover(hold, rest.min(LEAST), want, self.now) {
+            match self.accounts.ledger(account).cover(hold, rest.min(LEAST), rest.saturating_add(LOOKAHEAD), self.now) {
                 Cover::Covered(left) if left > 0 => self.set_left(slot, left),
                 Cover::Covered(_) => return relayed,
                 Cover::Waiting => {
@@ -225,6 +225,7 @@ impl<W: Witness> Simulation<'_, W> {
     /// The end of an answer, however much of it was relayed.
     fn end(&mut self, slot: u32) {
         let now = self.now;
+        self.last_at = now;
         let stream = self.streams.slots[slot as usize];
         self.streams.vacant.push(slot);
         let settlement = Settlement { input: None, output: stream.relayed };

@@ -43,9 +43,10 @@ pub(crate) struct ReplayArgs {
     /// Clients come back when they are told, for so many seconds after they first asked; without it they give up
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds_us)]
     pub(crate) wait: u64,
-    /// A request that will fit within so many milliseconds waits for it instead of being refused
-    #[arg(long, value_name = "MS", default_value = "250", value_parser = milliseconds_us)]
-    pub(crate) micro_wait: u64,
+    /// A request that will fit within so many milliseconds waits for it instead of being refused [default: 250, or micro_wait_ms in
+    /// [limits]]
+    #[arg(long, value_name = "MS", value_parser = milliseconds_us)]
+    pub(crate) micro_wait: Option<u64>,
     /// Count lines that can't be read instead of stopping there
     #[arg(long)]
     pub(crate) skip_bad_lines: bool,

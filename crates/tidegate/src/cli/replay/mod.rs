@@ -50,7 +50,7 @@ pub(crate) fn run(args: &ReplayArgs, common: &Common, surroundings: &Surrounding
     Ok(Exit::Done)
 }
 
-fn settings(args: &ReplayArgs) -> Settings {
+fn settings(args: &ReplayArgs, plans: &Plans) -> Settings {
     Settings {
         hold: args.hold.map(HoldPolicy::from),
         on_exhausted: args.on_exhausted.map(OnExhausted::from),
@@ -60,7 +60,8 @@ fn settings(args: &ReplayArgs) -> Settings {
         tokens_per_second: args.tokens_per_second,
         speed_up: args.speed_up,
         wait_us: args.wait,
-        micro_wait_us: args.micro_wait,
+        micro_wait_us: args.micro_wait.unwrap_or(plans.micro_wait_us),
+        max_pause_us: plans.max_pause_us,
         ..Settings::default()
     }
 }
@@ -74,7 +75,7 @@ fn replay(args: &ReplayArgs, plans: &Plans, watched: Option<&mut (dyn Write + Se
     if args.skip_bad_lines {
         reader = reader.skipping_bad_lines();
     }
-    let settings = settings(args);
+    let settings = settings(args, plans);
     let all = plans.ids.iter().chain([&plans.demand]);
     let mut simulations: Vec<_> = all.filter_map(|id| Simulation::new(&plans.catalogue, id, &settings, ())).collect();
     let mut rows = 0;

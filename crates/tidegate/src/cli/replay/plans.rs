@@ -18,6 +18,9 @@ pub(crate) struct Plans {
     /// The plans to run, in the order asked.
     pub(crate) ids: Vec<PlanId>,
     pub(crate) demand: PlanId,
+    /// The configured waits of requests and of streams, in microseconds.
+    pub(crate) micro_wait_us: u64,
+    pub(crate) max_pause_us: u64,
 }
 
 impl Plans {
@@ -26,6 +29,8 @@ impl Plans {
     pub(crate) fn find(args: &ReplayArgs, common: &Common, surroundings: &Surroundings) -> anyhow::Result<Self> {
         let config = Config::read(&file::sources(common, &ServeArgs::default(), surroundings)?)?;
         let window_us = config.limits.window_us();
+        let [micro_wait_us, max_pause_us] =
+            [config.limits.micro_wait, config.limits.max_pause].map(|wait| u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
         let seed = seed::seed()?;
         let mut models = config.models;
         models.extend(seed.models);
@@ -34,7 +39,8 @@ impl Plans {
         let mut ids = chosen(args, &described)?;
         ids.extend(args.limits.iter().map(|limit| PlanId::from(limit.text.as_str())));
         let all = described.into_iter().chain(made_up).chain([demand()]).collect();
-        Ok(Self { catalogue: Catalogue::build(Vec::new(), models, all, window_us), ids, demand: PlanId::from(DEMAND) })
+        let catalogue = Catalogue::build(Vec::new(), models, all, window_us);
+        Ok(Self { catalogue, ids, demand: PlanId::from(DEMAND), micro_wait_us, max_pause_us })
     }
 
     /// Whether one of the plans has a row for a model of which nothing is known.

@@ -118,7 +118,7 @@ impl Canvas<'_> {
             return writeln!(self.svg, "<text x=\"{LEFT}\" y=\"{:.1}\" fill=\"#777\">no refusals</text>", top + 14.0);
         }
         for (at, refusals) in series.iter().filter(|(_, refusals)| *refusals > 0) {
-            let (x, height) = (self.x_of(at), refusals as f64 / most as f64 * (BARS - 6.0));
+            let (x, height) = (self.x_of(at).min(WIDTH - RIGHT), refusals as f64 / most as f64 * (BARS - 6.0));
             let width = (self.x_of(at + series.slot_us()).min(WIDTH - RIGHT) - x - 0.5).max(0.5);
             writeln!(self.svg, "<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" fill=\"#e83\"/>")?;
         }
@@ -131,10 +131,10 @@ impl Canvas<'_> {
     }
 
     fn times(&mut self, y: f64) -> fmt::Result {
-        for part in [0.0, 0.25, 0.5, 0.75, 1.0] {
+        for (part, anchor) in [(0.0, "start"), (0.25, "middle"), (0.5, "middle"), (0.75, "middle"), (1.0, "end")] {
             let micros = (self.span_us * part) as u64;
             let (x, said) = (self.x_of(micros), figures::time(micros));
-            writeln!(self.svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#555\">{said}</text>")?;
+            writeln!(self.svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" font-size=\"10\" fill=\"#555\">{said}</text>")?;
         }
         Ok(())
     }
