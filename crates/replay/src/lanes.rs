@@ -21,6 +21,8 @@ pub(crate) struct Lane {
     len: usize,
     /// The lowest enforced number of tokens.
     pub(crate) least_tokens: Option<u64>,
+    /// Whether tokens are counted at all.
+    pub(crate) counts_tokens: bool,
 }
 
 /// What is known of a row's model.
@@ -118,7 +120,7 @@ impl Lane {
             len += 1;
         }
         let tokens = pool.limits.iter().filter(|limit| limit.kind == Kind::Tokens).map(|limit| limit.n).min();
-        Self { least_tokens: tokens.filter(|_| pool.enforce), pool, asks, len }
+        Self { least_tokens: tokens.filter(|_| pool.enforce), counts_tokens: tokens.is_some(), pool, asks, len }
     }
 
     /// What a request asks of each limit.

@@ -199,6 +199,9 @@ impl<R: Read> Reader<R> {
                 let (start, end) = (self.start, self.start + searched + found);
                 self.start = end + 1;
                 self.line += 1;
+                if end - start > caps::LINE_BYTES {
+                    return Err(TraceFault::Line { line: self.line, fault: LineFault::TooLong });
+                }
                 return Ok(Some((start, self.without_return(start, end))));
             }
             searched = unread.len();

@@ -149,11 +149,15 @@ impl<'a, W: Witness> Simulation<'a, W> {
     }
 
     fn ask(&mut self, asking: Asking) {
+        // Who waits comes before, at this very moment as well.
+        self.serve(asking.account);
         let input = u64::from(asking.row.input);
         let mut hold = self.hold(&asking);
         let lane = &self.lanes.lanes[self.accounts.all[asking.account as usize].lane as usize];
         if let Some(n) = lane.least_tokens {
             hold = hold.min(n.saturating_sub(input));
+        } else if !lane.counts_tokens {
+            hold = 0;
         }
         let (asks, len) = lane.asks(input, hold);
         let asks = &asks[..len];

@@ -200,7 +200,7 @@ impl<W: Witness> Simulation<'_, W> {
     }
 
     /// Lets those go on whom the ledger has served, in their order, and plans when to look again.
-    fn serve(&mut self, account: u32) {
+    pub(crate) fn serve(&mut self, account: u32) {
         if self.accounts.all[account as usize].waiting.is_empty() {
             return;
         }
