@@ -132,13 +132,14 @@ fn the_second_of_two_is_told_when_and_comes_back_then() {
 #[test]
 fn a_stream_beyond_its_hold_pauses_overdraws_or_is_cut() {
     let catalogue = catalogue(json!([{ "any": true, "tpm": 100 }]));
-    // 60 of input at the beginning leave 40 until they expire; the second's 30 of output are held, the first's last 20 find no room.
+    // 30 and 10 of input and all 60 of output just fit, although only 40 were held.
     let rows = [row(0, 30, 0), row(1_000, 10, 60)];
     let of = |on_exhausted| run(&catalogue, &Settings { on_exhausted: Some(on_exhausted), tokens_per_second: 10.0, ..settings() }, &rows).0;
     let paced = of(OnExhausted::Pace);
     assert_eq!((paced.pools[0].cut, paced.pools[0].output, peak(&paced, Kind::Tokens)), (0, 60, 100));
     assert_eq!(paced.pools[0].paused.count(), 0);
 
+    // Now the last 20 don't.
     let rows = [row(0, 30, 0), row(1_000, 10, 80)];
     let of = |on_exhausted| run(&catalogue, &Settings { on_exhausted: Some(on_exhausted), tokens_per_second: 10.0, ..settings() }, &rows).0;
     let paced = of(OnExhausted::Pace);
