@@ -41,10 +41,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Rounded, but never down to the limit what is above it.
+fn ratio(peak: u64, n: u64) -> String {
+    let ratio = peak as f64 / n as f64;
+    let ratio = if ratio > 1.0 { (ratio * 1e3).ceil() / 1e3 } else { ratio };
+    format!("{ratio:.3}")
+}
+
 fn row(workload: &Workload, found: &Found) -> String {
     let requests = workload.rows.len() as f64;
     let percent = |count: u64| format!("{:.2} %", 100.0 * count as f64 / requests);
-    let peak = |kind: usize| format!("{:.3}", found.peak[kind] as f64 / workload.n[kind] as f64);
+    let peak = |kind: usize| ratio(found.peak[kind], workload.n[kind]);
     let seconds = |micros: u64| format!("{:.1} s", micros as f64 / 1e6);
     let pauses = match found.paused.count() {
         0 => "-".to_owned(),

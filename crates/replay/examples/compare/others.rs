@@ -29,8 +29,8 @@ trait Limiter {
     }
 }
 
-/// Counters of the minute of the clock; tokens are added when the answer is over: Envoy's rate limit service and its AI gateway, LiteLLM's
-/// limits of keys and teams, Limitador.
+/// Counters of the minute of the clock; tokens are added when the answer is over: Envoy's rate limit service and with it Envoy AI Gateway,
+/// LiteLLM's first limiter (`parallel_request_limiter.py`).
 struct FixedWindow {
     n: [u64; 2],
     minute: u64,
@@ -63,7 +63,8 @@ impl Limiter for FixedWindow {
     }
 }
 
-/// Counters whose minute begins with what is counted first, as `INCR` and `EXPIRE` of Redis make them.
+/// Counters whose minute begins with what is counted first; tokens are added when the answer is over: LiteLLM's third limiter
+/// (`parallel_request_limiter_v3.py`), Limitador, and whatever else is `INCR` and `EXPIRE` of Redis.
 struct AnchoredWindow {
     n: [u64; 2],
     began: [Option<u64>; 2],
