@@ -7,14 +7,15 @@ use cargo_metadata::{Dependency, DependencyKind, Package};
 use super::Breach;
 
 /// What each crate of ours may depend on. A new edge is a commit of its own and changes ARCHITECTURE.md.
-const LAYERS: [(&str, &[&str]); 9] = [
+const LAYERS: [(&str, &[&str]); 10] = [
     ("limits", &[]),
     ("domain", &["limits"]),
     ("providers", &["domain"]),
+    ("replay", &["domain", "limits"]),
     ("store", &["domain", "limits"]),
     ("gateway", &["store", "providers", "domain", "limits"]),
     ("control", &["store", "domain"]),
-    ("tidegate", &["gateway", "control", "store", "providers", "domain", "limits"]),
+    ("tidegate", &["gateway", "control", "store", "providers", "replay", "domain", "limits"]),
     ("testkit", &["domain"]),
     ("xtask", &[]),
 ];
@@ -23,7 +24,7 @@ const LAYERS: [(&str, &[&str]); 9] = [
 const TESTS_ONLY: &str = "testkit";
 
 /// Crates that do no input or output, and what would let them.
-const PURE: [&str; 3] = ["limits", "domain", "providers"];
+const PURE: [&str; 4] = ["limits", "domain", "providers", "replay"];
 const IMPURE: [&str; 9] = ["tokio", "hyper", "hyper-util", "axum", "reqwest", "sqlx", "rustix", "libc", "getrandom"];
 
 /// Everything that is wrong with the workspace's crates.

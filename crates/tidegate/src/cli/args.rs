@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::replay::ReplayArgs;
 use crate::config::parse_listen;
 
 /// A Model API gateway whose rate limits are literally true.
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     Model(ModelCommand),
     /// Bring providers, models and plans of the running server to what a file says
     Apply(ApplyArgs),
+    /// Run a recorded workload through the limiter, without a server: who is refused, when, on which plan
+    Replay(Box<ReplayArgs>),
     /// Write the control API's OpenAPI document
     Openapi,
     /// Look for what is wrong with this installation
@@ -228,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_this_version_lacks_is_a_usage_error() {
-        for command in ["setup-link", "replay", "explain", "backup", "restore", "nonsense"] {
+        for command in ["setup-link", "explain", "backup", "restore", "nonsense"] {
             assert_eq!(Cli::try_parse_from(["tidegate", command]).unwrap_err().exit_code(), 2, "{command}");
         }
     }

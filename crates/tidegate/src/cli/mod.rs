@@ -13,6 +13,7 @@ mod openapi;
 mod org;
 mod output;
 mod provider;
+mod replay;
 mod row;
 mod serve;
 mod table;
@@ -101,6 +102,7 @@ pub async fn run(cli: Cli, surroundings: &Surroundings, out: &mut (dyn Write + S
         Some(Command::Provider(command)) => provider::run(command, &client()?, surroundings, &mut output).await,
         Some(Command::Model(command)) => model::run(command, &client()?, &mut output).await,
         Some(Command::Apply(args)) => apply::run(args, &client()?, surroundings, &mut output).await,
+        Some(Command::Replay(args)) => replay::run(&args, &common, surroundings, out),
         Some(Command::Openapi) => openapi::run(&mut output),
         Some(Command::Doctor) => doctor::run(&common, surroundings, &mut output).await,
     }

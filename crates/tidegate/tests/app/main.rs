@@ -10,5 +10,6 @@ mod lifecycle;
 mod listener;
 mod metrics;
 mod process;
+mod replay;
 mod server;
 mod tls;
