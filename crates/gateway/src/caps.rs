@@ -24,6 +24,8 @@ pub(crate) const ERROR_BODY_BYTES: usize = 64 * 1024;
 pub(crate) const ERROR_BODY: Duration = Duration::from_secs(5);
 /// Most bytes of a stream that are read before its first event.
 pub(crate) const FIRST_EVENT_BYTES: usize = 64 * 1024;
+/// A first read with more bytes than this is taken event by event: what it holds isn't known when it is read.
+pub(crate) const FIRST_READ_BYTES: u64 = 1_024;
 /// Attempts that one request may make at providers.
 pub(crate) const ATTEMPTS: u32 = 8;
 /// Idle connections kept to one provider.

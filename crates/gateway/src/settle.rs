@@ -180,6 +180,14 @@ impl Exchange {
         self.open.as_ref().map_or(u64::MAX, |open| open.covered)
     }
 
+    /// Output tokens that may go to the client beyond those charged.
+    pub(crate) fn room(&self) -> u64 {
+        match self.subject.on_exhausted {
+            OnExhausted::Pace | OnExhausted::Cut => self.open.as_ref().map_or(u64::MAX, |open| open.covered - open.charged),
+            OnExhausted::Overdraft => u64::MAX,
+        }
+    }
+
     /// `total` output tokens are to have gone to the client: charges them if there is room for them, or if the plan lets them pass
     /// without.
     pub(crate) fn pass(&mut self, total: u64, now_us: u64) -> Pass {

@@ -19,5 +19,7 @@ pub use input::{count_input, input_bound};
 pub use kind::{Wire, wire};
 pub use request::{RequestFacts, RequestFault, read_request};
 pub use splice::upstream_body;
-pub use stream::{Ending, FirstEvent, InBandError, Pushed, StreamEnd, StreamFault, StreamReader, StreamSettings, stream_error_event};
+pub use stream::{
+    Ending, FirstEvent, InBandError, Pushed, StreamEnd, StreamFault, StreamReader, StreamSettings, first_of_several, stream_error_event,
+};
 pub use upstream_error::{Verdict, judge, passed_on_body, scrub};

@@ -95,7 +95,7 @@ impl Asked<'_> {
         let mut held_back = BytesMut::new();
         let mut read_bytes = 0;
         loop {
-            match by(deadline, poll_fn(|cx| source.poll(cx))).await? {
+            match by(deadline, poll_fn(|cx| source.poll_within(cx, caps::FIRST_READ_BYTES))).await? {
                 Some(Ok(bytes)) => {
                     read_bytes += bytes.len();
                     let pushed = reader.push(bytes);

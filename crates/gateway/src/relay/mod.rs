@@ -145,7 +145,7 @@ impl Relay {
         let (Some(source), Some(live)) = (&mut self.source, &mut self.live) else {
             return Poll::Ready(None);
         };
-        match source.poll(cx) {
+        match source.poll_within(cx, live.exchange.room()) {
             Poll::Pending if self.silence.is_too_long(cx) => Poll::Ready(self.finish(Ending::Broken, Bytes::new())),
             Poll::Pending => Poll::Pending,
             Poll::Ready(Some(Ok(bytes))) => {
@@ -215,7 +215,7 @@ impl Relay {
     fn read_on(&mut self, cx: &mut Context<'_>) {
         let (Some(pause), Some(live), Some(source)) = (&mut self.pause, &mut self.live, &mut self.source) else { return };
         while pause.reads_on() {
-            match source.poll(cx) {
+            match source.poll_within(cx, 0) {
                 Poll::Ready(Some(Ok(bytes))) => {
                     self.silence.broken();
                     let (piece, ending) = live.read(bytes);

@@ -22,13 +22,41 @@ pub(crate) type Piece = Option<Result<Bytes, SourceBroke>>;
 pub(crate) enum Source {
     Http(Incoming),
     Demo(Box<Simulated>),
+    /// What was read of a source and put back.
+    Unread(Bytes, Option<Box<Source>>),
     #[cfg(test)]
     Scripted(super::tests::Script),
 }
 
 impl Source {
+    /// What comes next: all that is there if it has no more than `room` bytes, and so no more tokens, else one event.
+    pub(crate) fn poll_within(&mut self, cx: &mut Context<'_>, room: u64) -> Poll<Piece> {
+        let piece = self.poll(cx);
+        if let Poll::Ready(Some(Ok(bytes))) = &piece
+            && bytes.len() as u64 > room
+            && let Some(first) = providers::first_of_several(bytes)
+        {
+            self.put_back(bytes.slice(first..));
+            return Poll::Ready(Some(Ok(bytes.slice(..first))));
+        }
+        piece
+    }
+
+    /// Gives back what was read and is to be read again.
+    fn put_back(&mut self, rest: Bytes) {
+        let inner = std::mem::replace(self, Self::Unread(Bytes::new(), None));
+        *self = Self::Unread(rest, Some(Box::new(inner)));
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
         match self {
+            Self::Unread(rest, inner) => {
+                let rest = std::mem::take(rest);
+                if let Some(inner) = inner.take() {
+                    *self = *inner;
+                }
+                Poll::Ready((!rest.is_empty()).then_some(Ok(rest)))
+            }
             Self::Http(body) => loop {
                 return Poll::Ready(match ready!(Pin::new(&mut *body).poll_frame(cx)) {
                     Some(Ok(frame)) => match frame.into_data() {

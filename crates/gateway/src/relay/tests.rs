@@ -238,8 +238,16 @@ impl Rig {
             left -= 1;
             let _ = relay.poll(&mut cx);
         }
-        let unread = if let Some(Source::Scripted(script)) = &relay.source { script.unread() } else { 0 };
+        let unread = relay.source.as_ref().map_or(0, unread);
         (total - unread, true)
+    }
+}
+
+fn unread(source: &Source) -> usize {
+    match source {
+        Source::Scripted(script) => script.unread(),
+        Source::Unread(rest, inner) => rest.len() + inner.as_deref().map_or(0, unread),
+        Source::Http(_) | Source::Demo(_) => 0,
     }
 }
 

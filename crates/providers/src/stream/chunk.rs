@@ -81,6 +81,20 @@ impl Remembered {
         }
     }
 
+    /// The part with another model's name, given as a JSON string, and without a usage that isn't there yet; none if it is empty.
+    fn renamed(&self, requested: &str) -> Option<String> {
+        let part = std::str::from_utf8(&self.bytes).ok().filter(|part| !part.is_empty())?;
+        let renamed = match self.model {
+            Some((quote, length, _)) => {
+                let (first, rest) = part.split_at_checked(quote)?;
+                format!("{first}{requested}{}", rest.get(length + 2..)?)
+            }
+            None => part.to_owned(),
+        };
+        let plain = renamed.replace(",\"usage\":null", "").replace(", \"usage\": null", "");
+        (!plain.contains("\"usage\"")).then_some(plain)
+    }
+
     /// The model's name in a payload in which the part stands at `at`.
     fn model<'a>(&self, payload: &'a [u8], at: usize) -> Option<Text<'a>> {
         let (quote, length, plain) = self.model?;
@@ -100,20 +114,17 @@ impl ChunkReader {
         self.endpoint
     }
 
-    /// A chunk up to its choices: as the last one began if that is remembered, under the requested model's name (as a JSON string),
-    /// else with the least that a chunk has.
-    pub(super) fn head(&self, requested: &str) -> String {
+    /// A chunk of this stream around its choices, under the requested model's name (as a JSON string): as the last ones were, where
+    /// that is remembered, else with the least that a chunk has.
+    pub(super) fn around(&self, requested: &str) -> (String, String) {
+        if let (Some(before), Some(behind)) = (self.before.renamed(requested), self.behind.renamed(requested)) {
+            return (before, behind);
+        }
         let object = match self.endpoint {
             Endpoint::Completions => "text_completion",
             Endpoint::ChatCompletions | Endpoint::Embeddings => "chat.completion.chunk",
         };
-        match (std::str::from_utf8(&self.before.bytes), self.before.model) {
-            (Ok(before), Some((quote, length, _))) if before.is_char_boundary(quote) => {
-                let (first, rest) = before.split_at(quote);
-                format!("{first}{requested}{}", rest.get(length + 2..).unwrap_or_default())
-            }
-            _ => format!(r#"{{"id":"","object":"{object}","created":0,"model":{requested},"choices":"#),
-        }
+        (format!(r#"{{"id":"","object":"{object}","created":0,"model":{requested},"choices":"#), "}".to_owned())
     }
 
     /// Reads a chunk into a fresh `chunk`; every text that isn't empty goes to `sink`.

@@ -21,6 +21,11 @@ pub(super) fn event_end(bytes: &[u8], start: usize, from: usize) -> Option<usize
     }
 }
 
+/// How many bytes the first event has, where more stands behind it.
+pub fn first_of_several(bytes: &[u8]) -> Option<usize> {
+    event_end(bytes, 0, 0).filter(|end| *end < bytes.len())
+}
+
 /// What an event's lines carry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Lines<'a> {

@@ -17,6 +17,7 @@ use crate::splice::json_string;
 use chunk::{Chunk, ChunkReader};
 use count::OutputCount;
 pub use fault::{InBandError, StreamFault, stream_error_event};
+pub use frame::first_of_several;
 use frame::{as_data_lines, event_end, lines};
 
 /// How a stream is to be relayed.
@@ -208,18 +209,18 @@ impl StreamReader {
     /// The events that end the stream early as if `max_tokens` had been reached: a last chunk in the words of those before, the usage
     /// where the client asked for it, and `[DONE]`.
     pub fn cut(&self, usage: TokenUsage) -> Bytes {
-        let head = self.chunks.head(&self.requested);
+        let (head, tail) = self.chunks.around(&self.requested);
         let choice = |index| match self.chunks.endpoint() {
             Endpoint::Completions => format!(r#"{{"index":{index},"text":"","logprobs":null,"finish_reason":"length"}}"#),
             Endpoint::ChatCompletions | Endpoint::Embeddings => format!(r#"{{"index":{index},"delta":{{}},"finish_reason":"length"}}"#),
         };
         let choices = self.count.choices().into_iter().map(choice).collect::<Vec<_>>().join(",");
-        let mut events = format!("data: {head}[{choices}]}}\n\n");
+        let mut events = format!("data: {head}[{choices}]{tail}\n\n");
         if !self.strip_usage {
             let TokenUsage { input, output, .. } = usage;
             let total = usage.total();
             let usage = format!(r#""usage":{{"prompt_tokens":{input},"completion_tokens":{output},"total_tokens":{total}}}"#);
-            events.push_str(&format!("data: {head}[],{usage}}}\n\n"));
+            events.push_str(&format!("data: {head}[],{usage}{tail}\n\n"));
         }
         events.push_str("data: [DONE]\n\n");
         Bytes::from(events)

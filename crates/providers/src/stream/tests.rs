@@ -365,3 +365,60 @@ proptest! {
         prop_assert!(relayed.output_tokens >= contents.iter().filter(|content| !content.is_empty()).count() as u64);
     }
 }
+
+/// The events of a stream that was cut after these frames, as JSON.
+fn cut_after(settings: StreamSettings<'_>, frames: &[&str]) -> Vec<serde_json::Value> {
+    let mut reader = StreamReader::new(settings);
+    frames.iter().for_each(|frame| drop(reader.push(Bytes::copy_from_slice(frame.as_bytes()))));
+    let cut = reader.cut(TokenUsage { input: 7, output: 2, cached: 0 });
+    let events: Vec<_> =
+        std::str::from_utf8(&cut).unwrap().split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap()).collect();
+    let (done, chunks) = events.split_last().unwrap();
+    assert_eq!(*done, "[DONE]");
+    chunks.iter().map(|chunk| serde_json::from_str(chunk).unwrap()).collect()
+}
+
+#[test]
+fn a_cut_stream_ends_in_the_words_of_the_chunks_before() {
+    let length = serde_json::json!([{"index": 0, "delta": {}, "finish_reason": "length"}]);
+    for behind in ["}", r#","usage":null}"#, r#", "usage": null, "extra": 1}"#] {
+        let frame = format!(
+            r#"data: {{"id":"c1","object":"chat.completion.chunk","created":9,"model":"theirs","choices":[{{"index":0,"delta":{{"content":"a"}}}}]{behind}"#
+        );
+        let events = cut_after(settings(true), &[&format!("{frame}\n\n"), &format!("{frame}\n\n")]);
+        assert_eq!(events.len(), 1, "no usage that nobody asked for");
+        assert_eq!(
+            (&events[0]["id"], &events[0]["created"], &events[0]["model"]),
+            (&"c1".into(), &9.into(), &REQUESTED.into()),
+            "{behind}"
+        );
+        assert_eq!(events[0]["choices"], length);
+        assert!(events[0].get("usage").is_none());
+    }
+    let sorted = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}},{\"index\":2,\"delta\":{\"content\":\"b\"}}],\"id\":\"c1\",\"model\":\"m\",\"usage\":null}\n\n";
+    let events = cut_after(settings(false), &[sorted]);
+    assert_eq!((&events[0]["id"], &events[0]["model"]), (&"c1".into(), &REQUESTED.into()));
+    let indices: Vec<_> = events[0]["choices"].as_array().unwrap().iter().map(|choice| choice["index"].as_u64().unwrap()).collect();
+    assert_eq!(indices, [0, 2]);
+    assert_eq!(events[1]["usage"], serde_json::json!({"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}));
+    assert_eq!((&events[1]["choices"], &events[1]["id"]), (&serde_json::json!([]), &"c1".into()));
+    let completions = StreamSettings { endpoint: Endpoint::Completions, ..settings(true) };
+    let events = cut_after(
+        completions,
+        &["data: {\"id\":\"t\",\"choices\":[{\"index\":0,\"text\":\"a\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n"],
+    );
+    assert_eq!((&events[0]["object"], &events[0]["choices"][0]["finish_reason"]), (&"text_completion".into(), &"length".into()));
+    assert_eq!(events[0]["choices"][0]["text"], "");
+}
+
+#[test]
+fn long_texts_are_counted_as_they_come() {
+    let words = " hello".repeat(100);
+    let frames: Vec<_> = (0..3).map(|_| chunk(REQUESTED, &words)).collect();
+    let mut reader = StreamReader::new(settings(true));
+    for (n, frame) in frames.iter().enumerate() {
+        let tokens = reader.push(Bytes::copy_from_slice(frame.as_bytes())).output_tokens;
+        let exact = tokens::count(Tokenizer::O200kBase, &words.repeat(n + 1));
+        assert!(tokens <= exact && tokens + n as u64 + 1 >= exact, "{tokens} of {exact}");
+    }
+}

@@ -7,6 +7,7 @@ mod concurrency;
 mod disconnect;
 mod fallback;
 mod keys;
+mod pace;
 mod plan_table;
 mod refusal;
 mod relay;

@@ -83,11 +83,20 @@ impl World {
         Self::at(ManualClock::new(), server, sections).await
     }
 
+    /// The same with further lines of `[limits]`.
+    pub(crate) async fn with_limits(limits: &str, sections: &str) -> Self {
+        Self::begin(ManualClock::new(), "", limits, sections).await
+    }
+
     /// The same at a certain time.
     pub(crate) async fn at(clock: ManualClock, server: &str, sections: &str) -> Self {
+        Self::begin(clock, server, "micro_wait_ms = 0\n", sections).await
+    }
+
+    async fn begin(clock: ManualClock, server: &str, limits: &str, sections: &str) -> Self {
         let upstream = Upstream::start().await;
         let provider = "[[providers]]\nname = \"up\"\nkind = \"openai\"\nbase_url = \"{up}\"\napi_key = \"upstream-secret\"\n";
-        let head = format!("[server]\nlisten = \"127.0.0.1:0\"\n{server}\n[limits]\nmicro_wait_ms = 0\n");
+        let head = format!("[server]\nlisten = \"127.0.0.1:0\"\n{server}\n[limits]\n{limits}");
         let config = format!("{head}{provider}{MODELS}{sections}").replace("{up}", &upstream.base_url());
         let (clock, folder) = (Arc::new(clock), TempDir::new().expect("a temporary folder"));
         let running = run(&config, &folder, &clock).await;
