@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::caps::{CUT_WAIT, FLUSH_WAIT, LOOK_AGAIN};
-use crate::first_run::{Announcement, DemoAccess, FileFault, TOKEN_FILE, write_private};
+use crate::first_run::{Announcement, DemoAccess, FileFault, TOKEN_FILE, note_private};
 use crate::server::{Connections, Order, Routes};
 
 /// Where a running server leaves its address for the command line.
@@ -125,7 +125,7 @@ impl Running {
     }
 
     pub(crate) fn publish_url(&self) -> Result<(), FileFault> {
-        write_private(&self.data_dir.join(URL_FILE), &format!("{}\n", self.local_url))
+        note_private(&self.data_dir.join(URL_FILE), &format!("{}\n", self.local_url))
     }
 
     /// Does something again and again until the server stops.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use domain::{ApiKey, Clock, KeyLimits, ModelId, Org, OrgId};
 use store::{Actor, NewKey, NewOrg, PageRequest, Store};
 
-use super::private_file::{read_private, write_private};
+use super::private_file::{note_private, read_private};
 
 const FILE: &str = "demo-key";
 const ORG: &str = "Demo (simulated models)";
@@ -41,13 +41,18 @@ impl DemoAccess {
 /// Makes the demo's organisation and key where they are missing, and writes the curl line down.
 pub(crate) async fn prepare(store: &Store, clock: &dyn Clock, data_dir: &Path, url: String) -> anyhow::Result<DemoAccess> {
     let file = data_dir.join(FILE);
-    let kept = read_private(&file)?.as_deref().and_then(key_in).filter(|key| is_working(store, clock, key));
+    let written = read_private(&file)?;
+    let kept = written.as_deref().and_then(key_in).filter(|key| is_working(store, clock, key));
     let key = match kept {
         Some(key) => key,
         None => make_key(store).await?,
     };
     let access = DemoAccess { key, file, url };
-    write_private(&access.file, &format!("{}\n", access.curl()))?;
+    let line = format!("{}\n", access.curl());
+    if written.as_ref() != Some(&line) {
+        // A lost line costs a new key.
+        note_private(&access.file, &line)?;
+    }
     Ok(access)
 }
 

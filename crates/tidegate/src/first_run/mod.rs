@@ -9,5 +9,5 @@ pub use announce::Announcement;
 pub use demo::DemoAccess;
 pub(crate) use demo::{prepare as prepare_demo, withdraw_key as withdraw_demo_key};
 pub use private_file::FileFault;
-pub(crate) use private_file::{read_private, write_private};
+pub(crate) use private_file::{note_private, read_private};
 pub(crate) use token::{TOKEN_FILE, operator_token};

@@ -17,8 +17,17 @@ pub struct FileFault {
 
 const OWNER_ONLY: u32 = 0o600;
 
-/// Writes the file whole or not at all, readable by its owner only.
+/// Writes the file whole or not at all, readable by its owner only, and has it on the disk when it returns.
 pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), FileFault> {
+    write(path, text, File::sync_all)
+}
+
+/// As `write_private`, for what the next start writes again: it isn't waited for, and a power loss may leave the file empty.
+pub(crate) fn note_private(path: &Path, text: &str) -> Result<(), FileFault> {
+    write(path, text, |_| Ok(()))
+}
+
+fn write(path: &Path, text: &str, keep: impl FnOnce(&File) -> io::Result<()>) -> Result<(), FileFault> {
     let write = || {
         let beside = path.with_extension("new");
         match fs::remove_file(&beside) {
@@ -27,7 +36,7 @@ pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), FileFault> {
         }
         let mut file: File = OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(&beside)?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()?;
+        keep(&file)?;
         fs::rename(&beside, path)
     };
     write().map_err(|source| FileFault { path: path.into(), source })
@@ -64,7 +73,7 @@ mod tests {
         let path = dir.path().join("secret");
         assert_eq!(read_private(&path).unwrap(), None);
         write_private(&path, "one").unwrap();
-        write_private(&path, "two").unwrap();
+        note_private(&path, "two").unwrap();
         assert_eq!((read_private(&path).unwrap().as_deref(), mode(&path)), (Some("two"), 0o600));
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         assert_eq!(read_private(&path).unwrap().as_deref(), Some("two"));
