@@ -20,7 +20,8 @@ use crate::config::{Config, is_unspecified};
 use crate::first_run::{self, DemoAccess};
 use crate::running::{Running, Stopping};
 use crate::server::{
-    Acceptor, ConnectionBounds, Connections, Patience, Planes, Routes, ServerMetrics, Site, listen, raise_open_files, tls_acceptor,
+    Acceptor, ConnectionBounds, Connections, ControlPlane, Patience, Planes, Routes, ServerMetrics, Site, listen, raise_open_files,
+    tls_acceptor,
 };
 use crate::settings::Settings;
 use crate::start_error::StartError;
@@ -165,8 +166,8 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
     }
 }
 
-fn control_plane(config: &Config, store: &Store, gateway: &Arc<Gateway>, token: &SecretString, clock: Arc<dyn Clock>) -> axum::Router {
-    control::router(ControlParts {
+fn control_plane(config: &Config, store: &Store, gateway: &Arc<Gateway>, token: &SecretString, clock: Arc<dyn Clock>) -> ControlPlane {
+    let parts = ControlParts {
         config: ControlConfig {
             operator_token_hash: control::hash_operator_token(token.expose_secret()),
             public_url: config.server.public_url.as_ref().and_then(|url| url.parse().ok()),
@@ -176,7 +177,8 @@ fn control_plane(config: &Config, store: &Store, gateway: &Arc<Gateway>, token: 
         providers: Arc::clone(gateway) as Arc<dyn domain::ProviderRuntime>,
         tester: Arc::new(Tester::new(store.clone(), Arc::clone(gateway))),
         clock,
-    })
+    };
+    ControlPlane::new(Box::new(move || control::router(parts)))
 }
 
 /// The sockets, open before anything else is touched: a taken port leaves no trace.

@@ -2,8 +2,8 @@
 //! for `/metrics`.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, LazyLock};
 
 use gateway::Gateway;
 use http::{Request, Response};
@@ -26,10 +26,14 @@ pub(crate) enum Site {
     Metrics,
 }
 
+/// The control plane. Its routes and their documentation are made for the first caller: they need memory that the data plane
+/// never does.
+pub(crate) type ControlPlane = LazyLock<axum::Router, Box<dyn FnOnce() -> axum::Router + Send>>;
+
 /// The two planes.
 pub(crate) struct Planes {
     pub(crate) gateway: Arc<Gateway>,
-    pub(crate) control: axum::Router,
+    pub(crate) control: ControlPlane,
 }
 
 /// What requests are answered with.

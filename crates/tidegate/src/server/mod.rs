@@ -17,7 +17,7 @@ mod tls;
 pub(crate) use accept::{Acceptor, ConnectionBounds};
 pub(crate) use activity::Order;
 pub(crate) use connections::{Connections, Patience};
-pub(crate) use dispatch::{Planes, Routes, Site};
+pub(crate) use dispatch::{ControlPlane, Planes, Routes, Site};
 pub(crate) use listen::{listen, raise_open_files};
 pub(crate) use metrics::ServerMetrics;
 pub(crate) use tls::{TlsError, acceptor as tls_acceptor};
