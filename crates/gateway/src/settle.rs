@@ -409,6 +409,13 @@ impl Drop for Exchange {
 }
 
 impl InputTokens {
+    /// What was taken from the pools for it.
+    pub(crate) fn reserved(&self) -> u64 {
+        match self {
+            Self::Exact(n) | Self::Unlimited(n, _) | Self::Bound(n, _) => *n,
+        }
+    }
+
     /// The count if there is one, else the bound.
     fn best_known(&self) -> u64 {
         match self {

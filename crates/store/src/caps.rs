@@ -36,8 +36,6 @@ pub(crate) const CONNECTION_WAIT_S: u64 = 10;
 pub(crate) const PAGE_DEFAULT: usize = 50;
 /// Most elements of a page.
 pub(crate) const PAGE_MAX: usize = 200;
-/// Records and refusals queued for the database before admission stops.
-pub(crate) const QUEUE_HIGH_WATER: usize = 100_000;
 /// Rows of one batch of the recorder.
 pub(crate) const BATCH_ROWS: usize = 5_000;
 /// Longest wait of a queued row for its batch, in milliseconds.
@@ -58,3 +56,29 @@ pub(crate) const LEARNED_MODELS: usize = 64;
 pub(crate) const INLINE_ASKS: usize = 10;
 /// The number of a limit that only records: above what any window can hold, and far from overflow.
 pub(crate) const SHADOW_N: u64 = 1 << 60;
+/// Bytes of all files of the journal together before admission stops.
+pub(crate) const JOURNAL_BYTES: u64 = 1 << 30;
+/// Bytes of a file of the journal after which the next is begun.
+pub(crate) const JOURNAL_SEGMENT_BYTES: u64 = 64 << 20;
+/// Bytes of room that the disk keeps for the journal in one step.
+pub(crate) const JOURNAL_RESERVE: u64 = 4 << 20;
+/// The same on a disk that has not so much left.
+pub(crate) const JOURNAL_RESERVE_SMALL: u64 = 1 << 20;
+/// Room below which more is asked for.
+pub(crate) const JOURNAL_RESERVE_LOW: u64 = 2 << 20;
+/// Room below which admission stops: so that what is in progress can end, some thousand requests.
+pub(crate) const JOURNAL_RESERVE_LEAST: u64 = 512 << 10;
+/// Bytes of copies and dumps that are gathered for one write.
+pub(crate) const JOURNAL_GATHER_BYTES: usize = 64 << 10;
+/// Memory that the journal keeps between two writes, in bytes.
+pub(crate) const JOURNAL_PENDING_KEPT: usize = 256 << 10;
+/// Open requests looked at under one lock.
+pub(crate) const JOURNAL_OPEN_CHUNK: usize = 256;
+/// Bytes of a file of the journal that are read at once.
+pub(crate) const JOURNAL_READ_BYTES: usize = 1 << 20;
+/// Steps a second of what writes buffered figures, makes room and syncs the journal.
+pub(crate) const JOURNAL_STEPS_PER_S: u32 = 5;
+/// Seconds between snapshots.
+pub(crate) const JOURNAL_SNAPSHOT_S: u32 = 60;
+/// The longest window, in microseconds, that counts as full after a loss of power, until it has passed.
+pub(crate) const LOSS_WINDOW_US: u64 = 120_000_000;

@@ -8,12 +8,13 @@ use domain::{Clock, Entropy};
 use tokio_util::task::TaskTracker;
 
 use crate::data_folder::DataFolder;
+use crate::journal::tail::Position;
 use crate::load::{self, LoadFault};
 use crate::seal::Sealer;
 use crate::sql::migrate::{self, MigrateFault};
 use crate::sql::{self, Database, meta};
 use crate::store::Inner;
-use crate::{Pools, Recorder, Store, StoreConfig};
+use crate::{DatabaseFault, Recorder, Store, StoreConfig, open_journal, recorder};
 
 /// Why a store can't be opened. `Display` says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +89,14 @@ pub enum OpenError {
         /// Which value.
         detail: String,
     },
+    /// A newer Tidegate has written the journal.
+    #[error("the journal's file {} has format {found}, which this Tidegate doesn't know; start the newer Tidegate", path.display())]
+    NewerJournal {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u16,
+    },
     /// Anything else that the database says.
     #[error("the database {} can't be opened: {source}{advice}", path.display())]
     Database {
@@ -122,8 +131,9 @@ impl Store {
         check_key(&database, &sealer, entropy.as_ref()).await.map_err(|f| load_error(&file, f))?;
         let loaded = load::load(&database, &sealer, config.window_us).await.map_err(|f| load_error(&file, f))?;
         let directory = Arc::new(loaded.directory);
-        let pools = Pools::new(Arc::clone(&directory));
-        let recorder = Recorder::start(database.clone(), pools.clone(), Arc::clone(&clock), tasks);
+        let position = recorded_position(&database).await.map_err(|f| load_error(&file, f.into()))?;
+        let (journal, pools) = open_journal::open(&config.data_dir, &directory, position, &clock)?;
+        let recorder = Recorder::start(journal, position, database.clone(), pools.clone(), Arc::clone(&clock), tasks);
         let inner = Inner {
             database,
             directory,
@@ -152,6 +162,13 @@ fn database_file(config: &StoreConfig) -> Result<PathBuf, OpenError> {
     let path = config.database.strip_prefix("sqlite:").ok_or_else(unknown)?;
     let path = path.strip_prefix("//").unwrap_or(path);
     if path.is_empty() { Err(unknown()) } else { Ok(path.into()) }
+}
+
+/// Where in the journal the database stopped.
+async fn recorded_position(database: &Database) -> Result<Position, DatabaseFault> {
+    let mut connection = database.reads.acquire().await?;
+    let bytes = meta::get(&mut connection, recorder::POSITION).await?;
+    Ok(bytes.and_then(|bytes| Position::of_bytes(&bytes)).unwrap_or_default())
 }
 
 const KEY_CHECK: &str = "secret_key_check";

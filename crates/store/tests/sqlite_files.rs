@@ -54,16 +54,18 @@ async fn files_are_for_the_owner_only() {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
-        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        let expected = if path.is_dir() { 0o700 } else { 0o600 };
+        assert_eq!(mode(&path), expected, "{}", path.display());
         names.push(path.file_name().unwrap().to_string_lossy().into_owned());
     }
     names.sort();
-    assert_eq!(names, ["secret-key", "tidegate.db", "tidegate.db-shm", "tidegate.db-wal", "tidegate.lock"]);
+    assert_eq!(names, ["journal", "secret-key", "tidegate.db", "tidegate.db-shm", "tidegate.db-wal", "tidegate.lock"]);
     assert_eq!(mode(&folder), 0o700);
+    assert_eq!(mode(&folder.join("journal/00000001.tgj")), 0o600);
     store.flush_and_close().await;
     assert!(!folder.join("tidegate.db-wal").exists());
 
-    for file in ["secret-key", "tidegate.db"] {
+    for file in ["journal", "secret-key", "tidegate.db"] {
         std::fs::set_permissions(folder.join(file), std::fs::Permissions::from_mode(0o644)).unwrap();
     }
     let store = open(&StoreConfig::in_folder(&folder)).await.unwrap();
@@ -84,8 +86,9 @@ async fn no_secret_is_in_the_files_in_plain() {
     let org = store.create_org(Actor::Operator, NewOrg { name: "visible-name".into(), plan: "free".into(), custom: vec![] }).await.unwrap();
     let (_, key) = store.create_key(Actor::Operator, org.id, NewKey { name: "k".into(), ..NewKey::default() }).await.unwrap();
     let holds = |needle: &str| {
-        let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
-        files.into_iter().any(|bytes| bytes.windows(needle.len()).any(|window| window == needle.as_bytes()))
+        let entries = [folder.path().to_path_buf(), folder.path().join("journal")].map(|path| std::fs::read_dir(path).unwrap());
+        let paths = entries.into_iter().flatten().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+        paths.map(|path| std::fs::read(path).unwrap()).any(|bytes| bytes.windows(needle.len()).any(|window| window == needle.as_bytes()))
     };
     for closed in [false, true] {
         if closed {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Kind, Now, PoolLimits, Source};
-use store::pools::{BlockedLimit, Demand, Hold, Refused};
-use store::{KeyEntry, OrgEntry};
+use store::pools::{BlockedLimit, Demand, End, Hold, Refused};
+use store::{GrantFacts, KeyEntry, OrgEntry};
 
 use crate::Gateway;
 use crate::caps;
@@ -23,7 +23,7 @@ pub(crate) use wait::{Waiters, patience};
 /// Why a request is not admitted.
 #[derive(Debug)]
 pub(crate) enum AdmitFault {
-    /// So many records wait for the database that nothing new may begin.
+    /// The journal takes nothing new.
     RecorderFull,
     /// The organisation has as many requests in progress as one may have.
     TooManyInProgress,
@@ -125,7 +125,10 @@ impl Admission<'_> {
         let (mut place, mut looks) = (None, 0);
         loop {
             let refused = match self.decide(subject, now).await? {
-                Decided::In { hold, input, held } => return Ok(Admitted { hold, input, held, waited_us: self.waited(&place, began_us) }),
+                Decided::In { hold, input, held } => {
+                    let hold = self.write_grant(subject, hold, &input, held)?;
+                    return Ok(Admitted { hold, input, held, waited_us: self.waited(&place, began_us) });
+                }
                 Decided::Refused(refused, at) => {
                     now = at;
                     refused
@@ -239,6 +242,31 @@ impl Admission<'_> {
         let input = |hold: &Hold| Input::new(self.org.id(), self.pools.ids(), hold.id(), hold.ledger().clone(), text.clone());
         let reserve = || self.reserve(subject, *bound, *output, now);
         self.gateway.uncounted.keep(self.org.id(), text.body.len(), reserve, input)
+    }
+
+    /// Has the grant in the journal before any provider hears of the request.
+    fn write_grant(&self, subject: &Subject, mut hold: Hold, input: &InputTokens, output: u64) -> Result<Hold, AdmitFault> {
+        let demand = Demand { request: subject.request, input: input.reserved(), output };
+        let model = &subject.model.model;
+        let facts = GrantFacts {
+            key: subject.key.id(),
+            arrived: subject.arrived.wall,
+            plan: subject.plan.as_str(),
+            model: model.id.as_str(),
+            category: model.size_category(),
+            pool: &subject.pool,
+            endpoint: subject.endpoint,
+            stream: subject.stream,
+            input_price: model.input_price,
+            output_price: model.output_price,
+        };
+        match self.pools.with(|pools| self.gateway.store.pools().write_grant(pools, demand, &mut hold, facts)) {
+            Ok(()) => Ok(hold),
+            Err(_) => {
+                hold.end(End::AllBack, self.gateway.clock.now().mono_us);
+                Err(AdmitFault::RecorderFull)
+            }
+        }
     }
 
     fn reserve(&self, subject: &Subject, input: u64, output: u64, now: Now) -> Result<Hold, Box<Refused>> {

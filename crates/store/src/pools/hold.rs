@@ -1,7 +1,9 @@
 //! A request's hold on its organisation's limits. It ends in one way only: together with its usage record, at the recorder.
 
 use domain::{OrgId, RequestId};
-use limits::{Cover, HoldGuard, HoldId, Micros, Settlement, SharedLedger};
+use limits::{Cover, HoldGuard, HoldId, Micros, SharedLedger};
+
+use crate::journal::Entry;
 
 /// What a request has taken from the limits it asks. Dropped before its end (a panic), what is left of it is charged.
 #[must_use]
@@ -10,24 +12,18 @@ pub struct Hold {
     guard: HoldGuard,
     org: OrgId,
     request: RequestId,
+    /// Output tokens charged so far.
+    output: u64,
+    /// Its place in the journal, once its grant is written there.
+    entry: Option<Entry>,
 }
 
 /// How a hold ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Something was produced: input and output are charged as they were.
-    Settled(Settlement),
-    /// Nobody knows what was produced: all that is held is charged.
-    Lapsed,
-    /// Rejected as the client's fault: it keeps its one request.
-    TokensBack,
-    /// Nobody produced anything: it costs nothing.
-    AllBack,
-}
+pub use limits::Ending as End;
 
 impl Hold {
     pub(crate) fn new(guard: HoldGuard, org: OrgId, request: RequestId) -> Self {
-        Self { guard, org, request }
+        Self { guard, org, request, output: 0, entry: None }
     }
 
     /// Its name in the ledger.
@@ -56,18 +52,31 @@ impl Hold {
 
     /// The input is known exactly. Returns the debt that this made, in tokens.
     pub fn input(&mut self, exact: u64, now_us: Micros) -> u64 {
-        self.guard.input(exact, now_us)
+        let debt = self.guard.input(exact, now_us);
+        if let Some(entry) = &self.entry {
+            entry.input(exact, now_us);
+        }
+        debt
     }
 
     /// So many output tokens were relayed from the beginning. Returns the debt that this made, in tokens.
     pub fn charge(&mut self, total_output: u64, now_us: Micros) -> u64 {
-        self.guard.charge(total_output, now_us)
+        let debt = self.guard.charge(total_output, now_us);
+        self.output = self.output.max(total_output);
+        if let Some(entry) = &self.entry {
+            entry.charge(self.output);
+        }
+        debt
     }
 
     /// Has at least `least` and at best `want` output tokens left before so many are relayed, as [`limits::Ledger::cover`]. What was
-    /// relayed is to be charged first.
+    /// relayed is to be charged first. What is covered is in the journal when this returns.
     pub fn cover(&mut self, least: u64, want: u64, now_us: Micros) -> Cover {
-        self.guard.cover(least, want, now_us)
+        let cover = self.guard.cover(least, want, now_us);
+        if let (Cover::Covered(left), Some(entry)) = (cover, &self.entry) {
+            entry.cover(self.output.saturating_add(left), now_us);
+        }
+        cover
     }
 
     /// While it waits for room: when to look again, in microseconds of the steady clock; `None` where only others' ends can help.
@@ -78,12 +87,31 @@ impl Hold {
 
     /// Ends it without a record. Returns the debt that this made, in tokens.
     pub fn end(self, end: End, now_us: Micros) -> u64 {
+        let (debt, entry) = self.end_in_ledger(end, now_us);
+        if let Some(entry) = entry {
+            entry.end(end, now_us, None);
+        }
+        debt
+    }
+
+    /// Ends it in the ledger; in the journal the caller does. Returns the debt that this made, in tokens.
+    pub(crate) fn end_in_ledger(self, end: End, now_us: Micros) -> (u64, Option<Entry>) {
+        let mut debt = 0;
         match end {
-            End::Settled(settlement) => return self.guard.settle(settlement, now_us),
+            End::Settled(settlement) => debt = self.guard.settle(settlement, now_us),
             End::Lapsed => self.guard.lapse(now_us),
             End::TokensBack => self.guard.refund_tokens(now_us),
             End::AllBack => self.guard.refund_all(now_us),
         }
-        0
+        (debt, self.entry)
+    }
+
+    /// When it was admitted, by its ledger's clock, in microseconds.
+    pub(crate) fn admitted_at(&self) -> Micros {
+        self.guard.admitted_at()
+    }
+
+    pub(crate) fn put_entry(&mut self, entry: Entry) {
+        self.entry = Some(entry);
     }
 }

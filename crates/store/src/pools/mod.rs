@@ -1,7 +1,10 @@
 //! Pools: from what an organisation is entitled to, to the asks of its ledger. The one seam between admission and
 //! where the ledgers live. It knows no plans, no HTTP, and no tokens of text.
 
+mod dump;
+mod grant;
 mod hold;
+pub(crate) mod loss;
 mod shadow;
 mod standing;
 mod views;
@@ -11,6 +14,7 @@ use std::sync::Arc;
 use domain::{Catalogue, Kind, PoolLimit, PoolLimits, RequestId, Source, UnixMicros};
 use limits::{Ask, LimitKey, Retry};
 
+use crate::journal::Journal;
 use crate::{Directory, OrgEntry, caps};
 
 pub use hold::{End, Hold};
@@ -20,6 +24,9 @@ pub use standing::{Standing, least_left};
 #[derive(Clone)]
 pub struct Pools {
     directory: Arc<Directory>,
+    journal: Arc<Journal>,
+    /// Something that happened before this steady time is missing.
+    loss_at: Option<u64>,
 }
 
 /// What a request asks.
@@ -71,16 +78,19 @@ pub struct Refused {
 const NO_ASK: Ask = Ask { key: LimitKey { pool: 0, kind: limits::Kind::Requests, window_us: 0 }, n: 0, log: 0, hold: 0 };
 
 impl Pools {
-    pub(crate) fn new(directory: Arc<Directory>) -> Self {
-        Self { directory }
+    pub(crate) fn new(directory: Arc<Directory>, journal: Arc<Journal>, loss_at: Option<u64>) -> Self {
+        Self { directory, journal, loss_at }
     }
 
-    /// Reserves the demand on every limit of `pools` in one step: the pool of the plan's or custom row, and the key's own.
-    /// Pools that don't enforce are counted as if they had room for everything.
+    /// Reserves the demand on every limit of `pools` in one step: the pool of the plan's or custom row, and the key's own. Before any
+    /// byte goes to a provider, [`Pools::write_grant`] must have written it down. Pools that don't enforce are counted as if they had room for everything.
     ///
     /// # Errors
     /// `Refused` when an enforced limit has no room.
     pub fn reserve(&self, org: &OrgEntry, pools: &[&PoolLimits], demand: Demand, now_us: u64) -> Result<Hold, Box<Refused>> {
+        if let Some(refused) = self.loss_at.and_then(|at| loss::refusal(pools, demand, at, now_us)) {
+            return Err(refused);
+        }
         let mut inline = [NO_ASK; caps::INLINE_ASKS];
         let mut spilled = Vec::new();
         let asks = asks_of(pools, demand, &mut inline, &mut spilled);
@@ -142,7 +152,7 @@ fn ask_of(pool: &PoolLimits, limit: &PoolLimit, demand: Demand) -> Ask {
     Ask { key: key_of(pool, limit), n: n_of(pool, limit), log, hold }
 }
 
-fn key_of(pool: &PoolLimits, limit: &PoolLimit) -> LimitKey {
+pub(crate) fn key_of(pool: &PoolLimits, limit: &PoolLimit) -> LimitKey {
     let kind = match limit.kind {
         Kind::Requests => limits::Kind::Requests,
         Kind::Tokens => limits::Kind::Tokens,

@@ -1,106 +1,118 @@
-//! The recorder's front: what the hot path hands over, without waiting and without a lock that the database knows.
+//! The recorder's front: where requests end. What ended is in the journal when the call returns; a task carries it to the database.
 
 mod batch;
+mod keeper;
 mod writer;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::{Clock, RefusalEvent, UsageRecord};
-use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::journal::Journal;
+use crate::journal::tail::Position;
 use crate::pools::{End, Hold};
 use crate::sql::Database;
-use crate::{Pools, StoreHealth, caps};
+use crate::{Pools, StoreHealth};
 
+pub(crate) use self::writer::POSITION;
 pub(crate) use batch::{Batch, Counters, CountersOf, MergedRefusal, minute_of};
 use writer::Writer;
 
-/// Takes usage records and refusals; a task writes them in batches. Cheap to clone.
+/// Takes usage records and refusals; a task writes them to the database in batches. Cheap to clone.
 #[derive(Clone)]
 pub struct Recorder {
     front: Arc<Front>,
 }
 
-/// What waits for the writer.
-enum Queued {
-    Usage(UsageRecord),
-    Refusal(RefusalEvent),
-    /// Answered once everything before it is written.
-    Flush(oneshot::Sender<()>),
-    /// The same, and the writer ends.
-    Close(oneshot::Sender<()>),
-}
-
 /// What the hot path and the writer share.
 struct Front {
-    queue: Sender<Queued>,
-    /// Records and refusals that are not written yet, those in the writer's hands included.
-    unwritten: AtomicUsize,
-    wake: Notify,
-    /// Somebody waits, or a batch is full: the writer need not gather more.
-    urgent: AtomicBool,
+    journal: Arc<Journal>,
+    pools: Pools,
+    closing: AtomicBool,
     written: AtomicU64,
     failed_attempts: AtomicU64,
     writable: AtomicBool,
     last_fault: Mutex<Option<String>>,
+    /// The writer has ended.
+    ended: CancellationToken,
 }
 
 impl Recorder {
-    /// Starts the writer on `tasks`. It also sweeps the pools once a minute.
-    pub(crate) fn start(database: Database, pools: Pools, clock: Arc<dyn Clock>, tasks: &TaskTracker) -> Self {
-        let (queue, received) = mpsc::channel();
+    /// Starts the writer on `tasks`, which goes on in the journal at `from`, and what keeps the journal.
+    pub(crate) fn start(
+        journal: Arc<Journal>,
+        from: Position,
+        database: Database,
+        pools: Pools,
+        clock: Arc<dyn Clock>,
+        tasks: &TaskTracker,
+    ) -> Self {
         let front = Arc::new(Front {
-            queue,
-            unwritten: AtomicUsize::new(0),
-            wake: Notify::new(),
-            urgent: AtomicBool::new(false),
+            journal: Arc::clone(&journal),
+            pools: pools.clone(),
+            closing: AtomicBool::new(false),
             written: AtomicU64::new(0),
             failed_attempts: AtomicU64::new(0),
             writable: AtomicBool::new(true),
             last_fault: Mutex::new(None),
+            ended: CancellationToken::new(),
         });
-        tasks.spawn(Writer::new(Arc::clone(&front), received, database, pools, clock).run());
+        tasks.spawn(Writer::new(Arc::clone(&front), from, database, pools.clone(), clock).run());
+        tasks.spawn(keeper::run(journal, pools, front.ended.clone()));
         Self { front }
     }
 
-    /// Ends a request: its hold as `end` says, and its record, which learns what debt this made. Returns that debt in tokens.
+    /// Ends a request: its hold as `end` says, and its record, which learns what debt this made. Both are in the journal when this returns;
+    /// where it can't be written to they wait in memory for that. Returns the debt in tokens.
     pub fn finish(&self, hold: Hold, end: End, now_us: u64, mut record: UsageRecord) -> u64 {
-        let debt = hold.end(end, now_us);
+        let (debt, entry) = hold.end_in_ledger(end, now_us);
         record.debt = record.debt.saturating_add(debt);
-        self.usage(record);
+        match entry {
+            Some(entry) => entry.end(end, now_us, Some(&record)),
+            // Its grant is not in the journal.
+            None => self.front.journal.usage(&record),
+        }
         debt
     }
 
-    /// Queues a usage record. Never waits, never loses it.
+    /// Writes a usage record. Never waits for the database, never loses it.
     pub fn usage(&self, record: UsageRecord) {
-        self.front.push(Queued::Usage(record));
+        self.front.journal.usage(&record);
     }
 
-    /// Queues a refusal. Never waits, never loses it.
+    /// Writes a refusal. Never waits for the database, never loses it.
     pub fn refusal(&self, refusal: RefusalEvent) {
-        self.front.push(Queued::Refusal(refusal));
+        self.front.journal.refusal(&refusal);
     }
 
-    /// Whether so much waits for the database that nothing new may be admitted (503).
+    /// Whether nothing new may be admitted (503), because the journal doesn't take it.
     pub fn is_full(&self) -> bool {
-        self.queued() >= caps::QUEUE_HIGH_WATER
+        !self.front.journal.admits()
     }
 
     /// Records and refusals that wait for the database.
     pub fn queued(&self) -> usize {
-        self.front.unwritten.load(Ordering::Relaxed)
+        usize::try_from(self.front.journal.backlog().waiting()).unwrap_or(usize::MAX)
     }
 
-    /// Returns once everything queued before the call is written.
+    /// Returns once everything recorded before the call is in the database, or the writer has ended.
     pub async fn flush(&self) {
-        self.front.say(Queued::Flush).await;
+        tokio::select! {
+            () = self.front.journal.backlog().all_done() => {}
+            () = self.front.ended.cancelled() => {}
+        }
     }
 
+    /// Ends the writer once everything is in the database, and then the journal.
     pub(crate) async fn close(&self) {
-        self.front.say(Queued::Close).await;
+        self.front.closing.store(true, Ordering::Release);
+        self.front.journal.backlog().hurry();
+        self.front.ended.cancelled().await;
+        let (journal, pools) = (Arc::clone(&self.front.journal), self.front.pools.clone());
+        drop(tokio::task::spawn_blocking(move || journal.close(&pools)).await);
     }
 
     pub(crate) fn health(&self) -> StoreHealth {
@@ -108,47 +120,17 @@ impl Recorder {
         StoreHealth {
             writable: front.writable.load(Ordering::Relaxed),
             queued: self.queued(),
-            queue_capacity: caps::QUEUE_HIGH_WATER,
             last_fault: front.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             failed_attempts: front.failed_attempts.load(Ordering::Relaxed),
             written: front.written.load(Ordering::Relaxed),
+            journal: front.journal.health(),
         }
     }
 }
 
 impl Front {
-    fn push(&self, queued: Queued) {
-        // The writer is woken by the first of a batch and by every fullness of one, not by each.
-        let before = self.unwritten.fetch_add(1, Ordering::Relaxed);
-        if self.queue.send(queued).is_err() {
-            self.unwritten.fetch_sub(1, Ordering::Relaxed);
-            tracing::error!("a usage record or refusal came after the store was closed and is lost");
-            return;
-        }
-        if (before + 1).is_multiple_of(caps::BATCH_ROWS) {
-            self.hurry();
-        } else if before == 0 {
-            self.wake.notify_one();
-        }
-    }
-
-    /// Sends the writer a word and waits for its answer; returns at once where there is no writer any more.
-    async fn say(&self, word: impl FnOnce(oneshot::Sender<()>) -> Queued) {
-        let (answer, answered) = oneshot::channel();
-        if self.queue.send(word(answer)).is_ok() {
-            self.hurry();
-            let _closed_is_answered = answered.await;
-        }
-    }
-
-    fn hurry(&self) {
-        self.urgent.store(true, Ordering::Release);
-        self.wake.notify_one();
-    }
-
-    fn note_success(&self, rows: usize) {
-        self.unwritten.fetch_sub(rows, Ordering::Relaxed);
-        self.written.fetch_add(rows as u64, Ordering::Relaxed);
+    fn note_success(&self, rows: u64) {
+        self.written.fetch_add(rows, Ordering::Relaxed);
         self.failed_attempts.store(0, Ordering::Relaxed);
         if !self.writable.swap(true, Ordering::Relaxed) {
             tracing::info!(rows, "the database takes records again");
@@ -157,10 +139,11 @@ impl Front {
     }
 
     fn note_failure(&self, fault: String) {
-        let attempts = self.failed_attempts.fetch_add(1, Ordering::Relaxed) + 1;
-        let queued = self.unwritten.load(Ordering::Relaxed);
-        tracing::warn!(attempts, queued, fault, "records can't be written; they wait in memory and are tried again");
+        self.failed_attempts.fetch_add(1, Ordering::Relaxed);
+        if self.writable.swap(false, Ordering::Relaxed) {
+            let waiting = self.journal.backlog().waiting();
+            tracing::warn!(waiting, fault, "records can't be written to the database; they wait in the journal and are tried again");
+        }
         *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
-        self.writable.store(false, Ordering::Relaxed);
     }
 }

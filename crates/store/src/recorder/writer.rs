@@ -1,42 +1,37 @@
-//! The task that writes what is recorded: in batches, again and again until the database takes each.
+//! The task that carries records from the journal to the database: in batches, again and again until the database takes each.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
 
 use domain::Clock;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::Front;
 use super::batch::Batch;
-use super::{Front, Queued};
-use crate::sql::{Database, records};
+use crate::journal::records::Recordable;
+use crate::journal::tail::{Passage, Position};
+use crate::sql::{Database, meta, records};
 use crate::{DatabaseFault, Pools, caps};
+
+/// Where in the journal the database has everything before; written along with each batch, so that each counts once.
+pub(crate) const POSITION: &str = "journal_position";
 
 pub(super) struct Writer {
     front: Arc<Front>,
-    queue: Receiver<Queued>,
+    position: Position,
     database: Database,
     pools: Pools,
     clock: Arc<dyn Clock>,
 }
 
-/// What was taken out of the queue at once.
-#[derive(Default)]
-struct Drained {
-    batch: Batch,
-    /// Who waits for it to be written.
-    answers: Vec<oneshot::Sender<()>>,
-    closing: bool,
-}
-
 impl Writer {
-    pub(super) fn new(front: Arc<Front>, queue: Receiver<Queued>, database: Database, pools: Pools, clock: Arc<dyn Clock>) -> Self {
-        Self { front, queue, database, pools, clock }
+    pub(super) fn new(front: Arc<Front>, position: Position, database: Database, pools: Pools, clock: Arc<dyn Clock>) -> Self {
+        Self { front, position, database, pools, clock }
     }
 
     pub(super) async fn run(mut self) {
+        let _ended = self.front.ended.clone().drop_guard();
         let minute = Duration::from_secs(caps::SWEEP_S);
         let mut sweep_at = Instant::now() + minute;
         let mut gather = true;
@@ -45,9 +40,11 @@ impl Writer {
                 self.pools.sweep(self.clock.now().mono_us);
                 sweep_at = Instant::now() + minute;
             }
-            if !self.has_work() {
+            let front = Arc::clone(&self.front);
+            let backlog = front.journal.backlog();
+            if backlog.waiting() == 0 && !backlog.is_urgent() {
                 tokio::select! {
-                    () = self.front.wake.notified() => {}
+                    () = backlog.woken() => {}
                     () = sleep_until(sweep_at) => {}
                 }
                 continue;
@@ -55,68 +52,78 @@ impl Writer {
             if gather {
                 self.gather().await;
             }
-            let mut drained = self.drain();
-            gather = drained.batch.rows < caps::BATCH_ROWS;
-            if drained.batch.rows > 0 {
-                self.write(&mut drained.batch).await;
-            }
-            for answer in drained.answers {
-                let _nobody_waits_any_more = answer.send(());
-            }
-            if drained.closing {
+            // Asked before the journal is read, so that what comes meanwhile makes another round.
+            let (closing, added) = (front.closing.load(Ordering::Acquire), backlog.added());
+            backlog.calm();
+            let is_all = self.carry(added).await;
+            if closing && is_all {
                 return;
             }
+            // More than a batch is there, and is taken at once; or what is left is not in the files yet.
+            gather = is_all || front.journal.health().pending_bytes > 0;
         }
-    }
-
-    fn has_work(&self) -> bool {
-        self.front.unwritten.load(Ordering::Relaxed) > 0 || self.front.urgent.load(Ordering::Acquire)
     }
 
     /// Lets a batch come together.
     async fn gather(&mut self) {
         let end = Instant::now() + Duration::from_millis(caps::BATCH_MS);
-        while !self.front.urgent.load(Ordering::Acquire) {
+        let backlog = self.front.journal.backlog();
+        while !backlog.is_urgent() {
             tokio::select! {
-                () = self.front.wake.notified() => {}
+                () = backlog.woken() => {}
                 () = sleep_until(end) => return,
             }
         }
     }
 
-    fn drain(&self) -> Drained {
-        // Before the queue is read: what hurries afterwards is either read now or hurries again.
-        self.front.urgent.store(false, Ordering::Release);
-        let mut drained = Drained::default();
-        while drained.closing || drained.batch.rows < caps::BATCH_ROWS {
-            match self.queue.try_recv() {
-                Ok(Queued::Usage(record)) => drained.batch.add_usage(record),
-                Ok(Queued::Refusal(event)) => drained.batch.add_refusal(event),
-                Ok(Queued::Flush(answer)) => drained.answers.push(answer),
-                Ok(Queued::Close(answer)) => {
-                    drained.answers.push(answer);
-                    drained.closing = true;
-                }
-                Err(TryRecvError::Empty) => return drained,
-                Err(TryRecvError::Disconnected) => {
-                    drained.closing = true;
-                    return drained;
+    /// Carries one batch over; returns whether nothing was left of what had been added.
+    async fn carry(&mut self, added: u64) -> bool {
+        let (journal, from) = (Arc::clone(&self.front.journal), self.position);
+        let read = tokio::task::spawn_blocking(move || journal.read_on(from, caps::BATCH_ROWS)).await;
+        let passage = match read {
+            Ok(Ok(passage)) => passage,
+            Ok(Err(fault)) => return self.unread(fault.to_string()).await,
+            Err(fault) => return self.unread(fault.to_string()).await,
+        };
+        let Passage { found, end, is_all } = passage;
+        let rows = found.len() as u64;
+        if end != self.position {
+            let mut batch = Batch::default();
+            for recordable in found {
+                match recordable {
+                    Recordable::Usage(record) => batch.add_usage(record),
+                    Recordable::Refusal(event) => batch.add_refusal(event),
                 }
             }
+            if rows > 0 || is_all {
+                self.write(&mut batch, end).await;
+                self.front.note_success(rows);
+            }
+            self.position = end;
+            self.front.journal.note_recorded(end.segment);
         }
-        // There may be a word further on that somebody waits for.
-        self.front.urgent.store(true, Ordering::Release);
-        drained
+        let backlog = self.front.journal.backlog();
+        if is_all {
+            backlog.done_up_to(added)
+        } else {
+            backlog.done(rows)
+        }
+        is_all
+    }
+
+    async fn unread(&self, fault: String) -> bool {
+        self.front.note_failure(format!("the journal can't be read: {fault}"));
+        sleep(Duration::from_millis(caps::LAST_PAUSE_MS)).await;
+        false
     }
 
     /// Tries until it is written.
-    async fn write(&mut self, batch: &mut Batch) {
+    async fn write(&mut self, batch: &mut Batch, end: Position) {
         let mut pause = Duration::from_millis(caps::FIRST_PAUSE_MS);
-        let rows = batch.rows;
         let mut again = false;
         loop {
-            match self.try_to_write(batch, again).await {
-                Ok(()) => return self.front.note_success(rows),
+            match self.try_to_write(batch, end, again).await {
+                Ok(()) => return,
                 Err(fault) => self.front.note_failure(fault.to_string()),
             }
             sleep(pause).await;
@@ -125,7 +132,7 @@ impl Writer {
         }
     }
 
-    async fn try_to_write(&mut self, batch: &mut Batch, again: bool) -> Result<(), DatabaseFault> {
+    async fn try_to_write(&mut self, batch: &mut Batch, end: Position, again: bool) -> Result<(), DatabaseFault> {
         let mut transaction = self.database.begin().await?;
         if again {
             // A commit may have succeeded though it said otherwise.
@@ -133,6 +140,7 @@ impl Writer {
             batch.without(|request| !there.insert(request));
         }
         records::insert(&mut transaction, batch).await?;
+        meta::set(&mut transaction, POSITION, &end.to_bytes()).await?;
         Database::commit(transaction).await
     }
 }
@@ -140,61 +148,32 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::sync::atomic::AtomicU64;
 
-    use domain::{Catalogue, Counted, Endpoint, KeyId, Money, Now, OrgId, Outcome, RequestId, TokenUsage, UnixMicros, UsageRecord};
+    use domain::{UnixMicros, UsageRecord};
     use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
     use tokio_util::task::TaskTracker;
 
     use super::super::Recorder;
     use super::*;
-    use crate::Directory;
-    use crate::directory::Filling;
+    use crate::journal::testing::{self, HandClock};
+    use crate::open_journal;
     use crate::sql::migrate::{MIGRATIONS, migrate};
 
-    struct Still;
-    impl Clock for Still {
-        fn now(&self) -> Now {
-            Now { mono_us: 1, wall: UnixMicros(1) }
-        }
-    }
-
-    async fn start(file: &Path, tasks: &TaskTracker) -> (Recorder, Database) {
-        std::fs::File::options().create(true).append(true).open(file).unwrap();
-        let database = Database::connect(file, Duration::from_millis(1)).await.unwrap();
+    /// The recorder on the files of a folder, as after a start.
+    async fn start(folder: &Path, tasks: &TaskTracker) -> (Recorder, Database) {
+        let file = folder.join("test.db");
+        std::fs::File::options().create(true).append(true).open(&file).unwrap();
+        let database = Database::connect(&file, Duration::from_millis(1)).await.unwrap();
         migrate(&database, MIGRATIONS, UnixMicros(1)).await.unwrap();
-        let catalogue = Catalogue::build(vec![], vec![], vec![], 1);
-        let directory = Directory::new(Filling::new(0), Filling::new(0), catalogue, Default::default());
-        let recorder = Recorder::start(database.clone(), Pools::new(Arc::new(directory)), Arc::new(Still), tasks);
-        (recorder, database)
+        let bytes = meta::get(&mut database.reads.acquire().await.unwrap(), POSITION).await.unwrap();
+        let position = bytes.and_then(|bytes| Position::of_bytes(&bytes)).unwrap_or_default();
+        let clock: Arc<dyn Clock> = HandClock::new();
+        let (journal, pools) = open_journal::open(folder, &testing::directory(1), position, &clock).unwrap();
+        (Recorder::start(journal, position, database.clone(), pools, clock, tasks), database)
     }
 
-    fn record() -> UsageRecord {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        UsageRecord {
-            request: RequestId::from_bits(u128::from(NEXT.fetch_add(1, Ordering::Relaxed))),
-            at: UnixMicros(1),
-            org: OrgId::from_bits(1),
-            key: KeyId::from_bits(1),
-            plan: "p".into(),
-            model: "m".into(),
-            category: None,
-            pool: "any".into(),
-            provider: None,
-            endpoint: Endpoint::Embeddings,
-            stream: false,
-            status: 200,
-            outcome: Outcome::Answered,
-            tokens: TokenUsage { input: 1, output: 0, cached: 0 },
-            counted: Counted::Tidegate,
-            cost: Money(0),
-            attempts: 1,
-            first_byte_us: 0,
-            duration_us: 0,
-            waited_us: 0,
-            paused_us: 0,
-            debt: 0,
-        }
+    fn record(n: u128) -> UsageRecord {
+        testing::usage(n)
     }
 
     async fn counted(database: &Database) -> (i64, i64) {
@@ -211,21 +190,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_locked_database_loses_nothing() {
+    async fn a_locked_database_loses_nothing_and_refuses_nothing() {
         let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
-        let file = folder.path().join("test.db");
-        let (recorder, database) = start(&file, &tasks).await;
-        let other = SqlitePoolOptions::new().connect_with(SqliteConnectOptions::new().filename(&file)).await.unwrap();
+        let (recorder, database) = start(folder.path(), &tasks).await;
+        let other =
+            SqlitePoolOptions::new().connect_with(SqliteConnectOptions::new().filename(folder.path().join("test.db"))).await.unwrap();
         let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
-        (0..300).for_each(|_| recorder.usage(record()));
+        (0..300).for_each(|n| recorder.usage(record(n)));
         failed(&recorder).await;
         let health = recorder.health();
-        assert_eq!((health.queued, health.written), (300, 0));
-        assert!(health.last_fault.unwrap().contains("another process holds a lock"));
-        (0..300).for_each(|_| recorder.usage(record()));
+        assert_eq!((health.queued, health.written, health.is_ready()), (300, 0, true));
+        assert!(health.trouble().unwrap().contains("another process holds a lock"));
+        (300..600).for_each(|n| recorder.usage(record(n)));
         lock.rollback().await.unwrap();
         recorder.flush().await;
-        assert!(recorder.health().writable && recorder.health().last_fault.is_none());
+        assert!(recorder.health().writable && recorder.health().trouble().is_none());
         assert_eq!((counted(&database).await, recorder.queued()), ((600, 600), 0));
         recorder.close().await;
     }
@@ -233,10 +212,10 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_loses_nothing() {
         let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
-        let (recorder, database) = start(&folder.path().join("test.db"), &tasks).await;
+        let (recorder, database) = start(folder.path(), &tasks).await;
         // The one connection that writes may not make the file larger.
         database.limit_pages(true).await;
-        (0..3_000).for_each(|_| recorder.usage(record()));
+        (0..3_000).for_each(|n| recorder.usage(record(n)));
         failed(&recorder).await;
         assert!(recorder.health().last_fault.unwrap().contains("make room"));
         database.limit_pages(false).await;
@@ -246,13 +225,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_commit_that_succeeded_unnoticed_counts_once() {
+    async fn what_is_written_again_counts_once() {
         let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
-        let (recorder, database) = start(&folder.path().join("test.db"), &tasks).await;
-        let records: Vec<_> = (0..100).map(|_| record()).collect();
-        records.iter().take(40).for_each(|record| recorder.usage(record.clone()));
+        let (recorder, database) = start(folder.path(), &tasks).await;
+        (0..40).for_each(|n| recorder.usage(record(n)));
         recorder.flush().await;
-        records.iter().for_each(|record| recorder.usage(record.clone()));
+        (0..100).for_each(|n| recorder.usage(record(n)));
         recorder.flush().await;
         assert_eq!(counted(&database).await, (100, 100));
         recorder.close().await;
@@ -261,19 +239,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_beyond_its_mark_is_full() {
-        let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
-        let file = folder.path().join("test.db");
-        let (recorder, _database) = start(&file, &tasks).await;
-        let other = SqlitePoolOptions::new().connect_with(SqliteConnectOptions::new().filename(&file)).await.unwrap();
-        let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
-        (1..caps::QUEUE_HIGH_WATER).for_each(|_| recorder.usage(record()));
-        assert!(!recorder.is_full() && recorder.health().is_ready());
-        recorder.usage(record());
-        assert!(recorder.is_full() && !recorder.health().is_ready());
-        lock.rollback().await.unwrap();
-        recorder.flush().await;
-        assert!(!recorder.is_full());
-        assert_eq!(recorder.health().written, caps::QUEUE_HIGH_WATER as u64);
+    async fn a_start_goes_on_where_the_database_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..4_u128 {
+            let tasks = TaskTracker::new();
+            let (recorder, database) = start(folder.path(), &tasks).await;
+            recorder.flush().await;
+            let before = i64::try_from(round * 70).unwrap();
+            assert_eq!(counted(&database).await, (before, before));
+            (0..50).for_each(|n| recorder.usage(record(round * 70 + n)));
+            recorder.flush().await;
+            let stopped = round % 2 == 0;
+            if stopped {
+                // As if the process ended here: what follows is in the journal only.
+                database.close().await;
+            }
+            (50..70).for_each(|n| recorder.usage(record(round * 70 + n)));
+            if !stopped {
+                recorder.close().await;
+                database.close().await;
+            }
+        }
     }
 }

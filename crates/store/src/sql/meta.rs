@@ -11,3 +11,13 @@ pub(crate) async fn put(connection: &mut Connection, name: &str, value: &[u8]) -
     sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2)").bind(name).bind(value).execute(connection).await?;
     Ok(())
 }
+
+/// Puts it in the place of what is there.
+pub(crate) async fn set(connection: &mut Connection, name: &str, value: &[u8]) -> Result<(), DatabaseFault> {
+    sqlx::query("INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        .bind(name)
+        .bind(value)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

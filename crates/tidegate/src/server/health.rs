@@ -48,8 +48,14 @@ pub(super) fn ready(method: &Method, store: &StoreHealth, is_stopping: bool) -> 
     }
     let is_ready = store.is_ready() && !is_stopping;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let said_of_store = if store.is_ready() { "ok" } else { "full: the database does not take what is recorded" };
-    let body = json!({ "ready": is_ready, "stopping": is_stopping, "checks": { "store": said_of_store, "configuration": "ok" } });
+    let trouble = store.trouble();
+    let (of_journal, of_store) = match &trouble {
+        Some(trouble) if store.is_ready() => ("ok", trouble.as_str()),
+        Some(trouble) => (trouble.as_str(), if store.writable { "ok" } else { "the database takes no records" }),
+        None => ("ok", "ok"),
+    };
+    let checks = json!({ "store": of_store, "journal": of_journal, "configuration": "ok" });
+    let body = json!({ "ready": is_ready, "stopping": is_stopping, "checks": checks });
     text(status, "application/json", format!("{body}\n"))
 }
 
@@ -59,13 +65,53 @@ pub(super) fn nowhere() -> Response<Inner> {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+    use store::{JournalHealth, JournalRefuses};
+
     use super::*;
 
-    #[test]
-    fn ready_means_room_for_records_and_no_stop() {
-        let store = |queued| StoreHealth { writable: true, queued, queue_capacity: 10, last_fault: None, failed_attempts: 0, written: 0 };
-        let status = |queued, is_stopping| ready(&Method::GET, &store(queued), is_stopping).status().as_u16();
-        assert_eq!([status(9, false), status(10, false), status(0, true)], [200, 503, 503]);
-        assert_eq!(ready(&Method::POST, &store(0), false).status().as_u16(), 405);
+    fn store(refuses: JournalRefuses, writable: bool) -> StoreHealth {
+        let journal = JournalHealth {
+            refuses,
+            bytes: 1,
+            capacity_bytes: 2,
+            segments: 1,
+            pending_bytes: 0,
+            open_requests: 0,
+            last_fault: Some("no room; make room on its disk".into()),
+            write_failures: 0,
+            fsync_failures: 0,
+            rotation_failures: 0,
+        };
+        StoreHealth { writable, queued: 7, last_fault: (!writable).then(|| "it is locked".into()), failed_attempts: 0, written: 0, journal }
+    }
+
+    async fn checks(health: &StoreHealth) -> (u16, serde_json::Value) {
+        let answer = ready(&Method::GET, health, false);
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice::<serde_json::Value>(&body).unwrap()["checks"].clone())
+    }
+
+    #[tokio::test]
+    async fn ready_means_that_the_journal_takes_requests_and_no_stop() {
+        let fine = store(JournalRefuses::Nothing, true);
+        let status = |health: &StoreHealth, is_stopping| ready(&Method::GET, health, is_stopping).status().as_u16();
+        assert_eq!((status(&fine, false), status(&fine, true)), (200, 503));
+        assert_eq!(ready(&Method::POST, &fine, false).status().as_u16(), 405);
+        let ok = json!({ "store": "ok", "journal": "ok", "configuration": "ok" });
+        assert_eq!(checks(&fine).await, (200, ok));
+
+        let (status, of) = checks(&store(JournalRefuses::Nothing, false)).await;
+        assert_eq!((status, &of["journal"]), (200, &json!("ok")));
+        assert_eq!(of["store"], "the database takes no records; they wait in the journal: it is locked");
+        for refuses in [JournalRefuses::Unwritable, JournalRefuses::NoReserve] {
+            let (status, of) = checks(&store(refuses, true)).await;
+            assert_eq!((status, &of["store"]), (503, &json!("ok")));
+            assert!(of["journal"].as_str().unwrap().ends_with(": no room; make room on its disk"), "{of}");
+        }
+        let (status, of) = checks(&store(JournalRefuses::Full, false)).await;
+        assert_eq!((status, &of["store"]), (503, &json!("the database takes no records")));
+        assert_eq!(of["journal"], "the journal is full because the database takes no records: it is locked");
     }
 }

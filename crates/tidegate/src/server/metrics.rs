@@ -17,13 +17,14 @@ use super::body::Inner;
 use super::connections::Connections;
 use super::dispatch::Routes;
 use super::health::{problem, text, unless_reading};
+use super::journal_metrics::JournalMetrics;
 
 /// The registry and what the binary itself counts.
 pub(crate) struct ServerMetrics {
     registry: Registry,
     connections: Arc<Connections>,
     connections_open: Gauge,
-    records_capacity: Gauge,
+    journal: JournalMetrics,
     store_failures: Gauge,
     ready: Gauge,
     log_lines_dropped: Gauge,
@@ -40,7 +41,7 @@ impl ServerMetrics {
         let metrics = Self {
             connections,
             connections_open: Gauge::default(),
-            records_capacity: Gauge::default(),
+            journal: JournalMetrics::register(&mut registry),
             store_failures: Gauge::default(),
             ready: Gauge::default(),
             log_lines_dropped: Gauge::default(),
@@ -50,7 +51,6 @@ impl ServerMetrics {
             registry: Registry::default(),
         };
         registry.register("connections_open", "Connections of clients that are open", metrics.connections_open.clone());
-        registry.register("records_queue_capacity", "How many may wait before requests are refused", metrics.records_capacity.clone());
         registry.register("records_written", "Usage records and refusals written", metrics.records_written.clone());
         registry.register("store_failed_attempts", "Failed writes since the last that succeeded", metrics.store_failures.clone());
         registry.register("ready", "Whether requests can be served", metrics.ready.clone());
@@ -64,7 +64,7 @@ impl ServerMetrics {
         let health = routes.store.health();
         let signed = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         self.connections_open.set(signed(self.connections.count()));
-        self.records_capacity.set(signed(health.queue_capacity));
+        self.journal.set(&health.journal);
         self.store_failures.set(i64::try_from(health.failed_attempts).unwrap_or(i64::MAX));
         self.ready.set(i64::from(health.is_ready() && !routes.is_stopping.load(Relaxed)));
         self.log_lines_dropped.set(self.log_drops.as_ref().map_or(0, |drops| signed(drops.dropped_lines())));

@@ -8,6 +8,7 @@ mod connection;
 mod connections;
 mod dispatch;
 mod health;
+mod journal_metrics;
 mod listen;
 mod metrics;
 mod peer;
