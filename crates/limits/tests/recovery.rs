@@ -75,6 +75,17 @@ fn a_restart_charges_what_was_open_and_frees_its_places() {
 }
 
 #[test]
+fn what_began_and_ended_in_the_microsecond_of_the_state_counts_once() {
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &asks(10, 20), 4).unwrap();
+    ledger.release(hold, 4);
+    let mut recovery = Recovery::new(Some(ledger.dump(4)), 0, 10);
+    recovery.grant(1, &asks(10, 20), 4);
+    recovery.end(1, Ending::Settled(Settlement::default()), 4);
+    assert_eq!(seen(&mut recovery.finish(), 10), (1, 10, 0, 0));
+}
+
+#[test]
 fn what_a_cover_added_or_took_is_known() {
     let mut recovery = Recovery::new(None, 0, 100);
     let long = Ask { key: DAY, n: 50, log: 0, hold: 10 };
