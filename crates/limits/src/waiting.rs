@@ -56,14 +56,13 @@ impl Ledger {
         }
     }
 
-    /// For a hold that waits: when to look again, because expiry alone then serves it or somebody before it. None when it doesn't wait, or
-    /// when other holds have to be charged or to end first.
+    /// For a hold that waits: when to look again, because expiry alone then serves somebody who waits, here or wherever those before it
+    /// wait. None when it doesn't wait, or when other holds have to be charged or to end first.
     pub fn next_chance(&mut self, hold: HoldId, now: Micros) -> Option<Micros> {
         self.enter(now);
         let slot = self.holds.slot(hold)?;
         self.holds.get(slot).filter(|hold| hold.wanted > 0)?;
-        let next = self.pausing(slot).filter_map(|limit| self.front_served_at(limit)).min();
-        next.map(|at| at.max(self.now.saturating_add(1)))
+        self.next_change()
     }
 
     /// The least that a hold is granted of what it wants: all, or what the lowest limit could ever give, and never nothing.
