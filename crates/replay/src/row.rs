@@ -82,6 +82,18 @@ impl Labels {
         Some(label)
     }
 
+    /// How many names there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// The name of a label; none for that of nothing.
     #[must_use]
     pub fn name(&self, label: Label) -> Option<&str> {

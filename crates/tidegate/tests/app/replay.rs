@@ -144,7 +144,7 @@ async fn faults_are_said_in_one_line() {
         (&[&*file("prose.txt", "Dear all,\n"), "--limit", "rpm=5"], "this is no trace that can be read"),
         (&[&*file("empty.csv", ""), "--limit", "rpm=5"], "there is no request in it"),
         (&["nowhere.csv"], "can't open the trace nowhere.csv"),
-        (&[trace], "the trace names no model: say --model ID, or --category"),
+        (&[trace], "tiny.csv: it names no model: say --model ID, or --category"),
         (&[trace, "--plan", "platinum"], "there is no plan \"platinum\"; there are free, starter, growth, enterprise"),
         (&[trace, "--model", "nobody"], "there is no model \"nobody\""),
         (&[trace, "--limit", "rpm=5", "--plot", "/nowhere/at/all.svg"], "can't write the plot"),

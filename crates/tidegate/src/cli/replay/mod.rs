@@ -9,6 +9,7 @@ mod plans;
 mod plot;
 mod progress;
 mod report;
+mod side_by_side;
 mod table;
 
 use std::fs::{self, File};
@@ -27,9 +28,6 @@ use args::Format;
 use plans::Plans;
 use progress::Progress;
 use report::Report;
-
-/// Rows between two looks at how far it is.
-const ROWS_A_LOOK: u64 = 1_024;
 
 pub(crate) fn run(args: &ReplayArgs, common: &Common, surroundings: &Surroundings, out: &mut (dyn Write + Send)) -> anyhow::Result<Exit> {
     let plans = Plans::find(args, common, surroundings)?;
@@ -77,25 +75,11 @@ fn replay(args: &ReplayArgs, plans: &Plans, watched: Option<&mut (dyn Write + Se
     }
     let settings = settings(args, plans);
     let all = plans.ids.iter().chain([&plans.demand]);
-    let mut simulations: Vec<_> = all.filter_map(|id| Simulation::new(&plans.catalogue, id, &settings, ())).collect();
-    let mut rows = 0;
-    while let Some(row) = reader.next_row().with_context(|| name.clone())? {
-        if rows == 0 {
-            check_model(&row, args, plans)?;
-        }
-        if rows % ROWS_A_LOOK == 0 {
-            progress.at(reader.bytes(), rows);
-        }
-        rows += 1;
-        for simulation in &mut simulations {
-            simulation.arrive(&row, reader.models());
-        }
-    }
+    let simulations = all.filter_map(|id| Simulation::new(&plans.catalogue, id, &settings, ())).collect();
+    let check = |row: &Row| check_model(row, args, plans);
+    let outcomes = side_by_side::run(&mut reader, simulations, check, &mut progress);
     progress.end();
-    if rows == 0 {
-        bail!("{name}: there is no request in it");
-    }
-    let mut outcomes: Vec<_> = simulations.into_iter().map(|simulation| simulation.finish().0).collect();
+    let mut outcomes = outcomes.with_context(|| name.clone())?;
     let Some(demand) = outcomes.pop() else { bail!("no plan to run it on") };
     Ok(Report { trace: name, format: reader.format(), bad_lines: reader.bad_lines(), demand, outcomes })
 }
@@ -109,5 +93,5 @@ fn check_model(first: &Row, args: &ReplayArgs, plans: &Plans) -> anyhow::Result<
     if is_named || plans.take_any_model() {
         return Ok(());
     }
-    bail!("the trace names no model: say --model ID, or --category small, medium or large")
+    bail!("it names no model: say --model ID, or --category small, medium or large")
 }
