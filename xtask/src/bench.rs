@@ -37,11 +37,11 @@ pub(crate) fn run(args: &[String]) -> anyhow::Result<()> {
     if options.instructions {
         return instructions::run(&mut bench);
     }
+    let records = if options.only_keys { Vec::new() } else { rounds::all(&bench)? };
+    let mut figures = figures::all(&records, &options, &binaries)?;
     if let Some(keys) = options.keys {
-        return many_keys::run(&bench, keys);
+        figures.extend(many_keys::figures(&bench, keys)?);
     }
-    let records = rounds::all(&bench)?;
-    let figures = figures::all(&records, &options, &binaries)?;
     let report = report::Report::new(&options, &records, &figures)?;
     println!("\n{}", report.markdown());
     report.write(&options)

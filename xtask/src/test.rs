@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use crate::counts::Counts;
-use crate::shell::{Shell, demand, stream};
+use crate::shell::{Shell, demand, stream, succeeds};
 use crate::steps::Step;
-use crate::{check, deny, node, python};
+use crate::{bench, check, deny, node, python};
 
 /// All steps, the quick ones first.
 pub(crate) fn steps() -> Vec<Step> {
@@ -16,6 +16,7 @@ pub(crate) fn steps() -> Vec<Step> {
         Step { name: "SDKs for Python", run: |shell| python::run(shell, "tests/sdk/python", &[("TIDEGATE_BIN", &binary(shell)?)]) },
         Step { name: "SDK for Node", run: |shell| node::run(shell, "tests/sdk/node", &[("TIDEGATE_BIN", &binary(shell)?)]) },
         Step { name: "a real model server", run: |shell| python::run(shell, "tests/model_server", &[("TIDEGATE_BIN", &binary(shell)?)]) },
+        Step { name: "instructions per request (callgrind)", run: instructions },
         Step { name: "licences, bans, sources", run: deny::run },
     ]);
     steps
@@ -33,6 +34,21 @@ fn loom(shell: &Shell) -> anyhow::Result<Counts> {
     cargo.env("RUSTFLAGS", "--cfg loom").env("CARGO_TARGET_DIR", shell.target().join("loom"));
     let output = stream(&mut cargo)?;
     Counts::of_cargo(&output.text).with_exit(output.ok)
+}
+
+/// The hot path against the instructions that are accepted for it.
+fn instructions(shell: &Shell) -> anyhow::Result<Counts> {
+    if !succeeds(shell.command("valgrind").arg("--version")) {
+        let asks = if is_root(shell) { "" } else { "sudo -n " };
+        let script = format!("{asks}apt-get update -qq && {asks}apt-get install -y -qq --no-install-recommends valgrind libc6-dbg");
+        demand(shell.command("sh").args(["-c", &script]), "valgrind can't be installed: install it with your system's package manager")?;
+    }
+    bench::run(&["--instructions".to_owned(), "--only".to_owned(), "floor,tidegate".to_owned()])?;
+    Ok(Counts::of_check(true))
+}
+
+fn is_root(shell: &Shell) -> bool {
+    succeeds(shell.command("sh").args(["-c", "test \"$(id -u)\" = 0"]))
 }
 
 /// The program, built as the tests of the workspace have built it already.

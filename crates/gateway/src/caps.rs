@@ -32,6 +32,8 @@ pub(crate) const ATTEMPTS: u32 = 8;
 pub(crate) const IDLE_CONNECTIONS: usize = 1_024;
 /// How long an idle connection in the clear is kept: below the 5 s after which common model servers close theirs.
 pub(crate) const IDLE_PLAIN: Duration = Duration::from_secs(4);
+/// How often it is looked whether one has been idle for so long.
+pub(crate) const IDLE_LOOK: Duration = Duration::from_secs(2);
 /// How long an idle TLS connection is kept.
 pub(crate) const IDLE_TLS: Duration = Duration::from_secs(50);
 /// How long connecting to a provider may take.

@@ -19,6 +19,7 @@ use crate::admit::Waiters;
 use crate::authenticate::{Caller, authenticate};
 use crate::body::Body;
 use crate::cooldown::Cooldowns;
+use crate::header_text::HeaderText;
 use crate::linger::Linger;
 use crate::metrics::{Metrics, Sizes};
 use crate::pipeline::{Received, call, json_response};
@@ -64,6 +65,8 @@ pub struct Gateway {
     is_ending: AtomicBool,
 }
 
+/// `req_` and a ULID.
+const REQUEST_ID_BYTES: usize = 30;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 impl Gateway {
@@ -110,7 +113,7 @@ impl Gateway {
             tracing::error!(request = %id, %peer, "a request met a defect");
             self.counted(errors::internal().into_response())
         });
-        if let Ok(value) = HeaderValue::try_from(id.to_string()) {
+        if let Some(value) = HeaderText::with_capacity(REQUEST_ID_BYTES).display(id).cut() {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
         response

@@ -18,6 +18,13 @@ impl HeaderText {
         self
     }
 
+    pub(crate) fn display(&mut self, value: impl std::fmt::Display) -> &mut Self {
+        use std::fmt::Write as _;
+        // Writing to a buffer that grows does not fail.
+        let _ = write!(self.bytes, "{value}");
+        self
+    }
+
     pub(crate) fn number(&mut self, n: u64) -> &mut Self {
         let mut digits = [0; 20];
         let mut at = digits.len();

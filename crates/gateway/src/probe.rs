@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Limited};
 use providers::{Wire, wire};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::routes::is_absolute;
 use crate::upstream::{Outgoing, SendFault};
@@ -100,17 +100,17 @@ impl Gateway {
                 request.headers_mut().insert(name, value);
             }
         }
-        let begun = tokio::time::Instant::now();
-        let asked = timeout(within, self.ask_models(request, &host)).await;
+        let begun = Instant::now();
+        let asked = timeout(within, self.ask_models(request, &host, within)).await;
         let models = asked.unwrap_or(Err(ProbeError::TimedOut { host, seconds: within.as_secs_f64() }))?;
         Ok(Probe { models, elapsed_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX) })
     }
 
-    async fn ask_models(&self, request: Request<Outgoing>, host: &str) -> Result<Vec<String>, ProbeError> {
+    async fn ask_models(&self, request: Request<Outgoing>, host: &str, within: Duration) -> Result<Vec<String>, ProbeError> {
         let host = || host.to_owned();
-        let response = self.upstream.send(request).await.map_err(|fault| {
-            let (SendFault::Connect(why) | SendFault::Broke(why) | SendFault::NoTls(why)) = fault;
-            ProbeError::Unreachable { host: host(), why }
+        let response = self.upstream.send(request, Instant::now() + within).await.map_err(|fault| match fault {
+            SendFault::Connect(why) | SendFault::Broke(why) | SendFault::NoTls(why) => ProbeError::Unreachable { host: host(), why },
+            SendFault::TimedOut => ProbeError::TimedOut { host: host(), seconds: within.as_secs_f64() },
         })?;
         match response.status().as_u16() {
             200 => {}

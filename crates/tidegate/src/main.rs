@@ -29,10 +29,17 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<Exit> {
     let surroundings = Surroundings::of_process();
     if cli.is_serve() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let runtime = runtime_to_serve()?;
         runtime.block_on(cli::serve(cli, &surroundings)).map(|()| Exit::Done)
     } else {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(cli::run(cli, &surroundings, &mut std::io::stdout()))
     }
+}
+
+/// On a single core, threads that share the work would only cost: one does it all.
+fn runtime_to_serve() -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut builder = if cores > 1 { tokio::runtime::Builder::new_multi_thread() } else { tokio::runtime::Builder::new_current_thread() };
+    builder.enable_all().build()
 }

@@ -32,13 +32,15 @@ impl Binaries {
         // The last of them needs the project's crates, which take their time.
         let micro: &[&str] = if options.computing { &["--package", "micro"] } else { &[] };
         let tools = ["--manifest-path", &manifest, "--package", "mock-upstream", "--package", "gwload", "--package", "hyper-floor"];
-        let kit = cargo(&[&tools[..], micro].concat(), interrupt)?;
+        let kit = cargo("release", &[&tools[..], micro].concat(), interrupt)?;
         let tidegate = match (&options.bin, options.tidegate) {
             (_, false) => None,
             (Some(path), true) => Some(path.canonicalize().with_context(|| format!("--bin {}", path.display()))?),
             (None, true) => {
                 let manifest = root.join("Cargo.toml");
-                let built = cargo(&["--manifest-path", &manifest.to_string_lossy(), "--package", "tidegate"], interrupt)?;
+                // Instructions are compared with those of the same profile, and this one is built in a fraction of the time.
+                let profile = if options.instructions { "quick" } else { "release" };
+                let built = cargo(profile, &["--manifest-path", &manifest.to_string_lossy(), "--package", "tidegate"], interrupt)?;
                 Some(find(&built, "tidegate")?)
             }
         };
@@ -53,10 +55,10 @@ impl Binaries {
     }
 }
 
-/// Builds in the release profile and returns the paths of the executables.
-fn cargo(args: &[&str], interrupt: &Interrupt) -> anyhow::Result<Vec<PathBuf>> {
+/// Builds in a profile and returns the paths of the executables.
+fn cargo(profile: &str, args: &[&str], interrupt: &Interrupt) -> anyhow::Result<Vec<PathBuf>> {
     let mut command = Placement::ANY.command(Path::new(env!("CARGO")));
-    command.args(["build", "--release", "--message-format", "json-render-diagnostics"]).args(args);
+    command.args(["build", "--locked", "--profile", profile, "--message-format", "json-render-diagnostics"]).args(args);
     let log = tempfile::NamedTempFile::new()?;
     let text = child::output("cargo build", command, LIMIT, log.path(), interrupt)?;
     let messages = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

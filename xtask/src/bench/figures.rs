@@ -20,7 +20,7 @@ pub(super) enum Goal {
 
 pub(super) struct Figure {
     pub(super) id: &'static str,
-    pub(super) name: &'static str,
+    pub(super) name: String,
     pub(super) unit: &'static str,
     pub(super) decimals: usize,
     pub(super) goal: Goal,
@@ -84,13 +84,13 @@ type Value = fn(&Rounds<'_>, usize, Subject) -> Option<f64>;
 /// Every figure for which anything was measured.
 pub(super) fn all(records: &[Record], options: &Options, binaries: &Binaries) -> anyhow::Result<Vec<Figure>> {
     let rounds = Rounds { records };
-    let figure = |id, name, unit, decimals, goal, value: Value| {
+    let figure = |id, name: &str, unit, decimals, goal, value: Value| {
         let each = |subject| (1..=options.rounds).filter_map(|round| value(&rounds, round, subject)).collect::<Vec<_>>();
         let gateways = [Subject::Nginx, Subject::Floor, Subject::Tidegate];
         let values: Vec<_> = gateways.map(|subject| (subject, each(subject))).into_iter().filter(|(_, v)| !v.is_empty()).collect();
         let ratio = |round| Some(value(&rounds, round, Subject::Tidegate)? / value(&rounds, round, Subject::Nginx)?);
         let ratios = (1..=options.rounds).filter_map(ratio).collect();
-        Figure { id, name, unit, decimals, goal, values, ratios }
+        Figure { id, name: name.to_owned(), unit, decimals, goal, values, ratios }
     };
     let mut figures = vec![
         figure("cpu_per_request", "CPU per request, 64 connections", "us", 1, Goal::Ratio(1.5, 1.25), |r, n, s| r.cpu(n, s)),
@@ -105,7 +105,9 @@ pub(super) fn all(records: &[Record], options: &Options, binaries: &Binaries) ->
         figure("idle_memory", "idle memory", "MB", 1, Goal::AtMost(15.0, 10.0), |r, n, s| r.idle_memory(n, s)),
         figure("start", "start to first 200", "ms", 0, Goal::AtMost(50.0, 20.0), |r, n, s| r.get(n, s, Run::Start, "start_ms")),
     ];
-    figures.extend(binary(binaries)?);
+    if !records.is_empty() {
+        figures.extend(binary(binaries)?);
+    }
     figures.extend([
         figure("pool_memory", "memory per pool active in the last minute, 60 requests", "kB", 2, Goal::AtMost(2.0, 1.2), |r, n, s| {
             r.computing(n, s, "pool_kb")
@@ -136,7 +138,7 @@ fn binary(binaries: &Binaries) -> anyhow::Result<Option<Figure>> {
         }
     }
     let goal = Goal::AtMost(20.0, 12.0);
-    Ok(Some(Figure { id: "binary", name: "binary without symbols", unit: "MB", decimals: 1, goal, values, ratios: Vec::new() }))
+    Ok(Some(Figure { id: "binary", name: "binary without symbols".into(), unit: "MB", decimals: 1, goal, values, ratios: Vec::new() }))
 }
 
 struct Rounds<'a> {
@@ -200,7 +202,7 @@ mod tests {
 
     fn figure(goal: Goal, tidegate: &[f64], ratios: &[f64]) -> Figure {
         let values = vec![(Subject::Tidegate, tidegate.to_vec())];
-        Figure { id: "x", name: "x", unit: "us", decimals: 1, goal, values, ratios: ratios.to_vec() }
+        Figure { id: "x", name: "x".into(), unit: "us", decimals: 1, goal, values, ratios: ratios.to_vec() }
     }
 
     #[test]

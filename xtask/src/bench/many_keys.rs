@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 
-use super::figures::Spread;
-use super::subject::{Bench, Running};
+use super::figures::{Figure, Goal};
+use super::subject::{Bench, Running, Subject};
 use super::tidegate::{Folder, Operator};
 
 const FEW: usize = 10;
@@ -26,41 +26,36 @@ struct Filled {
     keys: PathBuf,
 }
 
-/// Makes the keys, measures, and prints a table.
-pub(super) fn run(bench: &Bench<'_>, keys: usize) -> anyhow::Result<()> {
+/// Makes the keys and measures.
+pub(super) fn figures(bench: &Bench<'_>, keys: usize) -> anyhow::Result<Vec<Figure>> {
     ensure!(keys > FEW, "--keys must be more than {FEW}, with which they are compared");
     let program = bench.binaries.tidegate.as_ref().context("tidegate is not to be measured")?;
     let few = fill(bench, program, FEW, "few")?;
-    println!("making {keys} keys …");
+    println!("\nmaking {keys} keys …");
     let many = fill(bench, program, keys, "many")?;
-    let (mut starts, mut memories, mut costs, mut ratios) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut starts, mut memories, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=bench.options.rounds {
         let [small, large] = [&few, &many].map(|filled| measure(bench, filled));
         let ((few_start, few_memory, few_cost), (start, memory, cost)) = (small?, large?);
         println!("round {round}: {start:.0} ms ({few_start:.0}), {memory:.1} MB ({few_memory:.1}), {cost:.1} us ({few_cost:.1})");
         starts.push(start);
         memories.push(memory);
-        costs.push(cost);
         ratios.push(cost / few_cost);
     }
-    let text = |values: &[f64], decimals: usize| {
-        Spread::of(values).map_or("-".into(), |s| format!("{:.decimals$} ({:.decimals$}..{:.decimals$})", s.median, s.min, s.max))
+    let figure = |id, name: &str, unit, decimals, goal, values| Figure {
+        id,
+        name: format!("{name}, {keys} keys in {} organisations", keys.div_ceil(KEYS_PER_ORG)),
+        unit,
+        decimals,
+        goal,
+        values: vec![(Subject::Tidegate, values)],
+        ratios: Vec::new(),
     };
-    let table = format!(
-        "| with {keys} keys in {} organisations | | goal for a million (stretch) |\n|---|---|---|\n\
-         | idle memory, MB | {} | <= 400 (250) |\n| start to first 200, ms | {} | <= 3000 (1000) |\n\
-         | CPU per request, us | {} | |\n| CPU per request against ten keys | {} | <= 1.1 x (1.05 x) |\n",
-        keys.div_ceil(KEYS_PER_ORG),
-        text(&memories, 1),
-        text(&starts, 0),
-        text(&costs, 1),
-        text(&ratios, 3),
-    );
-    println!("\n{table}");
-    match &bench.options.out {
-        Some(path) => std::fs::write(path, table).with_context(|| format!("writing {}", path.display())),
-        None => Ok(()),
-    }
+    Ok(vec![
+        figure("keys_memory", "idle memory", "MB", 1, Goal::AtMost(400.0, 250.0), memories),
+        figure("keys_start", "start to first 200", "ms", 0, Goal::AtMost(3_000.0, 1_000.0), starts),
+        figure("keys_cpu", "CPU per request against ten keys", "x", 3, Goal::AtMost(1.1, 1.05), ratios),
+    ])
 }
 
 /// Start in milliseconds, idle memory in MB, and CPU per request in microseconds.

@@ -163,7 +163,7 @@ impl Admission<'_> {
         let shadowed = self.shadowed(subject, bound, output, now);
         let must_count = shadowed.iter().any(|blocked| blocked.kind == Kind::Tokens);
         let Some((_, _, n)) = self.pools.least_tokens() else {
-            let (input, shadowed) = if must_count { self.count_shadowed(subject, output, now).await } else { (bound, shadowed) };
+            let (input, shadowed) = if must_count { Box::pin(self.count_shadowed(subject, output, now)).await } else { (bound, shadowed) };
             return Ok(match self.reserve(subject, input, output, now) {
                 Ok(hold) => {
                     shadowed.iter().for_each(|blocked| self.would_have_refused(subject, blocked, now));
@@ -183,7 +183,8 @@ impl Admission<'_> {
                 Err(_) => {}
             }
         }
-        self.decide_counted(subject).await
+        // Boxed, as it is rare: every request would carry the room for it.
+        Box::pin(self.decide_counted(subject)).await
     }
 
     /// Decides with this input and the pools' other inputs counted exactly.

@@ -4,7 +4,6 @@ use std::future::{Future, poll_fn};
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response};
-use hyper::body::Incoming;
 use providers::{AnswerFault, Ending, FirstEvent, StreamFault, StreamReader, StreamSettings, Verdict};
 use tokio::time::{Instant, timeout_at};
 
@@ -13,7 +12,7 @@ use crate::caps;
 use crate::relay::{Opened, Silence, Source};
 use crate::routes::{Call, TargetRoute};
 use crate::settle::SentMark;
-use crate::upstream::{Outgoing, SendFault};
+use crate::upstream::{AnswerBody, Outgoing, SendFault};
 
 /// When an attempt must have come how far.
 #[derive(Clone, Copy)]
@@ -45,7 +44,7 @@ impl Asked<'_> {
             }
             Call::Demo => {
                 mark.set();
-                self.attempt_demo(index, target).await
+                Box::pin(self.attempt_demo(index, target)).await
             }
             Call::Broken(why) => Err(AttemptFault::failed(*why)),
         }
@@ -54,15 +53,15 @@ impl Asked<'_> {
     async fn attempt_http(&self, index: usize, target: &TargetRoute, request: Request<Outgoing>) -> Result<Dispatched, AttemptFault> {
         let in_flight = Self::in_flight(target);
         let deadlines = Deadlines::of(target);
-        let sent = by(deadlines.first_byte, self.gateway.upstream.send(request)).await?;
-        let response = sent.map_err(|fault| AttemptFault::failed(describe(fault)))?;
+        let response = self.gateway.upstream.send(request, deadlines.first_byte).await.map_err(fault)?;
         let (head, body) = response.into_parts();
         if !head.status.is_success() {
-            return self.refused(index, target, Response::from_parts(head, body), deadlines.whole).await;
+            return Box::pin(self.refused(index, target, Response::from_parts(head, body), deadlines.whole)).await;
         }
         let answer = if self.facts.stream {
             let source = Source::Http(body);
-            let (reader, first, source) = self.open(source, deadlines.first_byte).await?;
+            // Boxed: a request without a stream would carry the room for it.
+            let (reader, first, source) = Box::pin(self.open(source, deadlines.first_byte)).await?;
             let silence = Silence::new(caps::STREAM_IDLE, deadlines.whole);
             let status = head.status.as_u16();
             Answer::Stream(Box::new(Opened { source, reader, first, target: index, in_flight, silence, status }))
@@ -125,7 +124,7 @@ impl Asked<'_> {
         &self,
         index: usize,
         target: &TargetRoute,
-        response: Response<Incoming>,
+        response: Response<AnswerBody>,
         deadline: Instant,
     ) -> Result<Dispatched, AttemptFault> {
         let (head, body) = response.into_parts();
@@ -167,11 +166,12 @@ fn stream_fault(fault: &StreamFault) -> AttemptFault {
     }
 }
 
-fn describe(fault: SendFault) -> String {
+fn fault(fault: SendFault) -> AttemptFault {
     match fault {
-        SendFault::Connect(why) => format!("no connection to it ({why})"),
-        SendFault::Broke(why) => format!("the connection to it broke ({why})"),
-        SendFault::NoTls(why) => why,
+        SendFault::Connect(why) => AttemptFault::failed(format!("no connection to it ({why})")),
+        SendFault::Broke(why) => AttemptFault::failed(format!("the connection to it broke ({why})")),
+        SendFault::NoTls(why) => AttemptFault::failed(why),
+        SendFault::TimedOut => AttemptFault::TimedOut,
     }
 }
 
@@ -181,7 +181,7 @@ fn join(mut first: BytesMut, rest: &Bytes) -> Bytes {
 }
 
 /// A whole body of at most `most` bytes.
-async fn read(mut body: Incoming, most: usize) -> Result<Bytes, AttemptFault> {
+async fn read(mut body: AnswerBody, most: usize) -> Result<Bytes, AttemptFault> {
     use http_body_util::BodyExt as _;
     let mut one: Option<Bytes> = None;
     let mut many = BytesMut::new();

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::Body as _;
-use hyper::body::Incoming;
 use providers::demo::{Schedule, Timed};
 use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::upstream::AnswerBody;
 
 /// The stream broke off.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub(crate) type Piece = Option<Result<Bytes, SourceBroke>>;
 
 /// A stream of bytes from a provider. Dropping it stops the provider.
 pub(crate) enum Source {
-    Http(Incoming),
+    Http(AnswerBody),
     Demo(Box<Simulated>),
     /// What was read of a source and put back.
     Unread(Bytes, Option<Box<Source>>),

@@ -80,6 +80,11 @@ impl Database {
     }
 }
 
+/// How a statement names its value of this number, counted from 0. PostgreSQL would want it.
+pub(crate) fn placeholder(_number: usize) -> &'static str {
+    "?"
+}
+
 /// A column of bytes as hexadecimal text.
 pub(crate) fn hex(column: &str) -> String {
     format!("hex({column})")

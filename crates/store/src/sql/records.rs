@@ -1,13 +1,14 @@
 //! The tables that the recorder writes: usage records, refusals, and counters by the minute.
 
 use std::collections::HashSet;
+use std::sync::{Arc, LazyLock};
 
 use domain::{Category, ProviderName, RequestId, UsageRecord};
-use sqlx::QueryBuilder;
 use sqlx::query_builder::Separated;
+use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::value::{self, IdBytes as _, int};
-use super::{Connection, Dialect};
+use super::{Connection, Dialect, placeholder};
 use crate::DatabaseFault;
 use crate::recorder::{Batch, Counters, CountersOf, MergedRefusal, minute_of};
 
@@ -49,37 +50,92 @@ fn provider(provider: Option<&ProviderName>) -> &str {
     provider.map_or("", ProviderName::as_str)
 }
 
+const USAGE_COLUMNS: [&str; 23] = [
+    "request",
+    "at",
+    "minute",
+    "org_id",
+    "key_id",
+    "plan",
+    "model",
+    "category",
+    "pool",
+    "provider",
+    "endpoint",
+    "streamed",
+    "status",
+    "outcome",
+    "answered",
+    "input",
+    "output",
+    "cached",
+    "counted",
+    "cost",
+    "attempts",
+    "first_byte_us",
+    "duration_us",
+];
+
+/// One statement for each size of a piece. Made once, since there is one row for every request.
+static INSERT_USAGE: LazyLock<[String; SIZES.len()]> = LazyLock::new(|| {
+    SIZES.map(|size| {
+        let row = |row: usize| {
+            let places: Vec<_> = (0..USAGE_COLUMNS.len()).map(|column| placeholder(row * USAGE_COLUMNS.len() + column)).collect();
+            format!("({})", places.join(", "))
+        };
+        let rows: Vec<_> = (0..size).map(row).collect();
+        format!("INSERT INTO usage_records ({}) VALUES {}", USAGE_COLUMNS.join(", "), rows.join(", "))
+    })
+});
+
+/// Words of ours as shared texts: what is shared is bound without a copy.
+#[derive(Default)]
+struct Words(Vec<(&'static str, Arc<str>)>);
+
+impl Words {
+    fn shared(&mut self, word: &'static str) -> Arc<str> {
+        if let Some((_, shared)) = self.0.iter().find(|(known, _)| *known == word) {
+            return Arc::clone(shared);
+        }
+        let shared: Arc<str> = word.into();
+        self.0.push((word, Arc::clone(&shared)));
+        shared
+    }
+}
+
 async fn insert_usage(connection: &mut Connection, records: &[UsageRecord]) -> Result<(), DatabaseFault> {
-    let mut builder = QueryBuilder::<Dialect>::new(
-        "INSERT INTO usage_records (request, at, minute, org_id, key_id, plan, model, category, pool, provider, endpoint, streamed, \
-         status, outcome, answered, input, output, cached, counted, cost, attempts, first_byte_us, duration_us) ",
-    );
-    builder.push_values(records, |mut row, record| {
-        row.push_bind(record.request.bytes().as_slice())
-            .push_bind(record.at.0)
-            .push_bind(minute_of(record.at))
-            .push_bind(record.org.bytes().as_slice())
-            .push_bind(record.key.bytes().as_slice())
-            .push_bind(record.plan.as_str())
-            .push_bind(record.model.as_str())
-            .push_bind(category(record.category))
-            .push_bind(&*record.pool)
-            .push_bind(provider(record.provider.as_ref()))
-            .push_bind(record.endpoint.as_str())
-            .push_bind(i64::from(record.stream))
-            .push_bind(i64::from(record.status))
-            .push_bind(record.outcome.as_str())
-            .push_bind(i64::from(record.outcome.is_answered()))
-            .push_bind(int(record.tokens.input))
-            .push_bind(int(record.tokens.output))
-            .push_bind(int(record.tokens.cached))
-            .push_bind(record.counted.as_str())
-            .push_bind(record.cost.0)
-            .push_bind(i64::from(record.attempts))
-            .push_bind(int(record.first_byte_us))
-            .push_bind(int(record.duration_us));
-    });
-    builder.build().execute(connection).await?;
+    let Some(sql) = SIZES.iter().zip(INSERT_USAGE.iter()).find_map(|(size, sql)| (*size == records.len()).then_some(sql)) else {
+        return Ok(());
+    };
+    let mut words = Words::default();
+    let mut query = sqlx::query(AssertSqlSafe(sql.as_str()));
+    for record in records {
+        query = query
+            .bind(record.request.bytes().to_vec())
+            .bind(record.at.0)
+            .bind(minute_of(record.at))
+            .bind(record.org.bytes().to_vec())
+            .bind(record.key.bytes().to_vec())
+            .bind(record.plan.shared())
+            .bind(record.model.shared())
+            .bind(words.shared(category(record.category)))
+            .bind(Arc::clone(&record.pool))
+            .bind(record.provider.as_ref().map_or_else(|| words.shared(""), ProviderName::shared))
+            .bind(words.shared(record.endpoint.as_str()))
+            .bind(i64::from(record.stream))
+            .bind(i64::from(record.status))
+            .bind(words.shared(record.outcome.as_str()))
+            .bind(i64::from(record.outcome.is_answered()))
+            .bind(int(record.tokens.input))
+            .bind(int(record.tokens.output))
+            .bind(int(record.tokens.cached))
+            .bind(words.shared(record.counted.as_str()))
+            .bind(record.cost.0)
+            .bind(i64::from(record.attempts))
+            .bind(int(record.first_byte_us))
+            .bind(int(record.duration_us));
+    }
+    query.execute(connection).await?;
     Ok(())
 }
 

@@ -33,7 +33,7 @@ pub async fn serve(cli: Cli, surroundings: &Surroundings) -> anyhow::Result<()> 
         log_drops: Some(telemetry.drops()),
         ..Settings::new(config)
     };
-    let running = App::start(settings, Arc::new(SystemClock), Arc::new(SystemEntropy)).await;
+    let running = App::start(settings, Arc::new(SystemClock), Arc::new(SystemEntropy::default())).await;
     // Its text tells the cause already.
     let running = running.map_err(|error| anyhow!("{error}"))?;
     tracing::info!(addr = %running.addr, data_dir = %running.data_dir.display(), version = env!("CARGO_PKG_VERSION"), "ready");

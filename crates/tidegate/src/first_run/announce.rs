@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn a_key_is_shown_to_a_terminal_only() {
-        let key = domain::ApiKey::generate(&crate::SystemEntropy);
+        let key = domain::ApiKey::generate(&crate::SystemEntropy::default());
         let url = String::from("http://127.0.0.1:8080");
         let demo = DemoAccess { key: key.clone(), file: "d/demo-key".into(), url: url.clone() };
         let said = Announcement { url, token_file: Some("d/operator-token".into()), demo: Some(demo) };

@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn the_curl_line_carries_its_key_and_gives_it_back() {
-        let key = ApiKey::generate(&crate::SystemEntropy);
+        let key = ApiKey::generate(&crate::SystemEntropy::default());
         let access = DemoAccess { key: key.clone(), file: "f".into(), url: "http://127.0.0.1:8080".into() };
         assert_eq!(key_in(&access.curl()), Some(key));
         assert!(access.curl().starts_with("curl http://127.0.0.1:8080/v1/chat/completions -H 'Authorization: Bearer tg_"));

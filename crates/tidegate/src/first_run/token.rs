@@ -48,7 +48,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let token = |given: Option<&str>| {
             let given = given.map(SecretString::from);
-            operator_token(given.as_ref(), dir.path(), &SystemEntropy).unwrap().expose_secret().to_owned()
+            operator_token(given.as_ref(), dir.path(), &SystemEntropy::default()).unwrap().expose_secret().to_owned()
         };
         assert_eq!(token(Some(" given-by-the-environment\n")), "given-by-the-environment");
         assert!(!dir.path().join(TOKEN_FILE).exists());

@@ -76,9 +76,12 @@ impl Routes {
     pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, site: Site, in_flight: InFlight) -> Response<Body> {
         let client = peer::client(peer, request.headers(), &self.trusted_proxies);
         let access = tracing::enabled!(target: "tidegate::access", tracing::Level::DEBUG).then(|| Access::of(&request, client));
-        let answer = match site {
-            Site::Main { has_metrics } => self.answer_main(request, client, has_metrics).await,
-            Site::Metrics => self.answer_metrics_alone(&request),
+        let answer = match (site, place(request.uri().path())) {
+            (Site::Main { .. }, Place::Model) => self.planes.gateway.handle(request, client).await.map(Inner::Gateway),
+            // Boxed: every request to a model would carry the room for it.
+            (Site::Main { .. }, Place::Control) => Box::pin(self.answer_control(request)).await,
+            (Site::Main { has_metrics }, place) => self.answer_itself(place, &request, has_metrics),
+            (Site::Metrics, place) => self.answer_metrics_alone(place, &request),
         };
         if let Some(access) = access {
             access.log(&answer);
@@ -86,22 +89,24 @@ impl Routes {
         answer.map(|inner| Body::new(inner, in_flight))
     }
 
-    async fn answer_main(&self, request: Request<Incoming>, client: SocketAddr, has_metrics: bool) -> Response<Inner> {
-        match place(request.uri().path()) {
-            Place::Model => self.planes.gateway.handle(request, client).await.map(Inner::Gateway),
-            Place::Control => match self.planes.control.clone().oneshot(request.map(axum::body::Body::new)).await {
-                Ok(answer) => answer.map(Inner::Control),
-                Err(never) => match never {},
-            },
-            Place::Health => health::alive(request.method()),
-            Place::Ready => health::ready(request.method(), &self.store.health(), self.is_stopping.load(Relaxed)),
-            Place::Metrics if has_metrics => metrics::answer_authorised(self, &request),
-            Place::Metrics | Place::Nowhere => health::nowhere(),
+    async fn answer_control(&self, request: Request<Incoming>) -> Response<Inner> {
+        match self.planes.control.clone().oneshot(request.map(axum::body::Body::new)).await {
+            Ok(answer) => answer.map(Inner::Control),
+            Err(never) => match never {},
         }
     }
 
-    fn answer_metrics_alone(&self, request: &Request<Incoming>) -> Response<Inner> {
-        match place(request.uri().path()) {
+    fn answer_itself(&self, place: Place, request: &Request<Incoming>, has_metrics: bool) -> Response<Inner> {
+        match place {
+            Place::Health => health::alive(request.method()),
+            Place::Ready => health::ready(request.method(), &self.store.health(), self.is_stopping.load(Relaxed)),
+            Place::Metrics if has_metrics => metrics::answer_authorised(self, request),
+            Place::Metrics | Place::Model | Place::Control | Place::Nowhere => health::nowhere(),
+        }
+    }
+
+    fn answer_metrics_alone(&self, place: Place, request: &Request<Incoming>) -> Response<Inner> {
+        match place {
             Place::Metrics => metrics::answer(self, request.method()),
             Place::Health => health::alive(request.method()),
             Place::Model | Place::Control | Place::Ready | Place::Nowhere => health::nowhere(),

@@ -1,5 +1,8 @@
 //! The HTTP client towards providers: pooled keep-alive, TLS where the address says so, a proxy where the environment says so.
-//! It knows no provider and repeats nothing.
+//! It knows no provider and repeats nothing that was begun.
+
+mod line;
+mod lines;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,9 +10,9 @@ use std::sync::OnceLock;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::header::HOST;
 use http::{Request, Response, Uri};
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
@@ -17,11 +20,16 @@ use hyper_util::client::legacy::{Client, Error};
 use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tower::Service;
 
 use crate::addresses::Addresses;
 use crate::caps;
 use crate::settle::SentMark;
+use line::Line;
+use lines::Lines;
+
+pub(crate) use lines::AnswerBody;
 
 /// A request's body on its way to a provider. It marks when a connection takes it.
 #[derive(Debug)]
@@ -67,6 +75,8 @@ pub(crate) enum SendFault {
     Broke(String),
     /// TLS can't be used at all.
     NoTls(String),
+    /// The answer's head did not come by the deadline.
+    TimedOut,
 }
 
 impl SendFault {
@@ -89,26 +99,66 @@ type Secure = Client<HttpsConnector<Dial>, Outgoing>;
 
 /// The client. TLS is set up when it is first needed, so that a gateway without it starts faster and smaller.
 pub(crate) struct Upstream {
-    plain: Client<HttpConnector<Addresses>, Outgoing>,
+    plain: Lines,
+    connector: HttpConnector<Addresses>,
     secure: OnceLock<Result<Secure, String>>,
     proxy_from_environment: bool,
 }
 
 impl Upstream {
     pub(crate) fn new(proxy_from_environment: bool) -> Self {
-        let plain = builder(caps::IDLE_PLAIN).build(connector());
-        Self { plain, secure: OnceLock::new(), proxy_from_environment }
+        Self { plain: Lines::default(), connector: connector(), secure: OnceLock::new(), proxy_from_environment }
     }
 
-    /// Sends a request and waits for the head of the answer.
-    pub(crate) async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, SendFault> {
-        let sent = if request.uri().scheme() == Some(&http::uri::Scheme::HTTPS) {
-            let secure = self.secure.get_or_init(|| secure(self.proxy_from_environment)).as_ref();
-            secure.map_err(|fault| SendFault::NoTls(fault.clone()))?.request(request).await
+    /// Sends a request and waits for the head of the answer until the deadline.
+    pub(crate) async fn send(&self, request: Request<Outgoing>, deadline: Instant) -> Result<Response<AnswerBody>, SendFault> {
+        if request.uri().scheme() == Some(&http::uri::Scheme::HTTPS) {
+            // Boxed, as whatever is rare or costly anyway: each request would carry the room for it.
+            Box::pin(self.send_secure(request, deadline)).await
         } else {
-            self.plain.request(request).await
-        };
-        sent.map_err(|error| SendFault::of(&error))
+            self.send_plain(request, deadline).await
+        }
+    }
+
+    async fn send_secure(&self, request: Request<Outgoing>, deadline: Instant) -> Result<Response<AnswerBody>, SendFault> {
+        let secure = self.secure.get_or_init(|| secure(self.proxy_from_environment)).as_ref();
+        let client = secure.map_err(|fault| SendFault::NoTls(fault.clone()))?;
+        let sent = timeout_at(deadline, client.request(request)).await.map_err(|_| SendFault::TimedOut)?;
+        sent.map(|answer| answer.map(AnswerBody::from)).map_err(|error| SendFault::of(&error))
+    }
+
+    async fn send_plain(&self, mut request: Request<Outgoing>, deadline: Instant) -> Result<Response<AnswerBody>, SendFault> {
+        let address = std::mem::take(request.uri_mut());
+        let origin = address.authority().and_then(|authority| self.plain.origin(authority));
+        let Some(origin) = origin else { return Err(SendFault::Connect("the address has no host".into())) };
+        if let Some(path) = address.path_and_query() {
+            *request.uri_mut() = path.clone().into();
+        }
+        request.headers_mut().entry(HOST).or_insert_with(|| origin.host.clone());
+        loop {
+            let idle = origin.take(Instant::now());
+            let is_used = idle.is_some();
+            let mut line = match idle {
+                Some(line) => line,
+                None => Box::pin(self.connect(address.clone(), deadline)).await?,
+            };
+            match line.send(request, deadline).await {
+                None => return Err(SendFault::TimedOut),
+                Some(Ok(answer)) => return Ok(answer.map(|body| AnswerBody::over(line, origin, body))),
+                Some(Err(mut fault)) => match fault.take_message() {
+                    // The provider has closed it meanwhile, and nothing of the request was sent.
+                    Some(unsent) if is_used => request = unsent,
+                    Some(_) | None => return Err(SendFault::Broke(innermost(&fault.into_error()))),
+                },
+            }
+        }
+    }
+
+    async fn connect(&self, address: Uri, deadline: Instant) -> Result<Box<Line>, SendFault> {
+        let connecting = self.connector.clone().call(address);
+        let wire = timeout_at(deadline, connecting).await.map_err(|_| SendFault::TimedOut)?;
+        let wire = wire.map_err(|error| SendFault::Connect(innermost(&error)))?;
+        Line::over(wire).await.map(Box::new).map_err(|error| SendFault::Broke(innermost(&error)))
     }
 }
 
@@ -166,3 +216,6 @@ impl Service<Uri> for Dial {
         Box::pin(async move { connecting.await.map_err(Into::into) })
     }
 }
+
+#[cfg(test)]
+mod tests;
