@@ -190,7 +190,7 @@ impl Core {
     }
 
     /// The file, and whether it has to be synced; from now on it need not be, unless something is written again.
-    pub(crate) fn to_sync(&mut self) -> Option<Arc<dyn Segment>> {
+    pub(crate) fn take_unsynced(&mut self) -> Option<Arc<dyn Segment>> {
         std::mem::take(&mut self.is_dirty).then(|| Arc::clone(&self.file))
     }
 

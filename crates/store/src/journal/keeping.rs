@@ -142,7 +142,7 @@ impl Journal {
 
     /// Makes everything written survive a loss of power.
     pub(crate) fn sync(&self) {
-        let Some(file) = self.lock().to_sync() else { return };
+        let Some(file) = self.lock().take_unsynced() else { return };
         if let Err(fault) = file.sync() {
             self.lock().sync_failed();
             self.condition.fsync_failed(&fault);
@@ -217,7 +217,7 @@ impl Journal {
         }
         core.put(records::SNAPSHOT, |_| {});
         self.written(&mut core)?;
-        let file = core.to_sync();
+        let file = core.take_unsynced();
         drop(core);
         file.map_or(Ok(()), |file| file.sync())?;
         self.lock().snapshot = segment;
@@ -263,7 +263,7 @@ impl Journal {
             self.condition.wrote(&core, &written);
         }
         core.is_closed = true;
-        let file = core.to_sync();
+        let file = core.take_unsynced();
         drop(core);
         if let Some(fault) = file.and_then(|file| file.sync().err()) {
             self.condition.fsync_failed(&fault);

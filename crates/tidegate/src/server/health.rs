@@ -89,7 +89,8 @@ mod tests {
     async fn checks(health: &StoreHealth) -> (u16, serde_json::Value) {
         let answer = ready(&Method::GET, health, false);
         let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let Inner::Text(text) = answer.into_body() else { panic!("a short text") };
+        let body = text.collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice::<serde_json::Value>(&body).unwrap()["checks"].clone())
     }
 
