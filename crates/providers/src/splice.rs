@@ -36,7 +36,7 @@ fn ask_for_usage(slot: &UsageSlot) -> (Range<usize>, &'static str) {
 
 /// A text as a JSON string, quotes included.
 pub(crate) fn json_string(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// The bytes with spans, in rising order and apart, replaced.
