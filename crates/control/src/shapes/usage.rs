@@ -14,6 +14,8 @@ pub(crate) struct UsageTotals {
     requests: u64,
     /// Requests refused by a pool.
     refused: u64,
+    /// Requests that a limit with `enforce = false` would have refused; `refused` has none of them.
+    would_have_been_refused: u64,
     /// Admitted requests without an answer, a passed-on provider's 4xx among them.
     failed: u64,
     /// Input tokens, cached ones included.
@@ -28,8 +30,9 @@ pub(crate) struct UsageTotals {
 
 impl From<UsageCounters> for UsageTotals {
     fn from(of: UsageCounters) -> Self {
-        let UsageCounters { requests, refused, failed, input_tokens, output_tokens, cached_tokens, cost } = of;
-        Self { requests, refused, failed, input_tokens, output_tokens, cached_tokens, cost: Amount(cost) }
+        let UsageCounters { requests, refused, would_have_been_refused, failed, input_tokens, output_tokens, cached_tokens, cost } = of;
+        let cost = Amount(cost);
+        Self { requests, refused, would_have_been_refused, failed, input_tokens, output_tokens, cached_tokens, cost }
     }
 }
 
@@ -58,6 +61,8 @@ pub(crate) struct UsagePoint {
     requests: u64,
     /// Requests refused by a pool.
     refused: u64,
+    /// Requests that a limit with `enforce = false` would have refused; `refused` has none of them.
+    would_have_been_refused: u64,
     /// Admitted requests without an answer.
     failed: u64,
     /// Input tokens.
@@ -72,10 +77,20 @@ pub(crate) struct UsagePoint {
 
 impl From<SeriesRow> for UsagePoint {
     fn from(row: SeriesRow) -> Self {
-        let UsageCounters { requests, refused, failed, input_tokens, output_tokens, cached_tokens, cost } = row.counters;
-        let start = row.start.map(Time);
-        let (cost, rest) = (Amount(cost), Self::default());
-        let counted = Self { start, requests, refused, failed, input_tokens, output_tokens, cached_tokens, cost, ..rest };
+        let UsageTotals { requests, refused, would_have_been_refused, failed, input_tokens, output_tokens, cached_tokens, cost } =
+            row.counters.into();
+        let counted = Self {
+            start: row.start.map(Time),
+            requests,
+            refused,
+            would_have_been_refused,
+            failed,
+            input_tokens,
+            output_tokens,
+            cached_tokens,
+            cost,
+            ..Self::default()
+        };
         match row.group {
             None => counted,
             Some((GroupBy::Model, model)) => Self { model: Some(model), ..counted },

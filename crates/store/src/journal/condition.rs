@@ -76,6 +76,10 @@ impl Condition {
         self.refuses.load(Relaxed) == JournalRefuses::Nothing as u8
     }
 
+    pub(crate) fn is_writable(&self) -> bool {
+        !self.is_unwritable.load(Relaxed)
+    }
+
     /// A write came to this. Returns whether it is the first that succeeds after failures.
     pub(crate) fn wrote(&self, core: &Core, result: &std::io::Result<()>) -> bool {
         match result {

@@ -3,9 +3,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::Now;
 
@@ -66,6 +65,7 @@ impl Journal {
             steps: Steps::default(),
             recorded: AtomicU64::new(0),
             loss_at: AtomicU64::new(0),
+            rotating: Mutex::default(),
         })
     }
 
@@ -101,7 +101,10 @@ impl Journal {
             if core.is_closed {
                 return;
             }
-            core.put_charges(from, from + caps::JOURNAL_OPEN_CHUNK, now_us);
+            // While nothing can be written they would only pile up; the snapshot afterwards has them.
+            if self.condition.is_writable() {
+                core.put_charges(from, from + caps::JOURNAL_OPEN_CHUNK, now_us);
+            }
             from += caps::JOURNAL_OPEN_CHUNK;
             let written = core.write();
             let mended = self.condition.wrote(&core, &written);
@@ -151,6 +154,7 @@ impl Journal {
 
     /// Begins a new segment and writes everything into it that is needed of those before.
     pub(crate) fn take_snapshot(&self, ledgers: &dyn Ledgers) -> io::Result<()> {
+        let _turn = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
         self.steps.since_snapshot.store(0, Relaxed);
         let taken = self.switch().and_then(|segment| self.fill_snapshot(segment, ledgers));
         if let Err(fault) = &taken {
@@ -240,7 +244,6 @@ impl Journal {
         let mut core = self.lock();
         let before = recorded.min(core.snapshot);
         let gone = core.forget_before(before);
-        self.condition.judge(&core);
         drop(core);
         for segment in gone {
             if let Err(fault) = self.disk.remove(segment) {

@@ -59,6 +59,8 @@ pub(crate) struct Journal {
     recorded: AtomicU64,
     /// Something that happened before this steady time is missing; 0: nothing.
     loss_at: AtomicU64,
+    /// Held while a segment is begun and filled: one at a time.
+    rotating: Mutex<()>,
 }
 
 impl Journal {

@@ -77,6 +77,8 @@ pub struct UsageCounters {
     pub requests: u64,
     /// Requests refused by a pool.
     pub refused: u64,
+    /// Requests that a limit that only records would have refused; `refused` has none of them.
+    pub would_have_been_refused: u64,
     /// Admitted requests without an answer, a passed-on provider's 4xx among them.
     pub failed: u64,
     /// Input tokens.
@@ -126,6 +128,7 @@ impl Serialize for SeriesRow {
         }
         map.serialize_entry("requests", &counters.requests)?;
         map.serialize_entry("refused", &counters.refused)?;
+        map.serialize_entry("would_have_been_refused", &counters.would_have_been_refused)?;
         map.serialize_entry("failed", &counters.failed)?;
         map.serialize_entry("input_tokens", &counters.input_tokens)?;
         map.serialize_entry("output_tokens", &counters.output_tokens)?;
@@ -228,6 +231,7 @@ impl UsageCounters {
         Self {
             requests: self.requests.saturating_add(other.requests),
             refused: self.refused.saturating_add(other.refused),
+            would_have_been_refused: self.would_have_been_refused.saturating_add(other.would_have_been_refused),
             failed: self.failed.saturating_add(other.failed),
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),

@@ -1,7 +1,7 @@
 //! What one transaction writes: records, merged refusals, and the counters that follow from both.
 //! It knows no SQL; once made, a batch is tried again unchanged, so that it counts once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use domain::{Category, KeyId, Kind, ModelId, OrgId, PlanId, ProviderName, RefusalEvent, RequestId, UnixMicros, UsageRecord};
@@ -19,6 +19,7 @@ pub(crate) fn minute_of(at: UnixMicros) -> i64 {
 pub(crate) struct MergedRefusal {
     pub(crate) first: RefusalEvent,
     pub(crate) last_at: UnixMicros,
+    /// How many, each request once; so none where another limit told of the request already.
     pub(crate) refused: u64,
 }
 
@@ -32,6 +33,7 @@ struct MergeKey {
     pool: Arc<str>,
     kind: Kind,
     window_us: u64,
+    shadow: bool,
 }
 
 /// What counters are kept apart by.
@@ -52,6 +54,8 @@ pub(crate) struct CountersOf {
 pub(crate) struct Counters {
     pub(crate) requests: u64,
     pub(crate) refused: u64,
+    /// Requests that limits that only record would have refused.
+    pub(crate) would_refuse: u64,
     pub(crate) failed: u64,
     pub(crate) input: u64,
     pub(crate) output: u64,
@@ -68,6 +72,8 @@ pub(crate) struct Batch {
     pub(crate) usage: Vec<UsageRecord>,
     pub(crate) refusals: Vec<MergedRefusal>,
     merged: HashMap<MergeKey, usize>,
+    /// The last request of which a limit that only records told.
+    last_shadowed: Option<RequestId>,
     /// How many records and refusals it stands for.
     pub(crate) rows: usize,
 }
@@ -89,21 +95,25 @@ impl Batch {
             pool: Arc::clone(&event.pool),
             kind: event.kind,
             window_us: event.window_us,
+            shadow: event.shadow,
         };
+        // Several such limits may tell of one request, one after the other.
+        let is_new = !event.shadow || self.last_shadowed.replace(event.request) != Some(event.request);
         let next = self.refusals.len();
         let place = *self.merged.entry(key).or_insert(next);
         if let Some(merged) = self.refusals.get_mut(place) {
-            merged.refused += 1;
+            merged.refused += u64::from(is_new);
             merged.last_at = merged.last_at.max(event.at);
         } else {
-            self.refusals.push(MergedRefusal { last_at: event.at, refused: 1, first: event });
+            self.refusals.push(MergedRefusal { last_at: event.at, refused: u64::from(is_new), first: event });
         }
     }
 
     /// Leaves out what is there already, and what is here twice.
-    pub(crate) fn without(&mut self, mut is_there: impl FnMut(RequestId) -> bool) {
-        self.usage.retain(|record| !is_there(record.request));
-        self.refusals.retain(|merged| !is_there(merged.first.request));
+    pub(crate) fn without(&mut self, mut usage: HashSet<RequestId>, refusals: &HashSet<RequestId>) {
+        self.usage.retain(|record| usage.insert(record.request));
+        // Several limits may have refused one request.
+        self.refusals.retain(|merged| !refusals.contains(&merged.first.request));
         self.merged.clear();
     }
 
@@ -114,7 +124,12 @@ impl Batch {
             counters.entry(of_usage(record)).or_default().add_usage(record);
         }
         for merged in &self.refusals {
-            counters.entry(of_refusal(&merged.first)).or_default().refused += merged.refused;
+            let counters = counters.entry(of_refusal(&merged.first)).or_default();
+            if merged.first.shadow {
+                counters.would_refuse += merged.refused;
+            } else {
+                counters.refused += merged.refused;
+            }
         }
         counters
     }

@@ -136,8 +136,8 @@ impl Writer {
         let mut transaction = self.database.begin().await?;
         if again {
             // A commit may have succeeded though it said otherwise.
-            let mut there = records::existing(&mut transaction, batch).await?;
-            batch.without(|request| !there.insert(request));
+            let (usage, refusals) = records::existing(&mut transaction, batch).await?;
+            batch.without(usage, &refusals);
         }
         records::insert(&mut transaction, batch).await?;
         meta::set(&mut transaction, POSITION, &end.to_bytes()).await?;

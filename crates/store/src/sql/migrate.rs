@@ -14,7 +14,10 @@ pub(crate) struct Migration {
 }
 
 /// All steps, oldest first.
-pub(crate) const MIGRATIONS: &[Migration] = &[Migration { version: 1, text: include_str!("migrations/sqlite/0001_begin.sql") }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, text: include_str!("migrations/sqlite/0001_begin.sql") },
+    Migration { version: 2, text: include_str!("migrations/sqlite/0002_waits_debt_shadow.sql") },
+];
 
 /// Why the schema can't be brought up to date.
 #[derive(Debug, thiserror::Error)]

@@ -50,7 +50,7 @@ fn provider(provider: Option<&ProviderName>) -> &str {
     provider.map_or("", ProviderName::as_str)
 }
 
-const USAGE_COLUMNS: [&str; 23] = [
+const USAGE_COLUMNS: [&str; 26] = [
     "request",
     "at",
     "minute",
@@ -74,6 +74,9 @@ const USAGE_COLUMNS: [&str; 23] = [
     "attempts",
     "first_byte_us",
     "duration_us",
+    "waited_us",
+    "paused_us",
+    "debt",
 ];
 
 /// One statement for each size of a piece. Made once, since there is one row for every request.
@@ -133,7 +136,10 @@ async fn insert_usage(connection: &mut Connection, records: &[UsageRecord]) -> R
             .bind(record.cost.0)
             .bind(i64::from(record.attempts))
             .bind(int(record.first_byte_us))
-            .bind(int(record.duration_us));
+            .bind(int(record.duration_us))
+            .bind(int(record.waited_us))
+            .bind(int(record.paused_us))
+            .bind(int(record.debt));
     }
     query.execute(connection).await?;
     Ok(())
@@ -142,7 +148,7 @@ async fn insert_usage(connection: &mut Connection, records: &[UsageRecord]) -> R
 async fn insert_refusals(connection: &mut Connection, refusals: &[MergedRefusal]) -> Result<(), DatabaseFault> {
     let mut builder = QueryBuilder::<Dialect>::new(
         "INSERT INTO refusals (first_request, at, last_at, minute, refused, org_id, key_id, plan, model, category, pool, kind, window_us, \
-         n, used, held, requested, retry_after_ms) ",
+         n, used, held, requested, retry_after_ms, shadow) ",
     );
     builder.push_values(refusals, |mut row, merged| {
         let event = &merged.first;
@@ -163,7 +169,8 @@ async fn insert_refusals(connection: &mut Connection, refusals: &[MergedRefusal]
             .push_bind(int(event.used))
             .push_bind(int(event.held))
             .push_bind(int(event.requested))
-            .push_bind(event.retry_after_ms.map(int));
+            .push_bind(event.retry_after_ms.map(int))
+            .push_bind(i64::from(event.shadow));
     });
     builder.build().execute(connection).await?;
     Ok(())
@@ -172,7 +179,7 @@ async fn insert_refusals(connection: &mut Connection, refusals: &[MergedRefusal]
 async fn add_counters(connection: &mut Connection, counters: &[(CountersOf, Counters)]) -> Result<(), DatabaseFault> {
     let mut builder = QueryBuilder::<Dialect>::new(
         "INSERT INTO usage_minutes (org_id, minute, model, key_id, provider, plan, category, status, \
-         requests, refused, failed, input, output, cached, cost) ",
+         requests, refused, would_refuse, failed, input, output, cached, cost) ",
     );
     builder.push_values(counters, |mut row, (of, n)| {
         row.push_bind(of.org.bytes().as_slice())
@@ -185,6 +192,7 @@ async fn add_counters(connection: &mut Connection, counters: &[(CountersOf, Coun
             .push_bind(i64::from(of.status))
             .push_bind(int(n.requests))
             .push_bind(int(n.refused))
+            .push_bind(int(n.would_refuse))
             .push_bind(int(n.failed))
             .push_bind(int(n.input))
             .push_bind(int(n.output))
@@ -194,6 +202,7 @@ async fn add_counters(connection: &mut Connection, counters: &[(CountersOf, Coun
     builder.push(
         " ON CONFLICT (org_id, minute, model, key_id, provider, plan, category, status) DO UPDATE SET \
          requests = usage_minutes.requests + excluded.requests, refused = usage_minutes.refused + excluded.refused, \
+         would_refuse = usage_minutes.would_refuse + excluded.would_refuse, \
          failed = usage_minutes.failed + excluded.failed, input = usage_minutes.input + excluded.input, \
          output = usage_minutes.output + excluded.output, cached = usage_minutes.cached + excluded.cached, \
          cost = usage_minutes.cost + excluded.cost",
@@ -202,14 +211,17 @@ async fn add_counters(connection: &mut Connection, counters: &[(CountersOf, Coun
     Ok(())
 }
 
-/// Those of the batch that were written before.
-pub(crate) async fn existing(connection: &mut Connection, batch: &Batch) -> Result<HashSet<RequestId>, DatabaseFault> {
-    let mut found = HashSet::new();
+/// Those of the batch that were written before: usage records, and requests that were refused.
+pub(crate) async fn existing(
+    connection: &mut Connection,
+    batch: &Batch,
+) -> Result<(HashSet<RequestId>, HashSet<RequestId>), DatabaseFault> {
+    let (mut of_usage, mut of_refusals) = (HashSet::new(), HashSet::new());
     let usage: Vec<_> = batch.usage.iter().map(|record| record.request).collect();
-    look_up(connection, "SELECT request FROM usage_records WHERE request IN (", &usage, &mut found).await?;
+    look_up(connection, "SELECT request FROM usage_records WHERE request IN (", &usage, &mut of_usage).await?;
     let refusals: Vec<_> = batch.refusals.iter().map(|merged| merged.first.request).collect();
-    look_up(connection, "SELECT first_request AS request FROM refusals WHERE first_request IN (", &refusals, &mut found).await?;
-    Ok(found)
+    look_up(connection, "SELECT first_request AS request FROM refusals WHERE first_request IN (", &refusals, &mut of_refusals).await?;
+    Ok((of_usage, of_refusals))
 }
 
 async fn look_up(

@@ -35,6 +35,7 @@ fn column(group_by: Option<GroupBy>) -> &'static str {
 
 /// PostgreSQL sums integers to decimals, hence the casts.
 const SUMS: &str = "CAST(SUM(requests) AS BIGINT) AS requests, CAST(SUM(refused) AS BIGINT) AS refused, \
+                    CAST(SUM(would_refuse) AS BIGINT) AS would_refuse, \
                     CAST(SUM(failed) AS BIGINT) AS failed, CAST(SUM(input) AS BIGINT) AS input, CAST(SUM(output) AS BIGINT) AS output, \
                     CAST(SUM(cached) AS BIGINT) AS cached, CAST(SUM(cost) AS BIGINT) AS cost";
 
@@ -73,14 +74,15 @@ pub(crate) async fn of_moments(
     let mut builder = QueryBuilder::<Dialect>::new("SELECT ");
     builder.push(column(group_by)).push(" AS grouped, ").push(SUMS).push(" FROM (");
     builder.push(
-        "SELECT model, key_id, category, provider, status, answered AS requests, 0 AS refused, 1 - answered AS failed, \
+        "SELECT model, key_id, category, provider, status, answered AS requests, 0 AS refused, 0 AS would_refuse, 1 - answered AS failed, \
          input, output, cached, cost FROM usage_records WHERE request IN (SELECT request FROM usage_records WHERE minute = ",
     );
     // The organisation's requests from the index alone, then these.
     builder.push_bind(minute).push(" AND org_id = ").push_bind(org.bytes().as_slice()).push(")");
     push_span(&mut builder, span);
     builder.push(
-        " UNION ALL SELECT model, key_id, category, '' AS provider, 429 AS status, 0 AS requests, refused, 0 AS failed, \
+        " UNION ALL SELECT model, key_id, category, '' AS provider, 429 AS status, 0 AS requests, \
+         (1 - shadow) * refused AS refused, shadow * refused AS would_refuse, 0 AS failed, \
          0 AS input, 0 AS output, 0 AS cached, 0 AS cost FROM refusals WHERE minute = ",
     );
     builder.push_bind(minute).push(" AND org_id = ").push_bind(org.bytes().as_slice());
@@ -106,6 +108,7 @@ fn sum(row: &Row, bucket: i64, group_by: Option<GroupBy>) -> Result<Sum, Databas
     let counters = UsageCounters {
         requests: value::count(row, "requests")?,
         refused: value::count(row, "refused")?,
+        would_have_been_refused: value::count(row, "would_refuse")?,
         failed: value::count(row, "failed")?,
         input_tokens: value::count(row, "input")?,
         output_tokens: value::count(row, "output")?,

@@ -72,6 +72,7 @@ contract! { sqlite:
         what_is_recorded_shows_without_being_asked_for,
         a_request_counts_once,
         a_flood_of_refusals_is_bounded,
+        what_limits_that_only_record_would_refuse_is_counted_apart,
         closing_writes_everything,
     }
     usage {

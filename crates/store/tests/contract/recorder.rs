@@ -71,6 +71,30 @@ pub(crate) async fn a_flood_of_refusals_is_bounded(bench: Bench) {
     assert_eq!(b.store.usage(&part).await.unwrap().totals.refused, 10_000);
 }
 
+pub(crate) async fn what_limits_that_only_record_would_refuse_is_counted_apart(bench: Bench) {
+    let b = bench.seeded().await;
+    let org = b.org("free").await;
+    let (key, _) = b.key(&org).await;
+    let shadow = |of: &domain::RefusalEvent| domain::RefusalEvent { shadow: true, ..of.clone() };
+    for _ in 0..3 {
+        // Two limits tell of one request.
+        let of_requests = shadow(&b.refusal(&org, key.id, b.now().wall));
+        let of_tokens = domain::RefusalEvent { kind: domain::Kind::Tokens, ..of_requests.clone() };
+        b.store.recorder().refusal(of_requests);
+        b.store.recorder().refusal(of_tokens);
+        b.store.recorder().flush().await;
+    }
+    b.store.recorder().refusal(b.refusal(&org, key.id, b.now().wall));
+    b.store.recorder().flush().await;
+    assert_eq!(b.store.health().failed_attempts, 0);
+    // A part of a minute, then whole ones.
+    for _ in 0..2 {
+        let totals = b.store.usage(&all(org.id)).await.unwrap().totals;
+        assert_eq!((totals.refused, totals.would_have_been_refused, totals.requests), (1, 3, 0));
+        b.clock.advance_us(120_000_000);
+    }
+}
+
 pub(crate) async fn closing_writes_everything(bench: Bench) {
     let mut b = bench.seeded().await;
     let org = b.org("free").await;

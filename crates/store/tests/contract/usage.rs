@@ -158,6 +158,6 @@ pub(crate) async fn the_shape_is_the_contracts(bench: Bench) {
     let usage = b.store.usage(&query).await.unwrap();
     assert_eq!(
         serde_json::to_string(&usage).unwrap(),
-        r#"{"from":"2026-02-05T15:30:00Z","to":"2026-02-05T15:30:00Z","totals":{"requests":1,"refused":0,"failed":0,"input_tokens":10,"output_tokens":5,"cached_tokens":2,"cost":"1.5"},"series":[{"start":"2026-02-05T00:00:00Z","provider":null,"requests":1,"refused":0,"failed":0,"input_tokens":10,"output_tokens":5,"cached_tokens":2,"cost":"1.5"}]}"#
+        r#"{"from":"2026-02-05T15:30:00Z","to":"2026-02-05T15:30:00Z","totals":{"requests":1,"refused":0,"would_have_been_refused":0,"failed":0,"input_tokens":10,"output_tokens":5,"cached_tokens":2,"cost":"1.5"},"series":[{"start":"2026-02-05T00:00:00Z","provider":null,"requests":1,"refused":0,"would_have_been_refused":0,"failed":0,"input_tokens":10,"output_tokens":5,"cached_tokens":2,"cost":"1.5"}]}"#
     );
 }

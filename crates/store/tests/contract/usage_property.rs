@@ -100,7 +100,8 @@ fn counters(event: &Event) -> UsageCounters {
     let Some(outcome) = ENDINGS[event.ending].1 else { return UsageCounters { refused: 1, ..UsageCounters::default() } };
     let (input_tokens, output_tokens, cached_tokens) = event.tokens;
     let (requests, failed) = if outcome.is_answered() { (1, 0) } else { (0, 1) };
-    UsageCounters { requests, refused: 0, failed, input_tokens, output_tokens, cached_tokens, cost: Money(input_tokens as i64 * 3) }
+    let cost = Money(input_tokens as i64 * 3);
+    UsageCounters { requests, failed, input_tokens, output_tokens, cached_tokens, cost, ..UsageCounters::default() }
 }
 
 fn group(event: &Event, by: GroupBy) -> Option<String> {
