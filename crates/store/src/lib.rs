@@ -1,6 +1,7 @@
 //! Durable and shared state: SQL, the live directory that admission reads, the pools, and the recorder.
 //! It knows no HTTP and reads no clock.
 
+mod backup;
 mod caps;
 mod config;
 mod data_folder;
@@ -20,6 +21,7 @@ mod seal;
 mod sql;
 mod store;
 
+pub use backup::{BackupContents, BackupError, backup, restore};
 pub use config::StoreConfig;
 pub use directory::{Directory, KeyEntry, OrgEntry, OrgState};
 pub use error::{DatabaseFault, ErrorClass, OperationError};

@@ -74,6 +74,20 @@ pub(crate) enum Command {
     Apply(ApplyArgs),
     /// Run a recorded workload through the limiter, without a server: who is refused, when, on which plan
     Replay(Box<ReplayArgs>),
+    /// Copy everything in the data folder into one file, while the server runs: the database, the journal, the secret key, the operator
+    /// token. Whoever has the file can read the providers' credentials
+    Backup {
+        /// The file; it must not exist
+        file: PathBuf,
+    },
+    /// Put a backup into the data folder; the server must be stopped
+    Restore {
+        /// A file that `tidegate backup` made
+        file: PathBuf,
+        /// Move aside what is in the data folder
+        #[arg(long)]
+        force: bool,
+    },
     /// Write the control API's OpenAPI document
     Openapi,
     /// Look for what is wrong with this installation

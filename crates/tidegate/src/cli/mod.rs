@@ -3,6 +3,7 @@
 
 mod apply;
 mod args;
+mod backup;
 mod check;
 mod client;
 mod doctor;
@@ -14,6 +15,7 @@ mod org;
 mod output;
 mod provider;
 mod replay;
+mod restore;
 mod row;
 mod serve;
 mod table;
@@ -29,7 +31,7 @@ pub use args::Cli;
 pub use serve::serve;
 
 use args::Command;
-use client::Client;
+use client::{Client, Whereabouts};
 use output::Output;
 
 /// How a command ended: the process's exit code.
@@ -103,6 +105,8 @@ pub async fn run(cli: Cli, surroundings: &Surroundings, out: &mut (dyn Write + S
         Some(Command::Model(command)) => model::run(command, &client()?, &mut output).await,
         Some(Command::Apply(args)) => apply::run(args, &client()?, surroundings, &mut output).await,
         Some(Command::Replay(args)) => replay::run(&args, &common, surroundings, out),
+        Some(Command::Backup { file }) => backup::run(&file, &Whereabouts::find(&common, surroundings)?, &mut output).await,
+        Some(Command::Restore { file, force }) => restore::run(&file, force, &Whereabouts::find(&common, surroundings)?, &mut output).await,
         Some(Command::Openapi) => openapi::run(&mut output),
         Some(Command::Doctor) => doctor::run(&common, surroundings, &mut output).await,
     }
