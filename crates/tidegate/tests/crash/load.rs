@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use testkit::SeededEntropy;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, LocalSet};
+use tokio::time::Instant;
 
 use crate::client::{Around, Ask, End, Key, Seen};
 use crate::provider::{Errand, Provider, Way};
 use crate::server::{Server, operator};
 use crate::usage;
-use crate::windows::{Happened, Heartbeat, peak};
+use crate::windows::{Happened, Heartbeat, peak, story};
 
 /// A pool: its model, its limits of requests and tokens a window.
 #[derive(Clone, Copy, Debug)]
@@ -190,12 +191,14 @@ pub(crate) struct Sum {
 pub(crate) async fn judge(server: &Server, load: &Load, all: &[Seen], beat: &Heartbeat, window: Duration) -> Sum {
     let mut sum = Sum::default();
     server.settled(&load.org).await;
-    let least = all.iter().filter(|seen| matches!(seen.end, End::Whole { .. })).count() as u64;
-    let (mut counted, totals) = usage::by_key(server, &load.org, least).await;
+    let arrived: HashMap<u64, Instant> = all.iter().filter_map(|seen| load.provider.arrived(seen.ask.errand.id)).collect();
+    let refusals = all.iter().map(|seen| seen.refusals).sum();
+    let (mut counted, totals) = usage::by_key(server, &load.org, arrived.len() as u64, refusals).await;
     let mut pools: HashMap<&str, (Vec<Happened>, Vec<Happened>)> = HashMap::new();
     let mut written = usage::Counted::default();
     for seen in all {
-        let arrived = load.provider.arrived(seen.ask.errand.id);
+        let id = seen.ask.errand.id;
+        let arrived = arrived.get(&id).copied();
         let of_key = counted.remove(&seen.key).unwrap_or_default();
         sum.faults.extend(usage::faults(seen, of_key, arrived.is_some()));
         written.requests += of_key.requests + of_key.failed;
@@ -211,13 +214,13 @@ pub(crate) async fn judge(server: &Server, load: &Load, all: &[Seen], beat: &Hea
         }
         let (tokens, requests) = pools.entry(seen.ask.model).or_default();
         if let Some(to) = arrived {
-            requests.push(Happened { from: seen.sent, to, amount: 1 });
-            tokens.push(Happened { from: seen.sent, to, amount: seen.ask.errand.input });
+            requests.push(Happened { id, from: seen.sent, to, amount: 1 });
+            tokens.push(Happened { id, from: seen.sent, to, amount: seen.ask.errand.input });
         }
         for (to, amount) in &seen.pieces {
             let earliest = to.checked_sub(beat.late(*to)).unwrap_or(*to);
             let from = if seen.ask.stream { earliest.max(seen.sent) } else { seen.sent };
-            tokens.push(Happened { from, to: *to, amount: *amount });
+            tokens.push(Happened { id, from, to: *to, amount: *amount });
         }
     }
     sum.faults.extend(counted.keys().map(|key| format!("{key} has usage that nobody asked for")));
@@ -227,8 +230,11 @@ pub(crate) async fn judge(server: &Server, load: &Load, all: &[Seen], beat: &Hea
     for Pool { model, rpm, tpm, .. } in POOLS {
         let Some((tokens, requests)) = pools.get_mut(model) else { continue };
         let (most_tokens, most_requests) = (peak(tokens, window).0, peak(requests, window).0);
-        if most_tokens > tpm || most_requests > rpm {
-            sum.faults.push(format!("{model}: {most_tokens} of {tpm} tokens and {most_requests} of {rpm} requests in one window"));
+        if most_tokens > tpm {
+            sum.faults.push(format!("{model}: {most_tokens} of {tpm} tokens in one window: {}", story(tokens, window)));
+        }
+        if most_requests > rpm {
+            sum.faults.push(format!("{model}: {most_requests} of {rpm} requests in one window: {}", story(requests, window)));
         }
         sum.peaks.push((model, most_tokens, tpm, most_requests, rpm));
     }

@@ -90,8 +90,8 @@ impl Provider {
     }
 
     /// When this errand arrived, if it did. It is forgotten.
-    pub(crate) fn arrived(&self, id: u64) -> Option<Instant> {
-        self.with(|state| state.arrived.remove(&id))
+    pub(crate) fn arrived(&self, id: u64) -> Option<(u64, Instant)> {
+        self.with(|state| state.arrived.remove_entry(&id))
     }
 
     /// Lets the stream go on that has stood still longest.

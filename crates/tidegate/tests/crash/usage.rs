@@ -1,11 +1,13 @@
 //! What clients saw beside what the server wrote down: for each request its key's usage, to the token.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::client::{End, Seen};
-use crate::server::{Server, until};
+use crate::server::Server;
 
 /// What is written down of one key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,23 +32,25 @@ impl Counted {
     }
 }
 
-/// The usage of an organisation by key, and its totals, once it counts so many requests or no more come.
-pub(crate) async fn by_key(server: &Server, org: &str, least: u64) -> (HashMap<String, Counted>, Counted) {
+/// The usage of an organisation by key, and its totals, once it counts so many requests and refusals, or in vain for long.
+pub(crate) async fn by_key(server: &Server, org: &str, records: u64, refusals: u64) -> (HashMap<String, Counted>, Counted) {
     let path = format!("/orgs/{org}/usage?group_by=key");
     let mut usage = Value::Null;
-    let (mut before, mut same) = (Value::Null, 0);
-    until("usage is written", async || {
+    for _ in 0..PATIENCE {
         usage = server.operator("GET", &path, &Value::Null).await;
         let totals = Counted::of(&usage["totals"]);
-        same = if usage["totals"] == before { same + 1 } else { 0 };
-        before = usage["totals"].clone();
-        (totals.requests + totals.failed >= least && same > 3) || same > 400
-    })
-    .await;
+        if totals.requests + totals.failed >= records && totals.refused >= refusals {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
     let series = usage["series"].as_array().expect("a series");
     let of = series.iter().map(|point| (point["key"].as_str().expect("a key").to_owned(), Counted::of(point))).collect();
     (of, Counted::of(&usage["totals"]))
 }
+
+/// How often usage is looked at before it is taken as it is.
+const PATIENCE: u64 = 100;
 
 /// What is wrong with what was written down of one request; `arrived`: whether the provider got it.
 pub(crate) fn faults(seen: &Seen, counted: Counted, arrived: bool) -> Vec<String> {
@@ -73,7 +77,7 @@ pub(crate) fn faults(seen: &Seen, counted: Counted, arrived: bool) -> Vec<String
             demand(records == 1 || !arrived, "a provider got it, so it has a record");
             demand(counted.output >= seen.words(), "what was relayed is written down");
             demand(counted.output <= most_output.max(seen.words()), "no more output is written down than it could have");
-            demand(counted.input <= seen.body_bytes + 64, "no more input is written down than its bound");
+            demand(counted.input <= seen.body_bytes + 128, "no more input is written down than its bound");
             demand(seen.head.is_none() || counted.input >= seen.ask.errand.input, "no less input is written down than there was");
         }
         End::Failed(_) => {

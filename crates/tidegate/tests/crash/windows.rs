@@ -12,6 +12,8 @@ use tokio::time::{Instant, sleep};
 /// So much happened between these moments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Happened {
+    /// To whom.
+    pub(crate) id: u64,
     pub(crate) from: Instant,
     pub(crate) to: Instant,
     pub(crate) amount: u64,
@@ -34,6 +36,13 @@ pub(crate) fn peak(events: &mut [Happened], window: Duration) -> (u64, Option<In
         }
     }
     most
+}
+
+/// What happened in the window in which most did: who, when in milliseconds before its end, how much.
+pub(crate) fn story(events: &mut [Happened], window: Duration) -> String {
+    let Some(end) = peak(events, window).1 else { return String::new() };
+    let within = events.iter().filter(|event| event.to <= end && event.from + window > end);
+    within.map(|Happened { id, from, to, amount }| format!("{id}: {amount} {:?}-{:?}; ", end - *from, end - *to)).collect()
 }
 
 /// How late this thread is: between two beats everything that had come was read.
@@ -89,7 +98,7 @@ impl Drop for Heartbeat {
 fn a_window_is_half_open_and_counts_only_what_is_certain() {
     let start = Instant::now();
     let at = |ms: u64| start + Duration::from_millis(ms);
-    let event = |from, to, amount| Happened { from: at(from), to: at(to), amount };
+    let event = |from, to, amount| Happened { id: 0, from: at(from), to: at(to), amount };
     let second = Duration::from_secs(1);
     assert_eq!(peak(&mut [event(0, 0, 1), event(1_000, 1_000, 2)], second).0, 2, "what is a window old counts no more");
     assert_eq!(peak(&mut [event(0, 0, 1), event(999, 999, 2)], second), (3, Some(at(999))));
