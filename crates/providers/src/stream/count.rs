@@ -41,7 +41,7 @@ impl OutputCount {
                 text.decode_into(held);
             }
         }
-        self.pieces += tokens_surely_in(self.tokenizer, held.get(before..).unwrap_or_default());
+        self.pieces += tokens_surely_in(self.tokenizer, held.get(before..).unwrap_or_default(), before == 0);
         if held.len() >= caps::COUNT_AT_BYTES {
             self.counted += count_what_is_whole(self.tokenizer, held);
         }
@@ -78,13 +78,28 @@ impl OutputCount {
     }
 }
 
-/// Most texts are a token or two. Of a long one, one token fewer than it has alone: the first may belong to what stands before.
-fn tokens_surely_in(tokenizer: Tokenizer, text: &str) -> u64 {
+/// Most texts are a token or two. Of a long one, one token fewer than it has alone: the first may belong to what stands before, unless
+/// nothing does.
+fn tokens_surely_in(tokenizer: Tokenizer, text: &str, is_first: bool) -> u64 {
     if text.len() <= caps::COARSE_TEXT_BYTES {
-        return 1;
+        return words_begun_in(text.as_bytes(), is_first).max(1);
     }
     let (counted, estimated) = text.split_at(text.floor_char_boundary(caps::MAX_COUNTED_EVENT_TEXT_BYTES));
     (tokens::count(tokenizer, counted) + (estimated.len() as u64) / 4).saturating_sub(1).max(1)
+}
+
+/// How many words begin in a text, by spaces alone: each is a token at least, since no token goes on over a space behind a letter.
+/// Providers that guess ahead put several tokens into one event.
+fn words_begun_in(text: &[u8], is_first: bool) -> u64 {
+    let mut before = if is_first { b' ' } else { b'x' };
+    let mut words = u64::from(is_first && text.first().is_some_and(u8::is_ascii_alphanumeric));
+    for pair in text.windows(2) {
+        let &[space, letter] = pair else { continue };
+        words += u64::from(space == b' ' && letter.is_ascii_alphanumeric());
+        before = space;
+    }
+    let _ = before;
+    words
 }
 
 /// Counts a running text up to a place where what follows can't change the tokens before, and takes that part away.
