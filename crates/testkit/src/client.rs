@@ -93,12 +93,17 @@ impl Call {
     /// # Panics
     /// If no head comes.
     pub async fn open(&self, addr: SocketAddr) -> Opened {
-        let opened = async {
-            let mut connection = Connection::open(addr).await?;
-            connection.write(&self.bytes()).await?;
-            connection.into_opened(&self.method).await
-        };
-        opened.await.unwrap_or_else(|e| panic!("{} {}: no answer: {e}", self.method, self.path))
+        self.try_open(addr).await.unwrap_or_else(|e| panic!("{} {}: no answer: {e}", self.method, self.path))
+    }
+
+    /// The same, where no head may come.
+    ///
+    /// # Errors
+    /// The connection was refused or broke.
+    pub async fn try_open(&self, addr: SocketAddr) -> io::Result<Opened> {
+        let mut connection = Connection::open(addr).await?;
+        connection.write(&self.bytes()).await?;
+        connection.into_opened(&self.method).await
     }
 }
 

@@ -45,6 +45,7 @@ struct State {
     queue: VecDeque<Box<RespondOnce>>,
     otherwise: Arc<Respond>,
     received: Vec<Received>,
+    keeps_nothing: bool,
 }
 
 struct Shared {
@@ -63,7 +64,9 @@ impl Shared {
         let queued = state.queue.pop_front();
         let otherwise = Arc::clone(&state.otherwise);
         let script = queued.map_or_else(|| otherwise(&request), |respond| respond(&request));
-        state.received.push(request);
+        if !state.keeps_nothing {
+            state.received.push(request);
+        }
         let count = state.received.len();
         drop(state);
         self.arrivals.send_replace(count);
@@ -85,7 +88,7 @@ impl Upstream {
         let addr = listener.local_addr().expect("a bound listener has an address");
         let otherwise: Arc<Respond> = Arc::new(|request: &Received| Reply::default().script(request));
         let shared = Arc::new(Shared {
-            state: Mutex::new(State { queue: VecDeque::new(), otherwise, received: Vec::new() }),
+            state: Mutex::new(State { queue: VecDeque::new(), otherwise, received: Vec::new(), keeps_nothing: false }),
             arrivals: watch::Sender::new(0),
             abandoned: watch::Sender::new(0),
         });
@@ -127,6 +130,11 @@ impl Upstream {
     /// Everything received so far.
     pub fn received(&self) -> Vec<Received> {
         self.shared.state().received.clone()
+    }
+
+    /// Keeps nothing of what it receives from now on, for a test that lasts long. Requests can no longer be counted.
+    pub fn keep_nothing(&self) {
+        self.shared.state().keeps_nothing = true;
     }
 
     /// How many requests were received so far.

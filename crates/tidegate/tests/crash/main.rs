@@ -1,0 +1,12 @@
+//! The program killed, stopped, starved and lied to while it serves: what is counted stays true, or the operator is told.
+//! `cargo xtask crash` runs the long version.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's tool fails the test")]
+#![expect(clippy::print_stderr, reason = "a test tells its figures")]
+
+mod client;
+mod kill;
+mod load;
+mod provider;
+mod server;
+mod usage;
+mod windows;

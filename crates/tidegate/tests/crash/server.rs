@@ -1,0 +1,161 @@
+//! The program under test as a process over a data folder: started, killed, stopped, started again. It judges nothing.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use testkit::{Answer, Call, WAIT};
+use tokio::time::{Instant, sleep};
+
+/// Of every server in here.
+pub(crate) const OPERATOR_TOKEN: &str = "operator-token-of-the-tests-0123456789";
+
+/// How it is started.
+#[derive(Clone, Debug)]
+pub(crate) struct Start {
+    /// Where the configuration and the log lie.
+    pub(crate) folder: PathBuf,
+    /// Where the data lies.
+    pub(crate) data: PathBuf,
+    /// Further environment.
+    pub(crate) environment: Vec<(String, String)>,
+    /// A program, with its arguments, that starts the server.
+    pub(crate) through: Vec<String>,
+}
+
+impl Start {
+    /// In this folder with this configuration.
+    pub(crate) fn new(folder: &Path, config: &str) -> Self {
+        std::fs::write(folder.join("tidegate.toml"), config).expect("the configuration is written");
+        Self { folder: folder.into(), data: folder.join("data"), environment: Vec::new(), through: Vec::new() }
+    }
+
+    fn command(&self) -> Command {
+        // Another build of it, such as an optimised one, where whoever runs the tests says so.
+        let program = std::env::var("TIDEGATE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tidegate").into());
+        let words: Vec<_> = self.through.iter().cloned().chain([program]).collect();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).args(["serve", "--listen", "127.0.0.1:0", "--json", "--config"]);
+        command.arg(self.folder.join("tidegate.toml")).arg("--data-dir").arg(&self.data);
+        command.current_dir(&self.folder).env_clear().env("TIDEGATE_OPERATOR_TOKEN", OPERATOR_TOKEN);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Starts it and waits until it serves.
+    pub(crate) async fn server(&self) -> Server {
+        self.try_server().await.unwrap_or_else(|said| panic!("the server does not start: {said}"))
+    }
+
+    /// The same where it may refuse; what it said then.
+    pub(crate) async fn try_server(&self) -> Result<Server, String> {
+        let began = Instant::now();
+        let log = OpenOptions::new().create(true).append(true).open(self.log_path()).expect("a log");
+        let logged = log.metadata().expect("a log").len();
+        let mut command = self.command();
+        let mut child = Running(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("it can be started"));
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            BufReader::new(child.0.stdout.as_mut().expect("piped")).read_line(&mut line).map(|_| (child, line))
+        });
+        let (child, line) = reading.await.expect("it is read").expect("its output can be read");
+        let said: Value = serde_json::from_str(&line).unwrap_or(Value::Null);
+        let Some(addr) = said["url"].as_str().and_then(|url| url.strip_prefix("http://")).and_then(|addr| addr.parse().ok()) else {
+            drop(child);
+            let mut log = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+            return Err(log.split_off(usize::try_from(logged).unwrap_or(0)));
+        };
+        Ok(Server { child, addr, took: began.elapsed() })
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// Everything that every server of this folder has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+}
+
+/// A child that does not outlive its test.
+#[derive(Debug)]
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A server that serves. Dropped, it is killed as by `kill -9`.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Running,
+    pub(crate) addr: SocketAddr,
+    /// From the start to the first answer it could have given.
+    pub(crate) took: Duration,
+}
+
+impl Server {
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child.0), signal).expect("it runs");
+    }
+
+    /// One call of the operator's API, whatever becomes of it.
+    pub(crate) async fn try_operator(&self, method: &str, path: &str, body: &Value) -> std::io::Result<Answer> {
+        operator(self.addr, method, path, body).await
+    }
+
+    /// One that succeeds.
+    pub(crate) async fn operator(&self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.try_operator(method, path, body).await.unwrap_or_else(|e| panic!("{method} {path}: {e}"));
+        assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
+        if answer.body.is_empty() { Value::Null } else { answer.json() }
+    }
+
+    /// A figure of `/proc/PID/status`, in kB.
+    pub(crate) fn memory_kb(&self, name: &str) -> u64 {
+        let mut status = String::new();
+        let path = format!("/proc/{}/status", self.child.0.id());
+        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut status)).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {status}"));
+        line.trim_matches(|c: char| !c.is_ascii_digit()).parse().expect("a number")
+    }
+
+    /// Waits until nothing is held on any limit of an organisation: everything has been settled.
+    pub(crate) async fn settled(&self, org: &str) {
+        until("nothing is held", async || held(&self.operator("GET", &format!("/orgs/{org}/limits"), &Value::Null).await) == 0).await;
+    }
+}
+
+/// One call of the operator's API.
+pub(crate) async fn operator(addr: SocketAddr, method: &str, path: &str, body: &Value) -> std::io::Result<Answer> {
+    let call = Call::new(method, &format!("/api/v1{path}")).key(OPERATOR_TOKEN);
+    let call = if body.is_null() { call } else { call.json(body) };
+    call.try_send(addr).await
+}
+
+/// Everything that is held in an answer of `/orgs/{id}/limits`.
+pub(crate) fn held(limits: &Value) -> u64 {
+    let pools = limits["data"].as_array().unwrap_or_else(|| panic!("no pools in {limits}"));
+    pools.iter().map(|view| view["held"].as_u64().unwrap_or_else(|| panic!("no held in {view}"))).sum()
+}
+
+/// Asks again and again, now and then, until it is so; fails after [`WAIT`].
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !is_so().await {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(WAIT, asking).await.unwrap_or_else(|_| panic!("in {WAIT:?} it did not become so that {what}"));
+}
