@@ -1,6 +1,6 @@
 //! Backups: made beside a running server, and put back where none runs.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test says so by failing")]
+#![expect(clippy::unwrap_used, reason = "a test says so by failing")]
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
