@@ -11,13 +11,13 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
 
 use domain::{Clock, Counted, Endpoint, Entitlement, Entropy, KeyId, Kind, Money, Now, Org, Outcome, PoolLimits, RefusalEvent, RequestId};
 use domain::{TokenUsage, UnixMicros, UsageRecord};
 use limits::Settlement;
 use store::pools::{Demand, End};
 use store::{Actor, GrantFacts, NewOrg, Origin, PutMode, Store, StoreConfig};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 /// Ten thousand requests a second.
