@@ -117,7 +117,8 @@ impl Limit {
 
     /// When what is counted reaches 0.
     pub(crate) fn resets_at(&self) -> Option<Micros> {
-        Some(self.used()).filter(|used| *used > 0).and_then(|used| self.expired_at(used))
+        let last = self.log.last().map(|at| at.saturating_add(self.key.window_us));
+        Some(self.used()).filter(|used| *used > 0).and_then(|used| last.or_else(|| self.expired_at(used)))
     }
 
     /// When expiry alone makes room for `ask`: 0 when there is room, none when it doesn't suffice.

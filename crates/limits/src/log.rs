@@ -279,6 +279,11 @@ impl Log {
             .map(|(at, _)| at)
     }
 
+    /// Time of the last entry, if nothing made it empty.
+    pub(crate) fn last(&self) -> Option<Micros> {
+        (self.len > 0 && self.back_amount > 0).then_some(self.back_at)
+    }
+
     /// What still counts: when, and how much.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Micros, u64)> {
         self.entries_from(self.start as usize, None).filter(|(_, amount)| *amount > 0)
