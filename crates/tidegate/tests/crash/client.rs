@@ -114,6 +114,11 @@ impl Ask {
             match opened.status {
                 429 => {
                     let Ok(refusal) = opened.whole().await else { return seen };
+                    if refusal.json()["limit"].is_null() {
+                        // All providers are busy; no limit of the plan refused it.
+                        seen.end = End::Failed(429);
+                        return seen;
+                    }
                     seen.refusals += 1;
                     if seen.refusals >= around.patience() {
                         seen.end = End::GaveUp;

@@ -10,17 +10,12 @@ use tempfile::TempDir;
 use testkit::SeededEntropy;
 use tokio::time::{sleep, timeout};
 
-use crate::load::{Load, config, judge, new_org, on_one_thread};
+use crate::load::{Load, Mood, config, judge, new_org, on_one_thread, setting};
 use crate::provider::Provider;
 use crate::server::Start;
 use crate::windows::Heartbeat;
 
 const WINDOW: Duration = Duration::from_secs(3);
-
-/// A number that whoever runs the long version sets.
-pub(crate) fn setting(name: &str, usual: u64) -> u64 {
-    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|e| panic!("{name}={text}: {e}")))
-}
 
 #[tokio::test]
 async fn killed_again_and_again_nothing_is_lost_and_no_limit_is_passed() {
@@ -31,7 +26,7 @@ async fn kill_again_and_again(times: u64, seed: u64) {
     let (folder, provider) = (TempDir::new().unwrap(), Rc::new(Provider::start().await));
     let start = Start::new(folder.path(), &config(&provider, WINDOW, ""));
     let mut server = start.server().await;
-    let load = Rc::new(Load::new(Rc::clone(&provider), new_org(&server).await, seed));
+    let load = Rc::new(Load::new(Rc::clone(&provider), new_org(&server).await, seed, Mood::Even));
     let (beat, random) = (Heartbeat::start(), SeededEntropy::new(seed));
     load.address.send_replace(Some(server.addr));
     let clients = load.begin(16);

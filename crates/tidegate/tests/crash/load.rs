@@ -36,22 +36,28 @@ pub(crate) const POOLS: [Pool; 4] = [
     Pool { model: "a-fourth", selector: "model = \"a-fourth\"", rpm: 12, tpm: 2_000 },
 ];
 
-/// The configuration: one provider, a model a pool, the plan `p`, windows of so many seconds.
+/// The configuration: the provider by two names, a model a pool, the plan `p`, the plan `half` of half its tokens, and windows of that length.
 pub(crate) fn config(provider: &Provider, window: Duration, limits: &str) -> String {
-    let mut text = format!(
-        "[limits]\nwindow_seconds = {}\n{limits}\n[[providers]]\nname = \"up\"\nkind = \"openai\"\nbase_url = \"{}\"\napi_key = \"secret\"\n",
-        window.as_secs_f64(),
-        provider.upstream.base_url()
-    );
-    let mut rows = String::new();
+    let mut text = format!("[limits]\nwindow_seconds = {}\n{limits}\n", window.as_secs_f64());
+    for name in ["up", "spare"] {
+        let base_url = provider.upstream.base_url();
+        let _ = write!(text, "[[providers]]\nname = \"{name}\"\nkind = \"openai\"\nbase_url = \"{base_url}\"\nfirst_byte_timeout_seconds = 5\n");
+    }
+    let (mut whole, mut half) = (String::new(), String::new());
     for Pool { model, selector, rpm, tpm } in POOLS {
         let category = model.strip_prefix("a-").filter(|name| *name != "fourth").unwrap_or("small");
-        let targets = "default_output_tokens = 120\ntargets = [{ provider = \"up\" }]";
-        let _ = write!(text, "[[models]]\nid = \"{model}\"\ncategory = \"{category}\"\n{targets}\n");
-        let _ = write!(rows, "{{ {selector}, rpm = {rpm}, tpm = {tpm} }},");
+        let targets = "[{ provider = \"up\" }, { provider = \"spare\", priority = 1 }]";
+        let _ = write!(text, "[[models]]\nid = \"{model}\"\ncategory = \"{category}\"\ndefault_output_tokens = 120\ntargets = {targets}\n");
+        let _ = write!(whole, "{{ {selector}, rpm = {rpm}, tpm = {tpm} }},");
+        let _ = write!(half, "{{ {selector}, rpm = {rpm}, tpm = {} }},", tpm / 2);
     }
-    let _ = write!(text, "[[plans]]\nid = \"p\"\nlimits = [{rows}]\n");
+    let _ = write!(text, "[[plans]]\nid = \"p\"\nlimits = [{whole}]\n[[plans]]\nid = \"half\"\nlimits = [{half}]\n");
     text
+}
+
+/// A number that whoever runs the long version sets.
+pub(crate) fn setting(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|e| panic!("{name}={text}: {e}")))
 }
 
 /// The organisation that is asked about.
@@ -71,6 +77,16 @@ pub(crate) struct Load {
     pub(crate) received: AtomicU64,
     seed: u64,
     next: AtomicU64,
+    mood: Mood,
+}
+
+/// What clients and the provider are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// Clients stay, the provider answers.
+    Even,
+    /// Clients leave, the provider breaks, fails, is busy or says nothing.
+    Rough,
 }
 
 struct Near<'a>(&'a Load);
@@ -90,9 +106,9 @@ impl Around for Near<'_> {
 }
 
 impl Load {
-    pub(crate) fn new(provider: Rc<Provider>, org: String, seed: u64) -> Self {
+    pub(crate) fn new(provider: Rc<Provider>, org: String, seed: u64, mood: Mood) -> Self {
         let (address, stop) = (watch::Sender::new(None), watch::Sender::new(false));
-        Self { provider, address, org, stop, received: AtomicU64::new(0), seed, next: AtomicU64::new(1) }
+        Self { provider, address, org, stop, received: AtomicU64::new(0), seed, next: AtomicU64::new(1), mood }
     }
 
     /// Clients begin, each with one request at a time.
@@ -128,7 +144,7 @@ impl Load {
             let Some(key) = self.new_key(addr).await else { continue };
             let ask = self.ask(&random);
             let seen = ask.put(addr, &key, &Near(self)).await;
-            if seen.end == End::Cut {
+            if seen.end == End::Cut && self.mood == Mood::Even {
                 // The server has gone; the next one has another address.
                 let mut address = self.address.subscribe();
                 drop(tokio::time::timeout(Duration::from_secs(20), address.wait_for(|now| *now != Some(addr))).await);
@@ -161,7 +177,14 @@ impl Load {
             1..4 => below(250),
             _ => below(60),
         };
-        let way = if below(3) == 0 { Way::Gated } else { Way::Answer };
+        let way = match (self.mood, below(60)) {
+            (Mood::Rough, 0) => Way::Busy,
+            (Mood::Rough, 1) => Way::Fails,
+            (Mood::Rough, 2) => Way::Hangs,
+            (Mood::Rough, 3..8) => Way::Breaks,
+            (_, ..20) => Way::Gated,
+            (_, _) => Way::Answer,
+        };
         let errand = Errand { id: self.next.fetch_add(1, Relaxed), input: 7 + below(40), words, stride: 1 + below(4), way };
         Ask {
             errand,
@@ -169,7 +192,7 @@ impl Load {
             stream: below(3) > 0,
             max_tokens: (below(3) > 0).then(|| words + below(100)),
             wait: (below(6) == 0).then_some(1),
-            leave_after: None,
+            leave_after: (self.mood == Mood::Rough && below(8) == 0).then(|| 1 + below(words)),
         }
     }
 }
@@ -180,6 +203,8 @@ pub(crate) struct Sum {
     pub(crate) whole: usize,
     pub(crate) cut_open: usize,
     pub(crate) cut_before: usize,
+    /// Clients that left, streams that broke, providers that failed, clients that gave up.
+    pub(crate) others: usize,
     pub(crate) refusals: u64,
     pub(crate) tokens: u64,
     pub(crate) faults: Vec<String>,
@@ -210,7 +235,7 @@ pub(crate) async fn judge(server: &Server, load: &Load, all: &[Seen], beat: &Hea
             (End::Whole { .. }, _) => sum.whole += 1,
             (End::Cut, Some(_)) => sum.cut_open += 1,
             (End::Cut, None) => sum.cut_before += 1,
-            (End::Left | End::Broken | End::Failed(_) | End::GaveUp, _) => {}
+            (End::Left | End::Broken | End::Failed(_) | End::GaveUp, _) => sum.others += 1,
         }
         let (tokens, requests) = pools.entry(seen.ask.model).or_default();
         if let Some(to) = arrived {
