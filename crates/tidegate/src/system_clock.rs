@@ -1,5 +1,7 @@
 //! The only clock: it reads the machine's. Everything else takes `Now` or `Arc<dyn Clock>`.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use domain::{Clock, Now, UnixMicros};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -13,7 +15,17 @@ const AT_BOOT_US: u64 = 400 * 86_400 * 1_000_000;
 impl Clock for SystemClock {
     fn now(&self) -> Now {
         let mono_us = AT_BOOT_US + u64::try_from(micros(clock_gettime(ClockId::Boottime))).unwrap_or(0);
-        Now { mono_us, wall: UnixMicros(micros(clock_gettime(ClockId::Realtime))) }
+        Now { mono_us, wall: UnixMicros(wall_us()) }
+    }
+}
+
+/// Read through the C library, so that a test can step it for this process alone (libfaketime).
+#[expect(clippy::disallowed_methods, reason = "this is where the machine's clock is read")]
+fn wall_us() -> i64 {
+    let signed = |us: u128| i64::try_from(us).unwrap_or(i64::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => signed(since.as_micros()),
+        Err(before) => -signed(before.duration().as_micros()),
     }
 }
 

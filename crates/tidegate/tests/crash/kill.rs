@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 use testkit::SeededEntropy;
 use tokio::time::{sleep, timeout};
@@ -33,7 +33,7 @@ async fn kill_again_and_again(times: u64, seed: u64) {
     let mut starts = Vec::new();
     for _ in 0..times {
         wait_for_the_moment(&load, &random).await;
-        server.signal(Signal::KILL);
+        kill_process(server.pid(), Signal::KILL).unwrap();
         load.address.send_replace(None);
         drop(server);
         provider.open_all();
@@ -60,7 +60,7 @@ async fn kill_again_and_again(times: u64, seed: u64) {
         beat.worst()
     );
     let shown: Vec<_> = sum.faults.iter().take(20).collect();
-    assert!(sum.faults.is_empty(), "seed {seed}: {} faults, among them {shown:#?}\n{}", sum.faults.len(), tail(&start.log()));
+    assert!(sum.faults.is_empty(), "seed {seed}: {} faults, among them {shown:#?}\n{}", sum.faults.len(), start.last_words());
     assert!(sum.whole as u64 > 10 * times && sum.cut_open > 0, "there was a load, and something was open: {sum:?}");
 }
 
@@ -78,10 +78,4 @@ async fn wait_for_the_moment(load: &Load, random: &SeededEntropy) {
         }
     };
     drop(timeout(Duration::from_secs(3), coming).await);
-}
-
-/// The last lines of a log.
-pub(crate) fn tail(log: &str) -> String {
-    let lines: Vec<_> = log.lines().collect();
-    lines.iter().skip(lines.len().saturating_sub(15)).map(|line| format!("{line}\n")).collect()
 }

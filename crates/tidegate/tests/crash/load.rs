@@ -218,7 +218,8 @@ pub(crate) async fn judge(server: &Server, load: &Load, all: &[Seen], beat: &Hea
     server.settled(&load.org).await;
     let arrived: HashMap<u64, Instant> = all.iter().filter_map(|seen| load.provider.arrived(seen.ask.errand.id)).collect();
     let refusals = all.iter().map(|seen| seen.refusals).sum();
-    let (mut counted, totals) = usage::by_key(server, &load.org, arrived.len() as u64, refusals).await;
+    let with_record = all.iter().filter(|seen| arrived.contains_key(&seen.ask.errand.id)).map(|seen| seen.key.as_str());
+    let (mut counted, totals) = usage::by_key(server, &load.org, &with_record.collect::<Vec<_>>(), refusals).await;
     let mut pools: HashMap<&str, (Vec<Happened>, Vec<Happened>)> = HashMap::new();
     let mut written = usage::Counted::default();
     for seen in all {

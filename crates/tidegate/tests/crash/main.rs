@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a test tells its figures")]
 
 mod client;
+mod clocks;
 mod kill;
 mod load;
 mod provider;

@@ -1,13 +1,13 @@
 //! The program under test as a process over a data folder: started, killed, stopped, started again. It judges nothing.
 
 use std::fs::OpenOptions;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Pid;
 use serde_json::Value;
 use testkit::{Answer, Call, WAIT};
 use tokio::time::{Instant, sleep};
@@ -58,7 +58,7 @@ impl Start {
         let log = OpenOptions::new().create(true).append(true).open(self.log_path()).expect("a log");
         let logged = log.metadata().expect("a log").len();
         let mut command = self.command();
-        let mut child = Running(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("it can be started"));
+        let mut child = Process(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("it can be started"));
         let reading = tokio::task::spawn_blocking(move || {
             let mut line = String::new();
             BufReader::new(child.0.stdout.as_mut().expect("piped")).read_line(&mut line).map(|_| (child, line))
@@ -77,17 +77,19 @@ impl Start {
         self.folder.join("log")
     }
 
-    /// Everything that every server of this folder has logged.
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+    /// The last lines that servers of this folder have logged.
+    pub(crate) fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(self.log_path()).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines.iter().skip(lines.len().saturating_sub(15)).map(|line| format!("{line}\n")).collect()
     }
 }
 
 /// A child that does not outlive its test.
 #[derive(Debug)]
-struct Running(Child);
+struct Process(Child);
 
-impl Drop for Running {
+impl Drop for Process {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _ = self.0.kill();
@@ -98,18 +100,13 @@ impl Drop for Running {
 /// A server that serves. Dropped, it is killed as by `kill -9`.
 #[derive(Debug)]
 pub(crate) struct Server {
-    child: Running,
+    child: Process,
     pub(crate) addr: SocketAddr,
     /// From the start to the first answer it could have given.
     pub(crate) took: Duration,
 }
 
 impl Server {
-    /// Sends the process a signal.
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child.0), signal).expect("it runs");
-    }
-
     /// One call of the operator's API, whatever becomes of it.
     pub(crate) async fn try_operator(&self, method: &str, path: &str, body: &Value) -> std::io::Result<Answer> {
         operator(self.addr, method, path, body).await
@@ -122,13 +119,9 @@ impl Server {
         if answer.body.is_empty() { Value::Null } else { answer.json() }
     }
 
-    /// A figure of `/proc/PID/status`, in kB.
-    pub(crate) fn memory_kb(&self, name: &str) -> u64 {
-        let mut status = String::new();
-        let path = format!("/proc/{}/status", self.child.0.id());
-        std::fs::File::open(path).and_then(|mut file| file.read_to_string(&mut status)).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {status}"));
-        line.trim_matches(|c: char| !c.is_ascii_digit()).parse().expect("a number")
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child.0)
     }
 
     /// Waits until nothing is held on any limit of an organisation: everything has been settled.

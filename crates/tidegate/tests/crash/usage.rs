@@ -32,21 +32,23 @@ impl Counted {
     }
 }
 
-/// The usage of an organisation by key, and its totals, once it counts so many requests and refusals, or in vain for long.
-pub(crate) async fn by_key(server: &Server, org: &str, records: u64, refusals: u64) -> (HashMap<String, Counted>, Counted) {
+/// The usage of an organisation by key, and its totals, once these keys have a record each and so many refusals are counted, or in vain
+/// for long.
+pub(crate) async fn by_key(server: &Server, org: &str, keys: &[&str], refusals: u64) -> (HashMap<String, Counted>, Counted) {
     let path = format!("/orgs/{org}/usage?group_by=key");
-    let mut usage = Value::Null;
+    let mut found = (HashMap::new(), Counted::default());
     for _ in 0..PATIENCE {
-        usage = server.operator("GET", &path, &Value::Null).await;
-        let totals = Counted::of(&usage["totals"]);
-        if totals.requests + totals.failed >= records && totals.refused >= refusals {
+        let usage = server.operator("GET", &path, &Value::Null).await;
+        let series = usage["series"].as_array().expect("a series");
+        let of_keys = series.iter().map(|point| (point["key"].as_str().expect("a key").to_owned(), Counted::of(point)));
+        found = (of_keys.collect(), Counted::of(&usage["totals"]));
+        let has_record = |key: &&str| found.0.get(*key).is_some_and(|counted: &Counted| counted.requests + counted.failed > 0);
+        if found.1.refused >= refusals && keys.iter().all(has_record) {
             break;
         }
         sleep(Duration::from_millis(50)).await;
     }
-    let series = usage["series"].as_array().expect("a series");
-    let of = series.iter().map(|point| (point["key"].as_str().expect("a key").to_owned(), Counted::of(point))).collect();
-    (of, Counted::of(&usage["totals"]))
+    found
 }
 
 /// How often usage is looked at before it is taken as it is.

@@ -75,7 +75,8 @@ async fn crowd(window: Duration) {
     let mut happened: Vec<_> = all.iter().flat_map(|seen| happened_to(seen, &provider, &beat)).collect();
     let most = peak(&mut happened, window).0;
     let refusals: u64 = all.iter().map(|seen| seen.refusals).sum();
-    let (counted, totals) = usage::by_key(&server, &org, STREAMS, refusals).await;
+    let keys: Vec<_> = all.iter().map(|seen| seen.key.as_str()).collect();
+    let (counted, totals) = usage::by_key(&server, &org, &keys, refusals).await;
     eprintln!(
         "{STREAMS} streams of {WORDS} tokens at {TOKENS_A_WINDOW} in {window:?}: all whole in {took:?}, {refusals} refusals, \
          at most {most} tokens in a window, the longest pause {pause:?}, this thread late by {:?} at most",

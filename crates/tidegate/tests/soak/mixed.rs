@@ -35,8 +35,9 @@ async fn soak(length: Duration, seed: u64) {
             break;
         }
         let sum = one_round(&server, &provider, round, seed.wrapping_add(number)).await;
-        memory.push(server.memory_kb("VmRSS:"));
-        assert!(sum.faults.is_empty(), "seed {seed}, round {number}: {:#?}", sum.faults.iter().take(20).collect::<Vec<_>>());
+        memory.push(resident_kb(&server));
+        let shown: Vec<_> = sum.faults.iter().take(20).collect();
+        assert!(sum.faults.is_empty(), "seed {seed}, round {number}: {shown:#?}\n{}", start.last_words());
         assert!(sum.whole > 0, "there was a load: {sum:?}");
         all.whole += sum.whole;
         all.refusals += sum.refusals;
@@ -45,7 +46,8 @@ async fn soak(length: Duration, seed: u64) {
     }
     let (warm, last) = (memory[memory.len() / 4], memory[memory.len() - 1]);
     eprintln!(
-        "seed {seed}: {length:?}, {} rounds: {} answers whole, {} ended otherwise, {} refusals, {} tokens; memory after each round, kB: {memory:?}",
+        "seed {seed}: {length:?}, started in {:?}, {} rounds: {} answers whole, {} ended otherwise, {} refusals, {} tokens; memory after each round, kB: {memory:?}",
+        server.took,
         memory.len(),
         all.whole,
         all.others,
@@ -76,4 +78,11 @@ async fn change_plans(server: &Server, org: &str, random: &SeededEntropy) {
         sleep(Duration::from_millis(200 + random.next_u64() % 3_000)).await;
         server.operator("PATCH", &format!("/orgs/{org}"), &json!({"plan": plan})).await;
     }
+}
+
+/// The server's resident memory in kB.
+fn resident_kb(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid().as_raw_nonzero())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
 }
