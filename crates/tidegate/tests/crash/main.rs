@@ -1,12 +1,15 @@
 //! The program killed, stopped, starved and lied to while it serves: what is counted stays true, or the operator is told.
+//! And loads that are long or crowded: memory stays flat, no hold is left, every counter is what clients saw.
 //! `cargo xtask crash` runs the long version.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test's tool fails the test")]
 #![expect(clippy::print_stderr, reason = "a test tells its figures")]
 
 mod client;
+mod crowd;
 mod clocks;
 mod kill;
 mod load;
+mod mixed;
 mod provider;
 mod server;
 mod usage;
