@@ -41,7 +41,10 @@ pub(crate) fn config(provider: &Provider, window: Duration, limits: &str) -> Str
     let mut text = format!("[limits]\nwindow_seconds = {}\n{limits}\n", window.as_secs_f64());
     for name in ["up", "spare"] {
         let base_url = provider.upstream.base_url();
-        let _ = write!(text, "[[providers]]\nname = \"{name}\"\nkind = \"openai\"\nbase_url = \"{base_url}\"\nfirst_byte_timeout_seconds = 5\n");
+        let _ = write!(
+            text,
+            "[[providers]]\nname = \"{name}\"\nkind = \"openai\"\nbase_url = \"{base_url}\"\nfirst_byte_timeout_seconds = 5\n"
+        );
     }
     let (mut whole, mut half) = (String::new(), String::new());
     for Pool { model, selector, rpm, tpm } in POOLS {

@@ -5,8 +5,8 @@
 #![expect(clippy::print_stderr, reason = "a test tells its figures")]
 
 mod client;
-mod crowd;
 mod clocks;
+mod crowd;
 mod kill;
 mod load;
 mod mixed;

@@ -1,5 +1,6 @@
 //! The provider behind the server under test: each request says in its `user` what becomes of it. It knows when each arrived.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -110,8 +111,9 @@ impl State {
         let body = request.json();
         let Some(mut errand) = body["user"].as_str().and_then(Errand::read) else { return Script::error(404, "nothing") };
         // What a client asks for again is answered.
-        if self.arrived.insert(errand.id, Instant::now()).is_some() {
-            errand.way = Way::Answer;
+        match self.arrived.entry(errand.id) {
+            Entry::Occupied(_) => errand.way = Way::Answer,
+            Entry::Vacant(first) => drop(first.insert(Instant::now())),
         }
         match errand.way {
             Way::Busy => Script::rate_limited(1),
