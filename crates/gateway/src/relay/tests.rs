@@ -125,10 +125,20 @@ impl Stream {
         (words, false, usage)
     }
 
-    /// Output tokens of the first words: at least one each.
+    /// Output tokens of the first texts: never less than was charged on the way.
     fn tokens(&self, words: usize) -> u64 {
         let text: String = self.words.iter().take(words).map(String::as_str).collect();
-        tokens(&text).max(words as u64)
+        tokens(&text).max(self.on_the_way(words))
+    }
+
+    /// What is charged while the first texts pass: a token for each that begins a word of it, and for each at least one.
+    fn on_the_way(&self, words: usize) -> u64 {
+        let begun = |(n, text): (usize, &String)| {
+            let mut before = if n == 0 { ' ' } else { 'x' };
+            let begins = |letter: char| std::mem::replace(&mut before, letter) == ' ' && letter.is_ascii_alphanumeric();
+            text.chars().map(begins).filter(|begins| *begins).count().max(1) as u64
+        };
+        self.words.iter().enumerate().take(words).map(begun).sum()
     }
 }
 
@@ -317,7 +327,7 @@ async fn a_client_may_leave_at_any_point_of_any_stream() {
             match (has_begun, usage) {
                 // Before the first event nobody knows what was produced: what was held stands for it.
                 (false, _) => assert_eq!(charged, bound + 40),
-                (true, Some((input, output))) => assert_eq!(charged, input + output.max(stream.words.len() as u64)),
+                (true, Some((input, output))) => assert_eq!(charged, input + output.max(stream.on_the_way(stream.words.len()))),
                 // The text of an event that was cut off may have come whole.
                 (true, None) => {
                     let output = charged - counted_input;
