@@ -242,7 +242,9 @@ pub(crate) async fn judge(server: &Server, load: &Load, all: &[Seen], beat: &Hea
             (End::Left | End::Broken | End::Failed(_) | End::GaveUp, _) => sum.others += 1,
         }
         let (tokens, requests) = pools.entry(seen.ask.model).or_default();
-        if let Some(to) = arrived {
+        // Whoever got no answer because no provider gave one has its request and input back; who left before knows nothing.
+        let is_kept = matches!(seen.end, End::Cut) || seen.head.is_some() && !matches!(seen.end, End::Failed(_));
+        if let Some(to) = arrived.filter(|_| is_kept) {
             requests.push(Happened { id, from: seen.sent, to, amount: 1 });
             tokens.push(Happened { id, from: seen.sent, to, amount: seen.ask.errand.input });
         }
