@@ -143,7 +143,7 @@ impl AdmitFault {
     /// The answer to a caller who asked for `model` under this name and reads refusals in this shape.
     pub(crate) fn into_problem(self, model: &str, shape: RateLimitBody) -> Problem {
         match self {
-            Self::RecorderFull => {
+            Self::JournalRefuses => {
                 let message = "This gateway can't write usage down at the moment and admits nothing new. Try again in some seconds.";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "unavailable", message)
             }

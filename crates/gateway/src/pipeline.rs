@@ -163,7 +163,7 @@ fn announcement(fault: &AdmitFault) -> Option<Announced> {
             source: blocked.source,
             wait_us: limited.at_us.saturating_sub(limited.now.mono_us),
         }),
-        AdmitFault::RecorderFull | AdmitFault::TooManyInProgress | AdmitFault::InputTooLarge { .. } | AdmitFault::Closed { .. } => None,
+        AdmitFault::JournalRefuses | AdmitFault::TooManyInProgress | AdmitFault::InputTooLarge { .. } | AdmitFault::Closed { .. } => None,
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) use wait::{Waiters, patience};
 #[derive(Debug)]
 pub(crate) enum AdmitFault {
     /// The journal takes nothing new.
-    RecorderFull,
+    JournalRefuses,
     /// The organisation has as many requests in progress as one may have.
     TooManyInProgress,
     /// A pool has no room until then.
@@ -118,7 +118,7 @@ impl Admission<'_> {
     /// Admits the request, perhaps after a short wait. `now` is a fresh reading of the clock.
     pub(crate) async fn admit(&self, subject: &Subject, mut now: Now) -> Result<Admitted, AdmitFault> {
         if self.gateway.recorder().is_full() {
-            return Err(AdmitFault::RecorderFull);
+            return Err(AdmitFault::JournalRefuses);
         }
         let began_us = now.mono_us;
         let end_us = began_us.saturating_add(u64::try_from(self.patience.as_micros()).unwrap_or(u64::MAX));
@@ -197,7 +197,7 @@ impl Admission<'_> {
         }
         let output = self.estimate.output.min(n - exact);
         let mut now = self.gateway.clock.now();
-        let (_, shadowed) = self.count_shadowed(subject, output, now).await;
+        let shadowed = self.shadowed_counted(subject, exact, output, now).await;
         let mut reserved = self.reserve(subject, exact, output, now);
         for _ in 0..caps::COUNT_ROUNDS {
             if !reserved.as_ref().is_err_and(|refused| is_about_tokens(refused)) {
@@ -228,13 +228,20 @@ impl Admission<'_> {
         self.pools.with(|pools| self.gateway.store.pools().shadowed(self.org, pools, demand, now.mono_us))
     }
 
-    /// The same once this input, and if it then still matters the pools' others, are counted; and this input.
+    /// This input counted, and the limits that only record and then have no room for it.
     async fn count_shadowed(&self, subject: &Subject, output: u64, now: Now) -> (u64, Vec<BlockedLimit>) {
         let exact = self.gateway.uncounted.count_again(self.org.id(), &self.estimate.text).await;
-        if self.shadowed(subject, exact, output, now).iter().any(|blocked| blocked.kind == Kind::Tokens) {
-            self.gateway.uncounted.count_others(self.org.id(), self.pools.ids(), now.mono_us).await;
+        (exact, self.shadowed_counted(subject, exact, output, now).await)
+    }
+
+    /// The limits that only record and have no room for this counted input, the pools' others counted too where they decide that.
+    async fn shadowed_counted(&self, subject: &Subject, exact: u64, output: u64, now: Now) -> Vec<BlockedLimit> {
+        let shadowed = self.shadowed(subject, exact, output, now);
+        if shadowed.iter().all(|blocked| blocked.kind != Kind::Tokens) {
+            return shadowed;
         }
-        (exact, self.shadowed(subject, exact, output, now))
+        self.gateway.uncounted.count_others(self.org.id(), self.pools.ids(), now.mono_us).await;
+        self.shadowed(subject, exact, output, now)
     }
 
     /// Takes the hold at the bound, the input staying countable; `None` where no more inputs may be kept.
@@ -265,7 +272,7 @@ impl Admission<'_> {
             Ok(()) => Ok(hold),
             Err(_) => {
                 hold.end(End::AllBack, self.gateway.clock.now().mono_us);
-                Err(AdmitFault::RecorderFull)
+                Err(AdmitFault::JournalRefuses)
             }
         }
     }

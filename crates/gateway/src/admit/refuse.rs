@@ -1,21 +1,19 @@
 //! What is said and written down of a refusal, and of one that a limit which only records would have made.
 
-use domain::RefusalEvent;
+use domain::{Now, RefusalEvent};
 use limits::Retry;
 use store::pools::{BlockedLimit, Refused};
 
 use super::{Admission, AdmitFault, RateLimited};
+use crate::metrics::Refusals;
 use crate::settle::Subject;
-use domain::Now;
 
 impl Admission<'_> {
     /// Writes the refusal down and says it.
     pub(super) fn refuse(&self, subject: &Subject, refused: Refused, now: Now) -> AdmitFault {
         let Refused { blocked, retry } = refused;
         let Some(binding) = blocked.into_iter().next() else { return AdmitFault::TooManyInProgress };
-        if let Some(id) = self.pools.with(|pools| pools.iter().find(|p| p.name == binding.pool).map(|p| p.id)) {
-            self.gateway.metrics.refusals.count(id, &binding.pool, binding.kind);
-        }
+        self.count(&self.gateway.metrics.refusals, &binding);
         self.write_down(subject, &binding, retry, now, false);
         match retry {
             Retry::Never => AdmitFault::Closed { pool: binding.pool, kind: binding.kind },
@@ -27,10 +25,14 @@ impl Admission<'_> {
 
     /// Writes down that a limit which only records would have refused this.
     pub(super) fn would_have_refused(&self, subject: &Subject, blocked: &BlockedLimit, now: Now) {
-        if let Some(id) = self.pools.with(|pools| pools.iter().find(|p| p.name == blocked.pool).map(|p| p.id)) {
-            self.gateway.metrics.shadow_refusals.count(id, &blocked.pool, blocked.kind);
-        }
+        self.count(&self.gateway.metrics.shadow_refusals, blocked);
         self.write_down(subject, blocked, Retry::Never, now, true);
+    }
+
+    fn count(&self, refusals: &Refusals, blocked: &BlockedLimit) {
+        if let Some(id) = self.pools.with(|pools| pools.iter().find(|p| p.name == blocked.pool).map(|p| p.id)) {
+            refusals.count(id, &blocked.pool, blocked.kind);
+        }
     }
 
     fn write_down(&self, subject: &Subject, blocked: &BlockedLimit, retry: Retry, now: Now, shadow: bool) {

@@ -35,8 +35,12 @@ fn all_but_429() -> Vec<Problem> {
         ResolveFault::NotForKey { name: name(), key: KeyId::from_bits(1) },
     ];
     let too_large = AdmitFault::InputTooLarge { input: 11, limit: 10, window_us: 60_000_000, pool: "any".into(), source: Source::Plan };
-    let admit =
-        [AdmitFault::RecorderFull, AdmitFault::TooManyInProgress, too_large, AdmitFault::Closed { pool: "any".into(), kind: Kind::Tokens }];
+    let admit = [
+        AdmitFault::JournalRefuses,
+        AdmitFault::TooManyInProgress,
+        too_large,
+        AdmitFault::Closed { pool: "any".into(), kind: Kind::Tokens },
+    ];
     let dispatched = [
         DispatchFault::NoTarget,
         DispatchFault::NoneTakes,

@@ -26,8 +26,7 @@ pub(crate) fn peak(events: &mut [Happened], window: Duration) -> (u64, Option<In
     for event in events {
         within.push(Reverse((event.from, event.amount)));
         sum += event.amount;
-        while let Some(Reverse((from, amount))) = within.peek().copied().filter(|Reverse((from, _))| *from + window <= event.to) {
-            let _ = from;
+        while let Some(Reverse((_, amount))) = within.peek().copied().filter(|Reverse((from, _))| *from + window <= event.to) {
             sum -= amount;
             within.pop();
         }
