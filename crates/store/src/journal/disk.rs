@@ -1,13 +1,12 @@
 //! Where segments lie: a folder of files, or what a test puts in its place. It knows no records.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{FallocateFlags, fallocate};
-use rustix::io::Errno;
+use super::mapped::Mapped;
 
 /// A segment that is written to.
 pub(crate) trait Segment: Send + Sync {
@@ -17,7 +16,8 @@ pub(crate) trait Segment: Send + Sync {
     fn cut(&self, len: u64) -> io::Result<()>;
     /// Makes what was appended survive a loss of power.
     fn sync(&self) -> io::Result<()>;
-    /// Has the disk keep room for `len` bytes from `from` on; false where its file system can't.
+    /// Has the disk keep room for `len` bytes from `from` on, where the file ends: zeros until something is appended there. False where
+    /// its file system can't.
     fn reserve(&self, from: u64, len: u64) -> io::Result<bool>;
 }
 
@@ -52,8 +52,8 @@ impl Folder {
 
 impl Disk for Folder {
     fn create(&self, segment: u64) -> io::Result<Arc<dyn Segment>> {
-        let options = OpenOptions::new().append(true).create_new(true).mode(0o600).clone();
-        Ok(Arc::new(options.open(self.path(segment))?))
+        let options = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).clone();
+        Ok(Arc::new(Mapped::new(options.open(self.path(segment))?)))
     }
 
     fn remove(&self, segment: u64) -> io::Result<()> {
@@ -93,29 +93,6 @@ impl Disk for Folder {
 
     fn path(&self, segment: u64) -> PathBuf {
         self.path.join(format!("{segment:08}{ENDING}"))
-    }
-}
-
-impl Segment for File {
-    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut file = self;
-        file.write(bytes)
-    }
-
-    fn cut(&self, len: u64) -> io::Result<()> {
-        self.set_len(len)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.sync_data()
-    }
-
-    fn reserve(&self, from: u64, len: u64) -> io::Result<bool> {
-        match fallocate(self, FallocateFlags::KEEP_SIZE, from, len) {
-            Ok(()) => Ok(true),
-            Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(false),
-            Err(e) => Err(e.into()),
-        }
     }
 }
 

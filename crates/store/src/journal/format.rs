@@ -14,8 +14,8 @@
 //! Within payloads: unsigned numbers (and steady times, in microseconds) are varints (LEB128), signed ones (and wall times) zigzag varints;
 //! ids are 16 bytes; texts are a varint length and UTF-8; choices are one byte. What the kinds' payloads are is told in `records.rs`.
 //!
-//! The first record whose length or check is wrong ends a segment. Space that was reserved and never written reads as zeros, hence a
-//! length of 0 is wrong.
+//! The first record whose length or check is wrong ends a segment. Room that was reserved and not yet written reads as zeros: where
+//! nothing else follows, the segment ends in good order.
 
 use crc32fast::Hasher;
 
@@ -132,7 +132,7 @@ pub(crate) struct Framed<'a> {
 /// What stands at a place among records.
 pub(crate) enum Found<'a> {
     Record(Framed<'a>),
-    /// The bytes end with the record before.
+    /// The bytes end with the record before, but for room that was reserved.
     End,
     /// No whole, sound record.
     Bad,
@@ -141,7 +141,8 @@ pub(crate) enum Found<'a> {
 /// The record that begins at `at`.
 pub(crate) fn record_at(bytes: &[u8], at: usize) -> Found<'_> {
     let Some(rest) = bytes.get(at..) else { return Found::End };
-    if rest.is_empty() {
+    // Room that was reserved is zeros; no record begins with them, since its length is one at least.
+    if rest.iter().all(|byte| *byte == 0) {
         return Found::End;
     }
     let framed = || {
@@ -299,7 +300,8 @@ mod tests {
             assert!(matches!(record_at(&changed, 0), Found::Bad), "byte {place}");
             assert!(matches!(record_at(&bytes[..place], 0), Found::Bad) == (place > 0));
         }
-        assert!(matches!(record_at(&[0; 64], 0), Found::Bad));
+        assert!(matches!(record_at(&[0; 64], 0), Found::End), "reserved");
+        assert!(matches!(record_at(&[0, 0, 0, 0, 0, 0, 0, 0, 1], 0), Found::Bad));
     }
 
     proptest! {

@@ -9,6 +9,7 @@ mod entry;
 pub(crate) mod format;
 mod keeping;
 mod ledger_bytes;
+mod mapped;
 mod open_requests;
 pub(crate) mod records;
 pub(crate) mod replay;

@@ -77,6 +77,8 @@ impl Journal {
                     // It is long: read all of it, or pass it by where it can't hold what is looked for.
                     Some((records::LEDGER, len)) if passage.end.offset + len <= extent.len => passage.end.offset += len,
                     Some((_, len)) if passage.end.offset + len <= extent.len => wanted = len,
+                    // Room that a killed server had reserved.
+                    None if matches!(record_at(bytes, 0), Found::End) => passage.end.offset = extent.len,
                     Some(_) | None => {
                         let path = self.disk.path(extent.segment);
                         let offset = passage.end.offset;
