@@ -33,6 +33,11 @@ macro_rules! ulid_id {
                 Self(Ulid::from_parts(ms, u128::from_le_bytes(random)).0)
             }
 
+            /// The least of all ids that were made in the millisecond of this moment, or later.
+            pub fn first_of(at: UnixMicros) -> Self {
+                Self(Ulid::from_parts(u64::try_from(at.0 / 1_000).unwrap_or(0), 0).0)
+            }
+
             /// The id from its 128 bits, as a store keeps it.
             pub const fn from_bits(bits: u128) -> Self {
                 Self(bits)

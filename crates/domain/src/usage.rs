@@ -48,7 +48,7 @@ impl TokenUsage {
 }
 
 /// Who counted a record's tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Counted {
     /// The provider's `usage`.
@@ -113,7 +113,7 @@ impl Outcome {
 /// One admitted request, written once when it ends.
 #[derive(Clone, Debug)]
 pub struct UsageRecord {
-    /// The request's id, unique.
+    /// The request's id, unique. It begins with the millisecond of `at`: usage of a span of time is found by it.
     pub request: RequestId,
     /// When it arrived.
     pub at: UnixMicros,

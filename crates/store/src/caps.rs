@@ -38,6 +38,8 @@ pub(crate) const PAGE_DEFAULT: usize = 50;
 pub(crate) const PAGE_MAX: usize = 200;
 /// Rows of one batch of the recorder.
 pub(crate) const BATCH_ROWS: usize = 5_000;
+/// Labels of usage records that are remembered with their numbers.
+pub(crate) const LABELS_KNOWN: usize = 10_000;
 /// Longest wait of a queued row for its batch, in milliseconds.
 pub(crate) const BATCH_MS: u64 = 200;
 /// Wait after a first failed attempt to write a batch, in milliseconds; it doubles with each.

@@ -11,6 +11,7 @@ use super::Front;
 use super::batch::Batch;
 use crate::journal::records::Recordable;
 use crate::journal::tail::{Passage, Position};
+use crate::sql::labels::KnownLabels;
 use crate::sql::{Database, meta, records};
 use crate::{DatabaseFault, Pools, caps};
 
@@ -23,11 +24,12 @@ pub(super) struct Writer {
     database: Database,
     pools: Pools,
     clock: Arc<dyn Clock>,
+    labels: KnownLabels,
 }
 
 impl Writer {
     pub(super) fn new(front: Arc<Front>, position: Position, database: Database, pools: Pools, clock: Arc<dyn Clock>) -> Self {
-        Self { front, position, database, pools, clock }
+        Self { front, position, database, pools, clock, labels: KnownLabels::default() }
     }
 
     pub(super) async fn run(mut self) {
@@ -126,6 +128,7 @@ impl Writer {
                 Ok(()) => return,
                 Err(fault) => self.front.note_failure(fault.to_string()),
             }
+            self.labels.forget();
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(caps::LAST_PAUSE_MS));
             again = true;
@@ -139,7 +142,7 @@ impl Writer {
             let (usage, refusals) = records::existing(&mut transaction, batch).await?;
             batch.without(usage, &refusals);
         }
-        records::insert(&mut transaction, batch).await?;
+        records::insert(&mut transaction, batch, &mut self.labels).await?;
         meta::set(&mut transaction, POSITION, &end.to_bytes()).await?;
         Database::commit(transaction).await
     }

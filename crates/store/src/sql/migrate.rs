@@ -17,6 +17,7 @@ pub(crate) struct Migration {
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, text: include_str!("migrations/sqlite/0001_begin.sql") },
     Migration { version: 2, text: include_str!("migrations/sqlite/0002_waits_debt_shadow.sql") },
+    Migration { version: 3, text: include_str!("migrations/sqlite/0003_usage_labels.sql") },
 ];
 
 /// Why the schema can't be brought up to date.
@@ -125,6 +126,37 @@ mod tests {
         assert_eq!(rows, 1);
         assert!(matches!(migrate(&again, &[one], NOW).await, Err(MigrateFault::Newer { found: 2, known: 1 })));
         assert!(matches!(migrate(&again, &[one, broken], NOW).await, Err(MigrateFault::Differs(2))));
+    }
+
+    #[tokio::test]
+    async fn records_of_an_older_schema_keep_all_they_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database(&folder).await;
+        migrate(&database, &MIGRATIONS[..2], NOW).await.unwrap();
+        let words = "'p', 'm', 'large', 'any', 'main', 'completions', 1, 200, 'answered', 1";
+        let old = format!(
+            "INSERT INTO usage_records (request, at, minute, org_id, key_id, plan, model, category, pool, provider, endpoint, streamed, status, \
+             outcome, answered, input, output, cached, counted, cost, attempts, first_byte_us, duration_us, waited_us, paused_us, debt) VALUES \
+             (X'01', 5, 0, X'02', X'03', {words}, 10, 11, 12, 'provider', 13, 14, 15, 16, 17, 18, 19), \
+             (X'04', 6, 0, X'02', X'03', {words}, 20, 21, 22, 'provider', 23, 24, 25, 26, 27, 28, 29), \
+             (X'05', 7, 0, X'02', X'03', {words}, 30, 31, 32, 'estimate', 33, 34, 35, 36, 37, 38, 39)"
+        );
+        sqlx::raw_sql(AssertSqlSafe(old)).execute(&database.writes).await.unwrap();
+        migrate(&database, MIGRATIONS, NOW).await.unwrap();
+        let row = "hex(request) || ',' || at || ',' || hex(org_id) || hex(key_id) || ',' || plan || ',' || model || ',' || category || ',' || pool \
+                   || ',' || provider || ',' || endpoint || ',' || streamed || ',' || status || ',' || outcome || ',' || answered || ',' || input \
+                   || ',' || output || ',' || cached || ',' || counted || ',' || cost || ',' || attempts || ',' || first_byte_us || ',' \
+                   || duration_us || ',' || waited_us || ',' || paused_us || ',' || debt";
+        let rows = format!("SELECT {row} FROM usage_records JOIN usage_labels ON usage_labels.id = labels ORDER BY request");
+        let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(rows)).fetch_all(&database.reads).await.unwrap();
+        let words = "p,m,large,any,main,completions,1,200,answered,1";
+        let told = |id, at, n: u32, counted| {
+            let [a, b, c, d, e, f, g, h, i, j] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(|more| n + more);
+            format!("{id},{at},0203,{words},{a},{b},{c},{counted},{d},{e},{f},{g},{h},{i},{j}")
+        };
+        assert_eq!(rows, [told("01", 5, 10, "provider"), told("04", 6, 20, "provider"), told("05", 7, 30, "estimate")]);
+        let labels: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM usage_labels").fetch_one(&database.reads).await.unwrap();
+        assert_eq!(labels, 2);
     }
 
     #[test]

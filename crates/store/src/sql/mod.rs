@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod definitions;
 pub(crate) mod facts;
 pub(crate) mod keys;
+pub(crate) mod labels;
 pub(crate) mod meta;
 pub(crate) mod migrate;
 pub(crate) mod orgs;

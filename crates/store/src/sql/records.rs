@@ -1,12 +1,13 @@
 //! The tables that the recorder writes: usage records, refusals, and counters by the minute.
 
 use std::collections::HashSet;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
-use domain::{Category, ProviderName, RequestId, UsageRecord};
+use domain::{RequestId, UsageRecord};
 use sqlx::query_builder::Separated;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
+use super::labels::{KnownLabels, category, provider};
 use super::value::{self, IdBytes as _, int};
 use super::{Connection, Dialect, placeholder};
 use crate::DatabaseFault;
@@ -25,10 +26,10 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// Writes everything of the batch; none of it is there yet.
-pub(crate) async fn insert(connection: &mut Connection, batch: &Batch) -> Result<(), DatabaseFault> {
+/// Writes everything of the batch; none of it is there yet. Unless it is committed, `known` is to be forgotten.
+pub(crate) async fn insert(connection: &mut Connection, batch: &Batch, known: &mut KnownLabels) -> Result<(), DatabaseFault> {
     for piece in pieces(&batch.usage) {
-        insert_usage(connection, piece).await?;
+        insert_usage(connection, piece, known).await?;
     }
     for piece in pieces(&batch.refusals) {
         insert_refusals(connection, piece).await?;
@@ -42,34 +43,15 @@ pub(crate) async fn insert(connection: &mut Connection, batch: &Batch) -> Result
     Ok(())
 }
 
-fn category(category: Option<Category>) -> &'static str {
-    category.map_or("", Category::as_str)
-}
-
-fn provider(provider: Option<&ProviderName>) -> &str {
-    provider.map_or("", ProviderName::as_str)
-}
-
-const USAGE_COLUMNS: [&str; 26] = [
+const USAGE_COLUMNS: [&str; 15] = [
     "request",
     "at",
-    "minute",
     "org_id",
     "key_id",
-    "plan",
-    "model",
-    "category",
-    "pool",
-    "provider",
-    "endpoint",
-    "streamed",
-    "status",
-    "outcome",
-    "answered",
+    "labels",
     "input",
     "output",
     "cached",
-    "counted",
     "cost",
     "attempts",
     "first_byte_us",
@@ -91,48 +73,21 @@ static INSERT_USAGE: LazyLock<[String; SIZES.len()]> = LazyLock::new(|| {
     })
 });
 
-/// Words of ours as shared texts: what is shared is bound without a copy.
-#[derive(Default)]
-struct Words(Vec<(&'static str, Arc<str>)>);
-
-impl Words {
-    fn shared(&mut self, word: &'static str) -> Arc<str> {
-        if let Some((_, shared)) = self.0.iter().find(|(known, _)| *known == word) {
-            return Arc::clone(shared);
-        }
-        let shared: Arc<str> = word.into();
-        self.0.push((word, Arc::clone(&shared)));
-        shared
-    }
-}
-
-async fn insert_usage(connection: &mut Connection, records: &[UsageRecord]) -> Result<(), DatabaseFault> {
+async fn insert_usage(connection: &mut Connection, records: &[UsageRecord], known: &mut KnownLabels) -> Result<(), DatabaseFault> {
     let Some(sql) = SIZES.iter().zip(INSERT_USAGE.iter()).find_map(|(size, sql)| (*size == records.len()).then_some(sql)) else {
         return Ok(());
     };
-    let mut words = Words::default();
     let mut query = sqlx::query(AssertSqlSafe(sql.as_str()));
     for record in records {
         query = query
             .bind(record.request.bytes().to_vec())
             .bind(record.at.0)
-            .bind(minute_of(record.at))
             .bind(record.org.bytes().to_vec())
             .bind(record.key.bytes().to_vec())
-            .bind(record.plan.shared())
-            .bind(record.model.shared())
-            .bind(words.shared(category(record.category)))
-            .bind(Arc::clone(&record.pool))
-            .bind(record.provider.as_ref().map_or_else(|| words.shared(""), ProviderName::shared))
-            .bind(words.shared(record.endpoint.as_str()))
-            .bind(i64::from(record.stream))
-            .bind(i64::from(record.status))
-            .bind(words.shared(record.outcome.as_str()))
-            .bind(i64::from(record.outcome.is_answered()))
+            .bind(known.number_of(connection, record).await?)
             .bind(int(record.tokens.input))
             .bind(int(record.tokens.output))
             .bind(int(record.tokens.cached))
-            .bind(words.shared(record.counted.as_str()))
             .bind(record.cost.0)
             .bind(i64::from(record.attempts))
             .bind(int(record.first_byte_us))

@@ -1,6 +1,6 @@
 //! Sums over what the recorder wrote: whole minutes from the counters, parts of minutes from the records themselves.
 
-use domain::{KeyId, Money, OrgId, UnixMicros};
+use domain::{KeyId, Money, OrgId, RequestId, UnixMicros};
 use sqlx::{QueryBuilder, Row as _};
 
 use super::value::{self, IdBytes as _, int};
@@ -75,10 +75,11 @@ pub(crate) async fn of_moments(
     builder.push(column(group_by)).push(" AS grouped, ").push(SUMS).push(" FROM (");
     builder.push(
         "SELECT model, key_id, category, provider, status, answered AS requests, 0 AS refused, 0 AS would_refuse, 1 - answered AS failed, \
-         input, output, cached, cost FROM usage_records WHERE request IN (SELECT request FROM usage_records WHERE minute = ",
+         input, output, cached, cost FROM usage_records CROSS JOIN usage_labels ON usage_labels.id = labels WHERE request >= ",
     );
-    // The organisation's requests from the index alone, then these.
-    builder.push_bind(minute).push(" AND org_id = ").push_bind(org.bytes().as_slice()).push(")");
+    // An id begins with the millisecond of `at`: a minute is a range of ids.
+    builder.push_bind(first_of(minute).bytes().to_vec()).push(" AND request < ").push_bind(first_of(minute + 1).bytes().to_vec());
+    builder.push(" AND org_id = ").push_bind(org.bytes().as_slice());
     push_span(&mut builder, span);
     builder.push(
         " UNION ALL SELECT model, key_id, category, '' AS provider, 429 AS status, 0 AS requests, \
@@ -90,6 +91,11 @@ pub(crate) async fn of_moments(
     builder.push(") AS moments GROUP BY grouped");
     let rows = builder.build().fetch_all(connection).await?;
     rows.iter().map(|row| sum(row, minute, group_by)).collect()
+}
+
+/// The least id of a minute's requests.
+fn first_of(minute: i64) -> RequestId {
+    RequestId::first_of(UnixMicros(minute.saturating_mul(60_000_000)))
 }
 
 fn push_span(builder: &mut QueryBuilder<Dialect>, (from, to): (UnixMicros, UnixMicros)) {

@@ -134,7 +134,7 @@ impl Bench {
     /// An answered request of 10 input, 5 output and 2 cached tokens that cost 0.000001.
     pub(crate) fn record(&self, org: &Org, key: KeyId, at: UnixMicros) -> UsageRecord {
         UsageRecord {
-            request: self.request(),
+            request: RequestId::generate(at, self.entropy.as_ref()),
             at,
             org: org.id,
             key,
