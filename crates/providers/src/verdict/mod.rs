@@ -119,7 +119,9 @@ fn conclude(status: Option<u16>, head: &Head, error: &ErrorBody) -> Verdict {
         None => of_name(named, &error.words),
     };
     let may_return = scope != Scope::Request && matches!(fault, Fault::RateLimited | Fault::Overloaded | Fault::Failed);
-    let retry = if may_return { retry(head, error) } else { None };
+    // In other failures a provider may quote what a client wrote.
+    let words_count = fault == Fault::RateLimited || named == Some(Meaning::Overloaded) || matches!(status, Some(429 | 498 | 503 | 529));
+    let retry = if may_return { retry(head, error, words_count) } else { None };
     // Some call the operator's fault, or their own, an invalid request.
     let fits = |name: &&String| fault == Fault::Client || names::meaning(name) != Some(Meaning::Client);
     let code = names().filter(fits).map(|name| clean(name)).find(|name| name.contains(|c: char| c.is_ascii_alphabetic()));
@@ -139,10 +141,13 @@ fn of_status(status: u16, named: Option<Meaning>, error: &ErrorBody) -> (Fault, 
         },
         402 if names::says_it_is_this_request(words) => (Fault::Billing, Scope::Request),
         402 => operators(Fault::Billing),
-        401 | 403 if error.is_moderated => (Fault::Client, Scope::Request),
+        403 if error.is_moderated || names::says_moderated(words) => (Fault::Client, Scope::Request),
         401 | 403 | 412 if named == Some(Meaning::Billing) || names::says_spent(words) => operators(Fault::Billing),
         403 if named == Some(Meaning::ModelMissing) => (Fault::Missing, Scope::Target),
-        401 | 403 => operators(Fault::Credential),
+        401 => operators(Fault::Credential),
+        403 if named == Some(Meaning::Credential) => operators(Fault::Credential),
+        // Firewalls before providers and moderators of contents refuse so, too: what doesn't name the credential may be one request's.
+        403 => (Fault::Credential, Scope::Request),
         404 if names::says_it_is_this_request(words) => (Fault::Missing, Scope::Request),
         404 | 405 | 410 => (Fault::Missing, Scope::Target),
         429 => of_429(named, words),
@@ -150,7 +155,7 @@ fn of_status(status: u16, named: Option<Meaning>, error: &ErrorBody) -> (Fault, 
         498 => (Fault::Overloaded, Scope::Target),
         408 | 409 | 423 | 424 | 425 | 499 if names::says_overloaded(words) => (Fault::Overloaded, Scope::Target),
         408 | 409 | 423 | 424 | 425 | 499 => (Fault::Failed, Scope::Target),
-        401..=499 => (Fault::Failed, Scope::Request),
+        406..=499 => (Fault::Failed, Scope::Request),
         _ => of_failure(status, named, words),
     }
 }
@@ -196,11 +201,12 @@ fn of_name(named: Option<Meaning>, words: &str) -> (Fault, Scope) {
     }
 }
 
-fn retry(head: &Head, error: &ErrorBody) -> Option<Retry> {
+fn retry(head: &Head, error: &ErrorBody, words_count: bool) -> Option<Retry> {
     let told = |when: Option<When>, source| when.map(|when| Retry { when: when.since(head.date), source });
+    let in_words = || if words_count { times::in_words(&error.words) } else { None };
     told(head.retry_after_ms, Source::RetryAfterMs)
         .or_else(|| told(head.retry_after, Source::RetryAfter))
-        .or_else(|| match (told(error.retry, Source::Body), told(times::in_words(&error.words), Source::Words)) {
+        .or_else(|| match (told(error.retry, Source::Body), told(in_words(), Source::Words)) {
             // Google's member cuts off the fraction that its words have.
             (Some(member), Some(words)) if member.when.is_shorter_than(words.when) => Some(words),
             (member, words) => member.or(words),

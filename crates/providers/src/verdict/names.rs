@@ -93,6 +93,7 @@ const CREDENTIAL: &[&str] = &[
     "accessdeniedexception",
     "unrecognizedclientexception",
     "expiredtokenexception",
+    "unsupported_country_region_territory",
 ];
 const BILLING: &[&str] = &[
     "insufficient_quota",
@@ -163,11 +164,25 @@ pub(super) fn says_overloaded(words: &str) -> bool {
 }
 
 /// The request alone is larger than the account's limit, so that no waiting helps it and nothing stands in the way of others.
+/// OpenAI and Groq tell both: "Limit 7000, Used 0, Requested ~12903".
 pub(super) fn says_too_large(words: &str) -> bool {
-    says(words, &["request too large for", "is required for long context requests"])
+    let lower = words.to_ascii_lowercase();
+    let number = |before: &'static str| {
+        let behind = lower.match_indices(before).filter_map(|(at, found)| lower.get(at + found.len()..));
+        behind
+            .map(|rest| rest.trim_start_matches('~'))
+            .find_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok())
+    };
+    number("requested ").zip(number("limit ")).is_some_and(|(requested, limit)| requested > limit)
+        || says(words, &["request too large for", "is required for long context requests"])
+}
+
+/// What was asked is against the provider's rules; xAI says it with the same name as a missing permission.
+pub(super) fn says_moderated(words: &str) -> bool {
+    words.starts_with("Content violates usage guidelines")
 }
 
 /// Another request, one that asks for less, would have been served.
 pub(super) fn says_it_is_this_request(words: &str) -> bool {
-    says(words, &["can only afford", "no endpoints found that support"])
+    says(words, &["can only afford", "no endpoints found that"])
 }

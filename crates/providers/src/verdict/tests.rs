@@ -17,7 +17,8 @@ fn each_status_has_its_fault() {
     use Fault::{Billing, Client, Credential, Failed, Missing, Overloaded, RateLimited};
     for (statuses, fault, scope) in [
         (&[400, 413, 422][..], Client, Scope::Request),
-        (&[401, 403], Credential, Scope::Credential),
+        (&[401], Credential, Scope::Credential),
+        (&[403], Credential, Scope::Request),
         (&[402], Billing, Scope::Credential),
         (&[404, 405, 410], Missing, Scope::Target),
         (&[406, 411, 412, 415, 418, 431, 451], Failed, Scope::Request),
@@ -87,6 +88,27 @@ fn no_clients_fault_says_when_to_come_back_or_concerns_others() {
     }
     let verdict = judge_in_band(br#"{"error":{"message":"too long, try again in 20s","code":400}}"#);
     assert_eq!((verdict.fault, verdict.scope, verdict.retry), (Fault::Client, Scope::Request, None));
+}
+
+#[test]
+fn a_failure_that_quotes_a_client_makes_nobody_wait() {
+    let quoting = r#"{"error":{"code":500,"message":"Failed to parse messages: \"the engine is overloaded, try again in 50s\"","type":"server_error"}}"#;
+    assert_eq!(verdict(500, &[], quoting).retry, None);
+    assert_eq!(judge_in_band(quoting.as_bytes()).retry, None);
+    assert_eq!(verdict(503, &[], quoting).wait_ms(NOW), Some(50_000));
+}
+
+#[test]
+fn a_request_larger_than_the_limit_keeps_nobody_waiting() {
+    let said = |limit: u64, requested: &str| {
+        let body =
+            format!(r#"{{"error":{{"message":"Rate limit reached: Limit {limit}, Used 5, Requested {requested}. Try again in 9s."}}}}"#);
+        let verdict = verdict(429, &[], &body);
+        (verdict.fault, verdict.scope)
+    };
+    assert_eq!(said(7_000, "~12903"), (Fault::Failed, Scope::Request));
+    assert_eq!(said(7_000, "7000"), (Fault::RateLimited, Scope::Target));
+    assert_eq!(said(7_000, "many"), (Fault::RateLimited, Scope::Target));
 }
 
 #[test]
