@@ -186,3 +186,41 @@ pub(super) fn says_moderated(words: &str) -> bool {
 pub(super) fn says_it_is_this_request(words: &str) -> bool {
     says(words, &["can only afford", "no endpoints found that"])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overload_is_told_from_an_accounts_own_limit() {
+        for words in [
+            "The model is overloaded. Please try again later.",
+            "Selected model is at capacity. Please try a different model.",
+            "Service tier capacity exceeded for this model.",
+            "We are over capacity",
+            "The system is currently experiencing high demand",
+            "We're experiencing high traffic right now! Please try again soon.",
+            "Your request exceeds the maximum usage size allowed during peak load",
+            "Service is too busy",
+            "server busy, please try again. maximum pending requests exceeded",
+            "The server is busy. Please try again later.",
+        ] {
+            assert!(says_overloaded(words), "{words}");
+        }
+        for words in
+            ["Please try again later or contact Fireworks to explore dedicated capacity.", "Rate limit reached", "Loading model", ""]
+        {
+            assert!(!says_overloaded(words), "{words}");
+        }
+    }
+
+    #[test]
+    fn every_name_has_one_meaning() {
+        let all = [CLIENT, RATE_LIMITED, OVERLOADED, FAILED, CREDENTIAL, BILLING, MODEL_MISSING].concat();
+        for name in &all {
+            assert!(name.to_ascii_lowercase() == *name && all.iter().filter(|other| *other == name).count() == 1, "{name}");
+        }
+        assert_eq!(meaning("Rate_Limit_Reached_Error"), Some(Meaning::RateLimited));
+        assert_eq!(meaning("tokens"), None);
+    }
+}
