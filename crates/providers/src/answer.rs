@@ -8,9 +8,10 @@ use domain::{Endpoint, TokenUsage, Tokenizer};
 use thiserror::Error;
 
 use crate::json::{Cursor, Halt};
-use crate::openai::{self, ProviderError};
+use crate::openai;
 use crate::splice::{json_string, spliced};
 use crate::tokens;
+use crate::verdict::{ErrorBody, Verdict, judge_error};
 
 /// What the gateway must know of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub enum AnswerFault {
     Error {
         /// The provider's words, scrubbed.
         message: String,
+        /// What the error means.
+        verdict: Verdict,
     },
     /// It is JSON, but without the member that an answer has.
     #[error("the provider's answer has no `{member}`")]
@@ -84,7 +87,8 @@ pub fn read_answer(endpoint: Endpoint, body: &[u8]) -> Result<AnswerFacts, Answe
         return Err(AnswerFault::NotJson { at: flaw.at, what: flaw.what.as_str() });
     }
     if is_error {
-        return Err(AnswerFault::Error { message: ProviderError::read(body, &[]).message });
+        let error = ErrorBody::read(body);
+        return Err(AnswerFault::Error { message: error.message(&[]), verdict: judge_error(&error) });
     }
     if is_answer { Ok(facts) } else { Err(AnswerFault::NotAnAnswer { member }) }
 }

@@ -47,10 +47,16 @@ pub const MAX_COUNTED_EVENT_TEXT_BYTES: usize = 64 << 10;
 pub const MAX_LANES: usize = 64;
 /// Longest error message that is passed on.
 pub const MAX_ERROR_MESSAGE_BYTES: usize = 4 << 10;
-/// Longest error body that is passed on with all its members.
+/// Longest error body whose members are read and passed on; of a longer one only the first words are looked at.
 pub const MAX_ERROR_BODY_BYTES: usize = 64 << 10;
-/// Longest wait that a provider's `Retry-After` is believed: a day.
-pub const MAX_RETRY_AFTER_MS: u64 = 86_400_000;
+/// Longest wait that a provider is believed: an hour.
+pub const MAX_RETRY_AFTER_MS: u64 = 3_600_000;
+/// Longest name of a provider's error that is kept for records.
+pub const MAX_ERROR_CODE_BYTES: usize = 64;
+/// Most limits that are read of one header.
+pub const MAX_LIMITS_IN_HEADER: usize = 16;
+/// Longest text that is read as a date.
+pub const MAX_TIME_BYTES: usize = 64;
 /// Most texts in an answer of the simulated server.
 pub const MAX_DEMO_CHOICES: u64 = 128;
 /// Longest request body whose tokens the simulated server counts; of longer ones it says a quarter of the bytes.

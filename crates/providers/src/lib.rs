@@ -13,6 +13,7 @@ mod splice;
 mod stream;
 mod tokens;
 mod upstream_error;
+mod verdict;
 
 pub use answer::{AnswerFacts, AnswerFault, count_output, read_answer, with_model};
 pub use input::{count_input, input_bound};
@@ -22,4 +23,5 @@ pub use splice::upstream_body;
 pub use stream::{
     Ending, FirstEvent, InBandError, Pushed, StreamEnd, StreamFault, StreamReader, StreamSettings, first_of_several, stream_error_event,
 };
-pub use upstream_error::{Verdict, judge, passed_on_body, scrub};
+pub use upstream_error::{passed_on_body, scrub};
+pub use verdict::{Allowance, Fault, Quota, Retry, Scope, Source, Verdict, When, judge, judge_in_band};

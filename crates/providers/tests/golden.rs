@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use domain::{Endpoint, TokenUsage, Tokenizer, UnixMicros};
-use providers::{Ending, StreamReader, StreamSettings};
+use domain::{Endpoint, TokenUsage, Tokenizer};
+use providers::{Ending, Fault, StreamReader, StreamSettings};
 
 const REQUESTED: &str = "the/requested-name";
 const TOKENIZER: Tokenizer = Tokenizer::O200kBase;
@@ -96,12 +96,9 @@ fn stream(endpoint: Endpoint, bytes: &[u8]) -> String {
 }
 
 fn error(status: u16, body: &[u8]) -> String {
-    let verdict = providers::judge(status, |_| None, body, UnixMicros(0));
+    let verdict = providers::judge(status, [], body);
     let passed_on = providers::passed_on_body(status, body, &[]);
-    let passed_on = if verdict == providers::Verdict::RequestFault {
-        String::from_utf8_lossy(&passed_on).into_owned()
-    } else {
-        "not passed on".to_owned()
-    };
+    let passed_on =
+        if verdict.fault == Fault::Client { String::from_utf8_lossy(&passed_on).into_owned() } else { "not passed on".to_owned() };
     format!("{verdict:?}\n\n{passed_on}\n")
 }

@@ -3,8 +3,9 @@
 use std::future::{Future, poll_fn};
 
 use bytes::{Bytes, BytesMut};
+use domain::UnixMicros;
 use http::{Method, Request, Response};
-use providers::{AnswerFault, Ending, FirstEvent, StreamFault, StreamReader, StreamSettings, Verdict};
+use providers::{AnswerFault, Ending, Fault, FirstEvent, StreamFault, StreamReader, StreamSettings, Verdict};
 use tokio::time::{Instant, timeout_at};
 
 use super::{Answer, Asked, AttemptFault, Dispatched, headers};
@@ -78,7 +79,7 @@ impl Asked<'_> {
         match providers::read_answer(self.facts.endpoint, &body) {
             Ok(facts) => Ok(Answer::Whole { body, facts }),
             // Its words are not for the client.
-            Err(AnswerFault::Error { .. }) => Err(AttemptFault::failed(ERROR_AS_ANSWER)),
+            Err(AnswerFault::Error { verdict, .. }) => Err(in_band(&verdict, self.gateway.clock.now().wall)),
             Err(fault @ (AnswerFault::NotJson { .. } | AnswerFault::NotAnAnswer { .. })) => Err(AttemptFault::failed(fault.to_string())),
         }
     }
@@ -103,18 +104,18 @@ impl Asked<'_> {
                             let first = if held_back.is_empty() { pushed.out } else { join(held_back, &pushed.out) };
                             return Ok((reader, first, source));
                         }
-                        Some(FirstEvent::Fault(fault)) => return Err(stream_fault(fault)),
+                        Some(FirstEvent::Fault(fault)) => return Err(self.stream_fault(fault)),
                         None if pushed.fault.is_some() || read_bytes > caps::FIRST_EVENT_BYTES => {
-                            return Err(pushed.fault.as_ref().map_or_else(|| stream_fault(&StreamFault::NotItsLanguage), stream_fault));
+                            return Err(self.stream_fault(pushed.fault.as_ref().unwrap_or(&StreamFault::NotItsLanguage)));
                         }
                         None => held_back.extend_from_slice(&pushed.out),
                     }
                 }
                 None => {
                     let end = reader.finish(Ending::Whole);
-                    return Err(stream_fault(end.fault.as_ref().unwrap_or(&StreamFault::EndedEarly)));
+                    return Err(self.stream_fault(end.fault.as_ref().unwrap_or(&StreamFault::EndedEarly)));
                 }
-                Some(Err(_)) => return Err(stream_fault(&StreamFault::EndedEarly)),
+                Some(Err(_)) => return Err(self.stream_fault(&StreamFault::EndedEarly)),
             }
         }
     }
@@ -133,9 +134,10 @@ impl Asked<'_> {
         let soon = deadline.min(Instant::now() + caps::ERROR_BODY);
         let body = by(soon, read(body, caps::ERROR_BODY_BYTES)).await.and_then(|read| read).unwrap_or_default();
         let now = self.gateway.clock.now();
-        let header = |name: &str| head.headers.get(name).map(http::HeaderValue::as_bytes);
-        match providers::judge(status, header, &body, now.wall) {
-            Verdict::RequestFault => {
+        let verdict = providers::judge(status, head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())), &body);
+        let failed = || AttemptFault::Failed { why: format!("it answered with status {status}"), wait_ms: verdict.wait_ms(now.wall) };
+        match verdict.fault {
+            Fault::Client if matches!(status, 400 | 413 | 422) => {
                 target.counters.count(crate::metrics::UpstreamOutcome::Rejected);
                 let secrets: Vec<&str> = target.provider.secrets.iter().map(String::as_str).collect();
                 let body = providers::passed_on_body(status, &body, &secrets);
@@ -143,26 +145,30 @@ impl Asked<'_> {
                 headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
                 Ok(Dispatched { status: head.status, headers, answer: Answer::Rejected { body }, target: index, at: now })
             }
-            Verdict::RateLimited { retry_after_ms } => Err(AttemptFault::RateLimited { wait_ms: retry_after_ms }),
-            Verdict::OperatorFault => Err(AttemptFault::OperatorFault { status }),
-            // A success was excluded before.
-            Verdict::Failed { retry_after_ms: None } | Verdict::Answer => {
-                Err(AttemptFault::failed(format!("it answered with status {status}")))
-            }
-            Verdict::Failed { retry_after_ms } => {
-                Err(AttemptFault::Failed { why: format!("it answered with status {status}"), wait_ms: retry_after_ms })
-            }
+            Fault::RateLimited => Err(AttemptFault::RateLimited { wait_ms: verdict.wait_ms(now.wall) }),
+            Fault::Credential | Fault::Billing | Fault::Missing => Err(AttemptFault::OperatorFault { status }),
+            Fault::Client | Fault::Overloaded | Fault::Failed => Err(failed()),
+        }
+    }
+
+    fn stream_fault(&self, fault: &StreamFault) -> AttemptFault {
+        match fault {
+            StreamFault::InBand(error) => in_band(&error.verdict, self.gateway.clock.now().wall),
+            StreamFault::NotItsLanguage | StreamFault::EventTooLong | StreamFault::EndedEarly => AttemptFault::failed(fault.to_string()),
         }
     }
 }
 
 const ERROR_AS_ANSWER: &str = "it reported an error instead of an answer";
 
-fn stream_fault(fault: &StreamFault) -> AttemptFault {
-    match fault {
-        StreamFault::InBand(error) if error.is_rate_limit => AttemptFault::RateLimited { wait_ms: None },
-        StreamFault::InBand(_) => AttemptFault::failed(ERROR_AS_ANSWER),
-        StreamFault::NotItsLanguage | StreamFault::EventTooLong | StreamFault::EndedEarly => AttemptFault::failed(fault.to_string()),
+/// An error inside a 200. Whoever's fault it is, the next target is tried: it may understand what this one didn't.
+fn in_band(verdict: &Verdict, now: UnixMicros) -> AttemptFault {
+    let wait_ms = verdict.wait_ms(now);
+    match verdict.fault {
+        Fault::RateLimited => AttemptFault::RateLimited { wait_ms },
+        Fault::Client | Fault::Overloaded | Fault::Failed | Fault::Credential | Fault::Billing | Fault::Missing => {
+            AttemptFault::Failed { why: ERROR_AS_ANSWER.to_owned(), wait_ms }
+        }
     }
 }
 

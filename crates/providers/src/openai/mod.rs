@@ -1,11 +1,9 @@
 //! OpenAI's language over HTTP: paths, credentials, and what its look-alikes do differently.
 //! It refuses to send anything.
 
-mod error;
 mod texts;
 mod usage;
 
-pub(crate) use error::ProviderError;
 #[cfg(test)]
 pub(crate) use texts::LaneKind;
 pub(crate) use texts::{Choices, Lane, choices};

@@ -4,21 +4,21 @@
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::openai::ProviderError;
+use crate::verdict::{ErrorBody, Verdict, judge_error};
 
 /// An error that a provider sent inside a 200.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InBandError {
     /// The provider's words, scrubbed and bounded; may be empty.
     pub message: String,
-    /// Whether the provider says it is rate limited (code 429 or `rate_limit_exceeded`).
-    pub is_rate_limit: bool,
+    /// What the error means.
+    pub verdict: Verdict,
 }
 
 impl InBandError {
     pub(super) fn read(payload: &[u8]) -> Self {
-        let error = ProviderError::read(payload, &[]);
-        Self { is_rate_limit: error.is_rate_limit(), message: error.message }
+        let error = ErrorBody::read(payload);
+        Self { message: error.message(&[]), verdict: judge_error(&error) }
     }
 }
 

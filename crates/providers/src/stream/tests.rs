@@ -5,6 +5,7 @@ use proptest::sample::Index;
 
 use super::*;
 use crate::tokens;
+use crate::verdict::Fault;
 
 const REQUESTED: &str = "my/model";
 
@@ -161,21 +162,25 @@ fn without_usage_the_tokenizer_counts_each_choice_by_itself() {
 
 #[test]
 fn an_error_as_first_event_leaves_the_choice_to_fall_back() {
-    for (text, message, is_rate_limit) in [
-        (r#"data: {"error":{"message":"overloaded","type":"server_error","code":503}}"#, "overloaded", false),
-        (r#"data: {"error":{"message":"slow down","code":429}}"#, "slow down", true),
-        (r#"data: {"error":{"message":"slow down","code":"rate_limit_exceeded"}}"#, "slow down", true),
-        (r#"data: {"error":"boom"}"#, "boom", false),
-        (r#"error: {"code":500,"message":"boom","type":"server_error"}"#, "boom", false),
-        ("event: error\ndata: {\"message\":\"boom\"}", "boom", false),
-        (r#"data: {"object":"error","message":"boom","type":"BadRequestError","code":400}"#, "boom", false),
-        (r#"data: {"error":{"message":"boom"},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}"#, "boom", false),
+    for (text, message, fault) in [
+        (r#"data: {"error":{"message":"overloaded","type":"server_error","code":503}}"#, "overloaded", Fault::Overloaded),
+        (r#"data: {"error":{"message":"slow down","code":429}}"#, "slow down", Fault::RateLimited),
+        (r#"data: {"error":{"message":"slow down","code":"rate_limit_exceeded"}}"#, "slow down", Fault::RateLimited),
+        (r#"data: {"error":"boom"}"#, "boom", Fault::Failed),
+        (r#"error: {"code":500,"message":"boom","type":"server_error"}"#, "boom", Fault::Failed),
+        ("event: error\ndata: {\"message\":\"boom\"}", "boom", Fault::Failed),
+        (r#"data: {"object":"error","message":"boom","type":"BadRequestError","code":400}"#, "boom", Fault::Client),
+        (
+            r#"data: {"error":{"message":"boom"},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]}"#,
+            "boom",
+            Fault::Failed,
+        ),
     ] {
         let mut reader = StreamReader::new(settings(true));
         let pushed = reader.push(Bytes::from(format!(": hi\n\n{text}\n\n")));
-        let expected = StreamFault::InBand(InBandError { message: message.to_owned(), is_rate_limit });
-        assert_eq!((&pushed.out[..], pushed.fault.as_ref()), (&b": hi\n\n"[..], Some(&expected)), "{text}");
-        assert_eq!(reader.first_event(), Some(FirstEvent::Fault(&expected)));
+        let Some(StreamFault::InBand(error)) = &pushed.fault else { panic!("{text}: {:?}", pushed.fault) };
+        assert_eq!((&pushed.out[..], error.message.as_str(), error.verdict.fault), (&b": hi\n\n"[..], message, fault), "{text}");
+        assert_eq!(reader.first_event(), pushed.fault.as_ref().map(FirstEvent::Fault));
         assert!(reader.push(Bytes::from(chunk(REQUESTED, "late"))).out.is_empty());
     }
 }

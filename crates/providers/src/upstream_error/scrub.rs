@@ -23,7 +23,8 @@ pub fn scrub(text: &str, secrets: &[&str]) -> String {
     without_rate_limits(&without_keys_and_addresses(&clean))
 }
 
-fn without_keys_and_addresses(text: &str) -> String {
+/// Words without what looks like an API key or an address inside a private network.
+pub(crate) fn without_keys_and_addresses(text: &str) -> String {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.:/*[]@%?=&+".contains(c);
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -64,7 +65,7 @@ fn is_private_address(word: &str) -> bool {
 }
 
 /// Whether the words are there that SDKs take for a 429, however they are joined.
-pub(super) fn speaks_of_rate_limits(text: &str) -> bool {
+pub(crate) fn speaks_of_rate_limits(text: &str) -> bool {
     next_rate_limit(text).is_some()
 }
 
