@@ -88,7 +88,7 @@ impl Start {
 
     /// The one line that a server says which may not start.
     pub(crate) async fn refusal(&self) -> String {
-        let said = self.try_server().await.err().expect("it must not start");
+        let said = self.try_server().await.expect_err("it must not start");
         let line = said.lines().last().unwrap_or_default().to_owned();
         assert!(line.starts_with("tidegate: "), "{said}");
         assert_eq!(said.lines().filter(|line| line.starts_with("tidegate: ")).count(), 1, "{said}");
