@@ -27,7 +27,6 @@ pub(crate) struct ServerMetrics {
     journal: JournalMetrics,
     store_failures: Gauge,
     store_sound: Gauge,
-    store_waiting: Gauge,
     ready: Gauge,
     log_lines_dropped: Gauge,
     log_drops: Option<ErrorCounter>,
@@ -46,7 +45,6 @@ impl ServerMetrics {
             journal: JournalMetrics::register(&mut registry),
             store_failures: Gauge::default(),
             store_sound: Gauge::default(),
-            store_waiting: Gauge::default(),
             ready: Gauge::default(),
             log_lines_dropped: Gauge::default(),
             log_drops,
@@ -58,7 +56,6 @@ impl ServerMetrics {
         registry.register("records_written", "Usage records and refusals written", metrics.records_written.clone());
         registry.register("store_failed_attempts", "Failed writes since the last that succeeded", metrics.store_failures.clone());
         registry.register("store_sound", "0 once the database was found to be damaged", metrics.store_sound.clone());
-        registry.register("records_waiting", "Usage records and refusals that wait for the database", metrics.store_waiting.clone());
         registry.register("ready", "Whether requests can be served", metrics.ready.clone());
         registry.register("log_lines_dropped", "Log lines dropped since the start", metrics.log_lines_dropped.clone());
         registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -73,7 +70,6 @@ impl ServerMetrics {
         self.journal.set(&health.journal);
         self.store_failures.set(i64::try_from(health.failed_attempts).unwrap_or(i64::MAX));
         self.store_sound.set(i64::from(health.damage.is_none()));
-        self.store_waiting.set(signed(health.queued));
         self.ready.set(i64::from(health.is_ready() && !routes.is_stopping.load(Relaxed)));
         self.log_lines_dropped.set(self.log_drops.as_ref().map_or(0, |drops| signed(drops.dropped_lines())));
         let before = self.written_so_far.fetch_max(health.written, Relaxed);

@@ -53,7 +53,7 @@ async fn locked() {
     let (status, said) = server.readiness().await;
     assert_eq!((status, said["checks"]["journal"].as_str()), (200, Some("ok")));
     assert!(said["checks"]["store"].as_str().unwrap().contains("another process holds a lock"), "{said}");
-    assert_eq!((server.metric("tidegate_records_waiting").await, server.metric("tidegate_ready").await), (60, 1));
+    assert_eq!((server.metric("tidegate_records_queued").await, server.metric("tidegate_ready").await), (60, 1));
     assert!(start.has_logged("records can't be written to the database; they wait in the journal"), "{}", start.last_words());
     // What can't be kept is refused, and what is there can be read.
     let refused = server.try_operator("POST", &format!("/orgs/{}/keys", account.org), &json!({"name": "k"})).await.unwrap();
@@ -136,7 +136,7 @@ async fn large_and_ruined() {
     let start = start_in(folder.path(), &provider, WINDOW, 1);
     assert_eq!(start.server().await.stop().await.code(), Some(0));
     let mut other = connect(&start).await;
-    sqlx::raw_sql("CREATE TABLE filler (x BLOB); INSERT INTO filler VALUES (zeroblob(80000000))").execute(&mut other).await.unwrap();
+    sqlx::raw_sql("CREATE TABLE filler (x BLOB); INSERT INTO filler VALUES (zeroblob(20000000))").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
     ruin(&start.data.join("tidegate.db"));
 
