@@ -8,6 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::{Signal, kill_process};
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::account::{Account, call, start_in};
@@ -98,6 +99,7 @@ async fn full_disk() {
     until("it is ready again", async || server.readiness().await.0 == 200).await;
     account.must_ask(&server, 20).await;
     account.is_written_down(&server).await;
+    server.operator("POST", &format!("/orgs/{}/keys", account.org), &json!({"name": "after"})).await;
     let (status, said) = server.readiness().await;
     assert_eq!((status, said["checks"]["journal"].as_str(), said["checks"]["store"].as_str()), (200, Some("ok"), Some("ok")));
 
