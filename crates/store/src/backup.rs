@@ -95,7 +95,16 @@ pub async fn backup(data_dir: &Path, file: &Path) -> Result<BackupContents, Back
 async fn fill(data_dir: &Path, database: &Path, file: &Path) -> Result<BackupContents, BackupError> {
     // Opened before the database is copied: what the server removes meanwhile can still be read.
     let mut segments = open_segments(data_dir, &[])?;
-    copy_database(database, file).await?;
+    // Segments that come and go while it is copied, which may take minutes, are not missed: usage has no gap.
+    let mut copying = std::pin::pin!(copy_database(database, file));
+    let look = Duration::from_secs(caps::BACKUP_LOOK_S);
+    let copied = loop {
+        match tokio::time::timeout(look, &mut copying).await {
+            Ok(copied) => break copied,
+            Err(_still_copying) => segments.extend(open_segments(data_dir, &segments)?),
+        }
+    };
+    copied?;
     segments.extend(open_segments(data_dir, &segments)?);
     let copy = connect(file, false).await?;
     sqlx::raw_sql("CREATE TABLE backup_files (name TEXT NOT NULL PRIMARY KEY, content BLOB NOT NULL)").execute(&copy).await?;

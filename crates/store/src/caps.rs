@@ -82,5 +82,11 @@ pub(crate) const JOURNAL_READ_BYTES: usize = 1 << 20;
 pub(crate) const JOURNAL_STEPS_PER_S: u32 = 5;
 /// Seconds between snapshots.
 pub(crate) const JOURNAL_SNAPSHOT_S: u32 = 60;
+/// Seconds until a snapshot that failed is tried again.
+pub(crate) const JOURNAL_RETRY_S: u32 = 5;
+/// Bytes of a database that is looked through before it is used, which takes some 25 ms; a larger one is while it serves.
+pub(crate) const CHECK_FIRST_BYTES: u64 = 16 << 20;
+/// Seconds between two looks at the journal's files while a backup copies the database: less than they live.
+pub(crate) const BACKUP_LOOK_S: u64 = 1;
 /// The longest window, in microseconds, that counts as full after a loss of power, until it has passed.
 pub(crate) const LOSS_WINDOW_US: u64 = 120_000_000;

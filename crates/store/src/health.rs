@@ -15,6 +15,8 @@ pub struct StoreHealth {
     pub failed_attempts: u64,
     /// Rows written since the start.
     pub written: u64,
+    /// What is damaged in the database, where a look through it has found something.
+    pub damage: Option<String>,
     /// The journal, without which nothing new may begin.
     pub journal: JournalHealth,
 }
@@ -25,19 +27,27 @@ impl StoreHealth {
         self.journal.refuses == JournalRefuses::Nothing
     }
 
-    /// What is amiss, in words for the operator; `None`: nothing.
-    pub fn trouble(&self) -> Option<String> {
-        let fault = |text: &Option<String>| text.as_ref().map_or(String::new(), |text| format!(": {text}"));
-        let of_database = fault(&self.last_fault);
-        let of_journal = fault(&self.journal.last_fault);
+    /// What is amiss with the database, in words for the operator; `None`: nothing.
+    pub fn database_trouble(&self) -> Option<String> {
+        let damage = self.damage.as_ref().map(|found| format!("the database is damaged ({found}); stop the server and restore a backup"));
+        let waiting = || format!("the database takes no records; they wait in the journal{}", because(self.last_fault.as_ref()));
+        damage.or_else(|| (!self.writable).then(waiting))
+    }
+
+    /// What is amiss with the journal, in words for the operator; `None`: nothing. Requests may be served all the same.
+    pub fn journal_trouble(&self) -> Option<String> {
+        let fault = because(self.journal.last_fault.as_ref());
         match self.journal.refuses {
-            JournalRefuses::Unwritable => Some(format!("the journal can't be written{of_journal}")),
-            JournalRefuses::NoReserve => Some(format!("the journal's disk is full{of_journal}")),
-            JournalRefuses::Full => Some(format!("the journal is full because the database takes no records{of_database}")),
-            JournalRefuses::Nothing if !self.writable => {
-                Some(format!("the database takes no records; they wait in the journal{of_database}"))
+            JournalRefuses::Unwritable => Some(format!("the journal can't be written{fault}")),
+            JournalRefuses::NoReserve => Some(format!("the journal's disk is full{fault}")),
+            JournalRefuses::Full => {
+                Some(format!("the journal is full because the database takes no records{}", because(self.last_fault.as_ref())))
             }
-            JournalRefuses::Nothing => None,
+            JournalRefuses::Nothing => self.journal.last_fault.clone(),
         }
     }
+}
+
+fn because(fault: Option<&String>) -> String {
+    fault.map_or_else(String::new, |fault| format!(": {fault}"))
 }

@@ -1,7 +1,8 @@
 //! Opening a store: the data folder, its lock, the database and its schema, the directory.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use arc_swap::ArcSwap;
 use domain::{Clock, Entropy};
@@ -12,20 +13,20 @@ use crate::journal::tail::Position;
 use crate::load::{self, LoadFault};
 use crate::seal::Sealer;
 use crate::sql::migrate::{self, MigrateFault};
-use crate::sql::{self, Database, meta};
+use crate::sql::{self, Database, meta, soundness};
 use crate::store::Inner;
-use crate::{DatabaseFault, Recorder, Store, StoreConfig, open_journal, recorder};
+use crate::{DatabaseFault, Recorder, Store, StoreConfig, caps, open_journal, recorder};
 
 /// Why a store can't be opened. `Display` says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The data folder can't be made or written to.
-    #[error("the data folder {} can't be used: {source}; give a folder that this user may write to (--data-dir)", path.display())]
+    #[error("the data folder {} can't be used: {source}{advice}", path.display(), advice = folder_advice(source))]
     Folder {
         /// The folder.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Another server uses the data folder.
     #[error("the data folder {} is in use by another server{}; stop it, or give another folder (--data-dir)", path.display(), process.as_ref().map(|p| format!(" (process {p})")).unwrap_or_default())]
@@ -42,7 +43,7 @@ pub enum OpenError {
         given: String,
     },
     /// The file is not a sound database.
-    #[error("the database {} is damaged or not a database ({detail}); restore a backup, or move the file away to begin anew", path.display())]
+    #[error("the database {} is damaged or not a database ({detail}); restore a backup (tidegate restore FILE --force), or move the file away to begin anew", path.display())]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -127,6 +128,10 @@ impl Store {
         let sealer = Sealer::new(&key);
         let failed = |source| database_error(&file, source);
         let database = Database::connect(&file, config.busy_timeout).await.map_err(failed)?;
+        let is_small = size_of(&file) <= caps::CHECK_FIRST_BYTES;
+        if is_small && let Some(detail) = check(&database).await.map_err(failed)? {
+            return Err(OpenError::Corrupt { path: file, detail });
+        }
         let is_new = migrate::migrate(&database, migrate::MIGRATIONS, clock.now().wall).await.map_err(|f| migrate_error(&file, f))?;
         check_key(&database, &sealer, entropy.as_ref()).await.map_err(|f| load_error(&file, f))?;
         let loaded = load::load(&database, &sealer, config.window_us).await.map_err(|f| load_error(&file, f))?;
@@ -134,6 +139,10 @@ impl Store {
         let position = recorded_position(&database).await.map_err(|f| load_error(&file, f.into()))?;
         let (journal, pools) = open_journal::open(&config.data_dir, &directory, position, &clock)?;
         let recorder = Recorder::start(journal, position, database.clone(), pools.clone(), Arc::clone(&clock), tasks);
+        let damage = Arc::default();
+        if !is_small {
+            tasks.spawn(look_through(file, Arc::clone(&damage), recorder.clone()));
+        }
         let inner = Inner {
             database,
             directory,
@@ -148,8 +157,45 @@ impl Store {
             tasks: tasks.clone(),
             turn: Arc::default(),
             folder: Mutex::new(Some(folder)),
+            damage,
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+}
+
+fn folder_advice(fault: &io::Error) -> &'static str {
+    match fault.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on its disk",
+        _other_kinds => "; give a folder that this user may write to (--data-dir)",
+    }
+}
+
+/// Bytes of the database with its log; none where that can't be told, which the opening tells better.
+fn size_of(file: &Path) -> u64 {
+    let mut log = file.as_os_str().to_owned();
+    log.push("-wal");
+    [file, Path::new(&log)].map(|path| std::fs::metadata(path).map_or(0, |found| found.len())).iter().sum()
+}
+
+/// What is damaged, if anything is: later it might be found by whoever reads the usage, or never.
+async fn check(database: &Database) -> Result<Option<String>, sqlx::Error> {
+    soundness::check(&mut *database.reads.acquire().await?).await
+}
+
+/// Looks through a large database while it serves, and tells what is damaged.
+async fn look_through(file: PathBuf, damage: Arc<OnceLock<String>>, recorder: Recorder) {
+    let found = tokio::select! {
+        found = soundness::check_by_table(&file) => found,
+        () = recorder.ended() => return,
+    };
+    match found {
+        Ok(None) => tracing::debug!("the database has been looked through and is sound"),
+        Ok(Some(found)) => {
+            tracing::error!(path = %file.display(), found, "the database is damaged: stop the server and restore a backup; until then requests are served");
+            // It is looked through once.
+            let _ = damage.set(found);
+        }
+        Err(fault) => tracing::warn!(%fault, "the database could not be looked through"),
     }
 }
 

@@ -41,6 +41,10 @@ pub(crate) fn open_on(
 ) -> Result<(Arc<Journal>, Pools), OpenError> {
     let files = Files::read(disk.as_ref(), recorded).map_err(unreadable)?;
     let now = clock.now();
+    if files.is_gone {
+        let folder = disk.path(files.next);
+        tracing::error!(path = %folder.display(), "the journal's files are gone: usage records that the database had not taken yet are lost");
+    }
     let mut replay = Replay::of(&files, boot, now);
     let interrupted = records_of(&replay);
     let loss_at = replay.loss_at.filter(|at| now.mono_us < at.saturating_add(caps::LOSS_WINDOW_US));

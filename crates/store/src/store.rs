@@ -1,6 +1,6 @@
 //! The store: one handle for everything durable and shared.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use domain::{Clock, Entropy, Now};
@@ -32,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) tasks: TaskTracker,
     pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
     pub(crate) folder: Mutex<Option<DataFolder>>,
+    /// What a look through the database has found.
+    pub(crate) damage: Arc<OnceLock<String>>,
 }
 
 impl Inner {
@@ -58,7 +60,7 @@ impl Store {
 
     /// How the store is doing.
     pub fn health(&self) -> StoreHealth {
-        self.inner.recorder.health()
+        StoreHealth { damage: self.inner.damage.get().cloned(), ..self.inner.recorder.health() }
     }
 
     /// Whether this opening made the database.
@@ -73,6 +75,12 @@ impl Store {
         self.inner.recorder.close().await;
         self.inner.database.close().await;
         self.inner.folder.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// For when `flush_and_close` takes too long: ends the journal in peace, so that the next start takes over what waits in it. Returns how
+    /// many records are lost because not even the journal could be written. Nothing is recorded afterwards.
+    pub async fn leave_to_next_start(&self) -> usize {
+        self.inner.recorder.close_journal().await
     }
 
     /// Does the work of one write when its turn comes, to its end even if the caller goes away: otherwise SQL could have what

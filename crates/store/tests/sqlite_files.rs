@@ -120,6 +120,23 @@ async fn a_damaged_or_foreign_file_is_told_from_a_database() {
 }
 
 #[tokio::test]
+async fn damage_where_a_start_would_not_read_is_told_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = StoreConfig::in_folder(folder.path());
+    open(&config).await.unwrap().flush_and_close().await;
+    let file = folder.path().join("tidegate.db");
+    sql(&file, "CREATE TABLE filler (x BLOB); INSERT INTO filler VALUES (zeroblob(1000000))").await;
+    open(&config).await.unwrap().flush_and_close().await;
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8_192].fill(0xA5);
+    std::fs::write(&file, bytes).unwrap();
+    let said = fault(&config).await;
+    assert!(said.contains("damaged") && said.contains("tidegate restore FILE --force"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[tokio::test]
 async fn newer_and_differing_schemas_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let config = StoreConfig::in_folder(folder.path());

@@ -103,8 +103,16 @@ impl Running {
             tracing::warn!(open_requests = self.gateway.open_requests(), "some requests did not end when they were cut off");
         }
         if tokio::time::timeout(FLUSH_WAIT, self.store.flush_and_close()).await.is_err() {
-            let lost = self.store.health().queued;
-            tracing::error!(records = lost, "the database took no more records in time, and they are lost: look at its disk and locks");
+            let (records, lost) = (self.store.health().queued, self.store.leave_to_next_start().await);
+            if lost == 0 {
+                tracing::warn!(records, "the database took no more records in time: they wait in the journal for the next start");
+            } else {
+                tracing::error!(
+                    records,
+                    lost,
+                    "neither the database nor the journal took the last records, and some are lost: look at their disk"
+                );
+            }
         }
         self.tasks.close();
         if tokio::time::timeout(CUT_WAIT, self.tasks.wait()).await.is_err() {

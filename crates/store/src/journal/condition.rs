@@ -2,7 +2,7 @@
 //! It knows no file.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::core::Core;
 use crate::caps;
@@ -35,7 +35,7 @@ pub struct JournalHealth {
     pub pending_bytes: usize,
     /// Requests in progress that it knows.
     pub open_requests: usize,
-    /// What failed last, and what to do; `None` while nothing is amiss.
+    /// What fails now, and what to do; `None` while nothing is amiss. Requests may be served all the same.
     pub last_fault: Option<String>,
     /// Failed writes since the start.
     pub write_failures: u64,
@@ -60,7 +60,24 @@ pub(crate) struct Condition {
     write_failures: AtomicU64,
     fsync_failures: AtomicU64,
     rotation_failures: AtomicU64,
-    last_fault: Mutex<Option<String>>,
+    faults: Mutex<Faults>,
+}
+
+/// What fails now, in words; each is forgotten when it succeeds again.
+#[derive(Debug, Default)]
+struct Faults {
+    write: Option<String>,
+    room: Option<String>,
+    fsync: Option<String>,
+    rotation: Option<String>,
+}
+
+impl Faults {
+    /// The gravest.
+    fn gravest(&self) -> Option<&String> {
+        let Self { write, room, fsync, rotation } = self;
+        [write, room, fsync, rotation].into_iter().flatten().next()
+    }
 }
 
 const ALL: [JournalRefuses; 4] = [JournalRefuses::Nothing, JournalRefuses::Unwritable, JournalRefuses::NoReserve, JournalRefuses::Full];
@@ -80,18 +97,19 @@ impl Condition {
         !self.is_unwritable.load(Relaxed)
     }
 
-    /// A write came to this. Returns whether it is the first that succeeds after failures.
-    pub(crate) fn wrote(&self, core: &Core, result: &std::io::Result<()>) -> bool {
+    /// A write came to this: so many bytes. Returns whether it is the first that succeeds after failures; none proves nothing.
+    pub(crate) fn wrote(&self, core: &Core, result: &std::io::Result<usize>) -> bool {
         match result {
-            Ok(()) if !self.is_unwritable.load(Relaxed) => false,
-            Ok(()) => {
+            Ok(bytes) if *bytes == 0 || self.is_writable() => false,
+            Ok(_) => {
                 self.is_unwritable.store(false, Relaxed);
+                self.faults().write = None;
                 self.judge(core);
                 true
             }
             Err(fault) => {
                 self.write_failures.fetch_add(1, Relaxed);
-                self.say(format!("{fault}{}", advice(fault)));
+                self.faults().write = Some(format!("{fault}{}", advice(fault)));
                 self.is_unwritable.store(true, Relaxed);
                 self.judge(core);
                 false
@@ -99,27 +117,50 @@ impl Condition {
         }
     }
 
-    pub(crate) fn fsync_failed(&self, fault: &std::io::Error) {
-        if self.fsync_failures.fetch_add(1, Relaxed) == 0 {
+    /// An fsync came to this.
+    pub(crate) fn synced(&self, result: &std::io::Result<()>) {
+        let Err(fault) = result else {
+            self.faults().fsync = None;
+            return;
+        };
+        self.fsync_failures.fetch_add(1, Relaxed);
+        let said = format!("what is written may not survive a loss of power: fsync: {fault}{}", advice(fault));
+        if self.faults().fsync.replace(said).is_none() {
             tracing::error!(%fault, "the journal can't be made to survive a loss of power; check its disk");
         }
-        self.say(format!("fsync: {fault}{}", advice(fault)));
     }
 
-    /// The disk keeps no more room.
-    pub(crate) fn no_room(&self, fault: &std::io::Error) {
-        self.say(format!("{fault}{}", advice(fault)));
+    /// Having the disk keep more room came to this.
+    pub(crate) fn made_room(&self, result: &std::io::Result<()>) {
+        let said = result.as_ref().err().map(|fault| format!("the disk keeps no more room for it: {fault}{}", advice(fault)));
+        let is_new = said.is_some();
+        if std::mem::replace(&mut self.faults().room, said).is_none() && is_new {
+            tracing::warn!("the journal's disk has no more room; what is kept for the journal lasts for some thousand requests");
+        }
     }
 
-    pub(crate) fn rotation_failed(&self, fault: &std::io::Error) {
-        if self.rotation_failures.fetch_add(1, Relaxed) == 0 {
+    /// Beginning a new file came to this.
+    pub(crate) fn rotated(&self, result: &std::io::Result<()>) {
+        let Err(fault) = result else {
+            if self.faults().rotation.take().is_some() {
+                tracing::info!("files of the journal can be begun again");
+            }
+            return;
+        };
+        self.rotation_failures.fetch_add(1, Relaxed);
+        let said = format!("no new file can be begun, and the present one grows: {fault}{}", advice(fault));
+        if self.faults().rotation.replace(said).is_none() {
             tracing::warn!(%fault, advice = advice(fault), "no new file of the journal can be begun; the present one goes on");
         }
-        self.say(format!("a new file: {fault}{}", advice(fault)));
     }
 
-    fn say(&self, fault: String) {
-        *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+    /// Whether beginning a file failed the last time.
+    pub(crate) fn is_rotation_failing(&self) -> bool {
+        self.faults().rotation.is_some()
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Decides whether new requests may begin, and tells the operator when that changes.
@@ -136,12 +177,9 @@ impl Condition {
         if self.refuses.swap(refuses as u8, Relaxed) == refuses as u8 {
             return;
         }
-        let fault = self.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default();
+        let fault = self.faults().gravest().cloned().unwrap_or_default();
         match refuses {
-            JournalRefuses::Nothing => {
-                *self.last_fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                tracing::info!("the journal takes requests again");
-            }
+            JournalRefuses::Nothing => tracing::info!("the journal takes requests again"),
             JournalRefuses::Unwritable => {
                 tracing::error!(
                     fault,
@@ -168,7 +206,7 @@ impl Condition {
             segments: core.extents().len(),
             pending_bytes: core.pending_bytes(),
             open_requests: core.open.len(),
-            last_fault: self.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            last_fault: self.faults().gravest().cloned(),
             write_failures: self.write_failures.load(Relaxed),
             fsync_failures: self.fsync_failures.load(Relaxed),
             rotation_failures: self.rotation_failures.load(Relaxed),

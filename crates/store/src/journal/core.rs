@@ -82,6 +82,10 @@ impl Core {
         self.pending_recordables > 0
     }
 
+    pub(crate) fn pending_recordables(&self) -> usize {
+        usize::try_from(self.pending_recordables).unwrap_or(usize::MAX)
+    }
+
     pub(crate) fn pending_bytes(&self) -> usize {
         self.pending.len()
     }
@@ -142,10 +146,11 @@ impl Core {
         self.pending.truncate(start);
     }
 
-    /// Writes what is pending. On an error all of it stays pending, and the file ends with the last whole record before it.
-    pub(crate) fn write(&mut self) -> io::Result<()> {
+    /// Writes what is pending; returns how many bytes. On an error all of it stays pending, and the file ends with the last whole
+    /// record before it.
+    pub(crate) fn write(&mut self) -> io::Result<usize> {
         if self.pending.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         if self.is_torn {
             self.cut_torn()?;
@@ -156,16 +161,16 @@ impl Core {
             drop(self.cut_torn());
             return Err(fault);
         }
-        let written = self.pending.len() as u64;
+        let written = self.pending.len();
         if let Some(extent) = self.extents.back_mut() {
-            extent.len += written;
+            extent.len += written as u64;
         }
         self.pending.clear();
         self.pending.shrink_to(caps::JOURNAL_PENDING_KEPT);
         self.pending_recordables = 0;
         self.is_dirty = true;
         self.is_busy = true;
-        Ok(())
+        Ok(written)
     }
 
     fn cut_torn(&mut self) -> io::Result<()> {

@@ -25,6 +25,8 @@ pub(crate) trait Segment: Send + Sync {
 pub(crate) trait Disk: Send + Sync {
     fn create(&self, segment: u64) -> io::Result<Arc<dyn Segment>>;
     fn remove(&self, segment: u64) -> io::Result<()>;
+    /// Lets go of the room that was kept for a segment whose server is gone.
+    fn release(&self, segment: u64) -> io::Result<()>;
     /// Numbers and lengths, ascending.
     fn list(&self) -> io::Result<Vec<(u64, u64)>>;
     /// Reads until the bytes are full or the segment ends; returns how many.
@@ -58,6 +60,12 @@ impl Disk for Folder {
 
     fn remove(&self, segment: u64) -> io::Result<()> {
         std::fs::remove_file(self.path(segment))
+    }
+
+    fn release(&self, segment: u64) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(self.path(segment))?;
+        // File systems let go of what lies behind the end also where that stays the same.
+        file.set_len(file.metadata()?.len())
     }
 
     fn list(&self) -> io::Result<Vec<(u64, u64)>> {

@@ -45,14 +45,22 @@ impl Journal {
     /// Begins a segment.
     pub(crate) fn begin(disk: Box<dyn Disk>, clock: Arc<dyn domain::Clock>, boot: BootId, begin: Begin) -> io::Result<Self> {
         let Begin { mut extents, segment, recordables, recorded } = begin;
+        if let Some(last) = extents.back() {
+            // It helps only where the disk is full, and the file goes soon.
+            drop(disk.release(last.segment));
+        }
         let file = disk.create(segment)?;
-        append_all(file.as_ref(), &header(segment, boot, clock.now(), recordables).encode())?;
-        let reserved = reserve(file.as_ref(), HEADER as u64);
+        let begun = append_all(file.as_ref(), &header(segment, boot, clock.now(), recordables).encode());
+        begun.inspect_err(|_| drop(disk.remove(segment)))?;
+        let condition = Condition::default();
+        let reserved = reserve(file.as_ref(), HEADER as u64).unwrap_or_else(|fault| {
+            condition.made_room(&Err(fault));
+            Some(HEADER as u64)
+        });
         let snapshot = extents.front().map_or(segment, |extent| extent.segment);
         extents.push_back(Extent { segment, len: HEADER as u64 });
         let mut core = Core::new(file, extents, reserved, recordables);
         core.snapshot = snapshot;
-        let condition = Condition::default();
         condition.judge(&core);
         let backlog = Backlog::new(recordables.saturating_sub(recorded));
         Ok(Self {
@@ -72,7 +80,7 @@ impl Journal {
     /// One step, of [`caps::JOURNAL_STEPS_PER_S`] a second. It may wait for the disk.
     pub(crate) fn step(&self, ledgers: &dyn Ledgers) {
         let now = self.clock.now();
-        self.write_figures(now.mono_us);
+        self.write_figures(now);
         self.remove_before(self.recorded.load(Relaxed));
         self.make_room();
         if self.steps.since_sync.fetch_add(1, Relaxed) + 1 >= caps::JOURNAL_STEPS_PER_S {
@@ -81,8 +89,10 @@ impl Journal {
             self.sync();
         }
         let steps = self.steps.since_snapshot.fetch_add(1, Relaxed) + 1;
-        let is_time = steps >= caps::JOURNAL_STEPS_PER_S * caps::JOURNAL_SNAPSHOT_S && !self.is_idle();
-        if is_time || self.lock().current().len >= caps::JOURNAL_SEGMENT_BYTES {
+        let (is_failing, is_long) = (self.condition.is_rotation_failing(), self.lock().current().len >= caps::JOURNAL_SEGMENT_BYTES);
+        let seconds = if is_failing { caps::JOURNAL_RETRY_S } else { caps::JOURNAL_SNAPSHOT_S };
+        let is_time = steps >= caps::JOURNAL_STEPS_PER_S * seconds && !self.is_idle();
+        if is_time || is_long && !is_failing {
             drop(self.take_snapshot(ledgers));
         }
     }
@@ -90,11 +100,11 @@ impl Journal {
     /// Whether a step would do nothing.
     pub(crate) fn is_idle(&self) -> bool {
         let core = self.lock();
-        core.is_closed || (core.open.len() == 0 && core.is_settled() && self.admits())
+        core.is_closed || (core.open.len() == 0 && core.is_settled() && self.admits() && !self.condition.is_rotation_failing())
     }
 
     /// Writes what holds were charged since the last time, and whatever else waits.
-    pub(crate) fn write_figures(&self, now_us: u64) {
+    pub(crate) fn write_figures(&self, now: Now) {
         let mut from = 0;
         loop {
             let mut core = self.lock();
@@ -103,7 +113,10 @@ impl Journal {
             }
             // While nothing can be written they would only pile up; the snapshot afterwards has them.
             if self.condition.is_writable() {
-                core.put_charges(from, from + caps::JOURNAL_OPEN_CHUNK, now_us);
+                core.put_charges(from, from + caps::JOURNAL_OPEN_CHUNK, now.mono_us);
+            } else if core.pending_bytes() == 0 {
+                // Whether it can be written again shows when something is.
+                put_tick(&mut core, now);
             }
             from += caps::JOURNAL_OPEN_CHUNK;
             let written = core.write();
@@ -121,22 +134,16 @@ impl Journal {
     /// Has the disk keep room ahead, and decides whether requests may begin.
     fn make_room(&self) {
         let mut core = self.lock();
-        if core.reserve().is_some_and(|reserve| reserve < caps::JOURNAL_RESERVE_LOW) {
-            let made = core.make_reserve(caps::JOURNAL_RESERVE).or_else(|_| core.make_reserve(caps::JOURNAL_RESERVE_SMALL));
-            if let Err(fault) = made {
-                self.condition.no_room(&fault);
-            }
-        }
+        let is_low = core.reserve().is_some_and(|reserve| reserve < caps::JOURNAL_RESERVE_LOW);
+        let grow = |core: &mut Core| core.make_reserve(caps::JOURNAL_RESERVE).or_else(|_| core.make_reserve(caps::JOURNAL_RESERVE_SMALL));
+        self.condition.made_room(&if is_low { grow(&mut core) } else { Ok(()) });
         self.condition.judge(&core);
     }
 
     fn tick(&self, now: Now) {
         let mut core = self.lock();
         if core.was_busy() && !core.is_closed {
-            core.put(records::TICK, |into| {
-                into.number(now.mono_us);
-                into.signed(now.wall.0);
-            });
+            put_tick(&mut core, now);
             let written = core.write();
             core.was_busy();
             self.condition.wrote(&core, &written);
@@ -146,10 +153,11 @@ impl Journal {
     /// Makes everything written survive a loss of power.
     pub(crate) fn sync(&self) {
         let Some(file) = self.lock().take_unsynced() else { return };
-        if let Err(fault) = file.sync() {
+        let synced = file.sync();
+        if synced.is_err() {
             self.lock().sync_failed();
-            self.condition.fsync_failed(&fault);
         }
+        self.condition.synced(&synced);
     }
 
     /// Begins a new segment and writes everything into it that is needed of those before.
@@ -157,9 +165,7 @@ impl Journal {
         let _turn = self.rotating.lock().unwrap_or_else(PoisonError::into_inner);
         self.steps.since_snapshot.store(0, Relaxed);
         let taken = self.switch().and_then(|segment| self.fill_snapshot(segment, ledgers));
-        if let Err(fault) = &taken {
-            self.condition.rotation_failed(fault);
-        }
+        self.condition.rotated(&taken);
         taken
     }
 
@@ -180,7 +186,8 @@ impl Journal {
             }
             created => created?,
         };
-        let reserved = reserve(file.as_ref(), 0);
+        // Without room of its own the old one, which has some, is the better place.
+        let reserved = reserve(file.as_ref(), 0).inspect_err(|_| drop(self.disk.remove(segment)))?;
         let mut core = self.lock();
         let switched = core.switch(file, header(segment, self.boot, self.clock.now(), 0), reserved);
         drop(core);
@@ -231,7 +238,7 @@ impl Journal {
     fn written(&self, core: &mut Core) -> io::Result<()> {
         let written = core.write();
         self.condition.wrote(core, &written);
-        written
+        written.map(drop)
     }
 
     /// The database has everything before this segment.
@@ -257,7 +264,7 @@ impl Journal {
         if self.lock().is_closed {
             return;
         }
-        self.write_figures(self.clock.now().mono_us);
+        self.write_figures(self.clock.now());
         let snapshot = self.take_snapshot(ledgers);
         let mut core = self.lock();
         if snapshot.is_ok() {
@@ -268,8 +275,8 @@ impl Journal {
         core.is_closed = true;
         let file = core.take_unsynced();
         drop(core);
-        if let Some(fault) = file.and_then(|file| file.sync().err()) {
-            self.condition.fsync_failed(&fault);
+        if let Some(file) = file {
+            self.condition.synced(&file.sync());
         }
     }
 }
@@ -278,9 +285,15 @@ fn header(segment: u64, boot: BootId, now: Now, recordables: u64) -> Header {
     Header { segment, boot, mono_us: now.mono_us, wall_us: now.wall.0, recordables, after_torn: false }
 }
 
+fn put_tick(core: &mut Core, now: Now) {
+    core.put(records::TICK, |into| {
+        into.number(now.mono_us);
+        into.signed(now.wall.0);
+    });
+}
+
 /// Has the disk keep room for a new file; returns up to where, `None` where its file system can't.
-fn reserve(file: &dyn Segment, from: u64) -> Option<u64> {
+fn reserve(file: &dyn Segment, from: u64) -> io::Result<Option<u64>> {
     let step = |bytes| file.reserve(from, bytes).map(|can| can.then_some(from + bytes));
-    // A full disk is found out by the next step.
-    step(caps::JOURNAL_RESERVE).or_else(|_| step(caps::JOURNAL_RESERVE_SMALL)).unwrap_or(Some(from))
+    step(caps::JOURNAL_RESERVE).or_else(|_| step(caps::JOURNAL_RESERVE_SMALL))
 }

@@ -83,6 +83,11 @@ impl Journal {
         self.condition.health(&self.lock())
     }
 
+    /// Records that are in memory alone.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.lock().pending_recordables()
+    }
+
     /// Writes that a request was admitted. Not under an organisation's lock.
     pub(crate) fn grant(self: &Arc<Self>, grant: &Grant<'_>, asks: &[Ask]) -> Result<Entry, Unwritable> {
         let figures = Arc::new(Figures::new(grant.output));

@@ -48,6 +48,8 @@ pub(crate) struct Files {
     pub(crate) recordables: u64,
     /// Those of them before the place where the database stopped.
     pub(crate) recorded: u64,
+    /// The database knows of a journal, and there is none that can be read.
+    pub(crate) is_gone: bool,
 }
 
 impl Files {
@@ -55,7 +57,8 @@ impl Files {
     pub(crate) fn read(disk: &dyn Disk, recorded: Position) -> Result<Self, ReplayFault> {
         let failed = |segment, source| ReplayFault::Io { path: disk.path(segment), source };
         let listed = disk.list().map_err(|source| failed(0, source))?;
-        let mut files = Self { read: Vec::new(), extents: VecDeque::new(), next: recorded.segment + 1, recordables: 0, recorded: 0 };
+        let mut files =
+            Self { read: Vec::new(), extents: VecDeque::new(), next: recorded.segment + 1, recordables: 0, recorded: 0, is_gone: false };
         files.next = files.next.max(listed.last().map_or(0, |(segment, _)| segment + 1));
         let mut has_snapshot = false;
         let mut first_header = None;
@@ -99,6 +102,7 @@ impl Files {
             files.recorded = first.recordables;
         }
         files.read.reverse();
+        files.is_gone = files.read.is_empty() && recorded != Position::default();
         Ok(files)
     }
 }
@@ -195,7 +199,7 @@ impl<'a> Replay<'a> {
             now,
             ledgers: HashMap::new(),
             open: HashTable::new(),
-            loss_at: None,
+            loss_at: files.is_gone.then_some(now.mono_us),
             asks: Vec::new(),
             shift_us: 0,
             last_at: 0,

@@ -184,6 +184,10 @@ impl Disk for Faulty {
         self.folder.remove(segment)
     }
 
+    fn release(&self, segment: u64) -> io::Result<()> {
+        self.folder.release(segment)
+    }
+
     fn list(&self) -> io::Result<Vec<(u64, u64)>> {
         self.folder.list()
     }

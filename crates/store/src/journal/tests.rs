@@ -205,12 +205,20 @@ fn a_loss_of_power_closes_short_limits_until_their_window_has_passed() {
     assert_eq!(refused(&life).blocked.len(), 2);
     // What is known is there, moved to the new clock.
     assert_eq!(life.used(1), [1, 60, 60]);
+    // Whoever asks how they stand is told so: of limits that a minute opens, and no others.
+    let mut standing = Vec::new();
+    life.pools.standing(&org, &[&limits()], life.clock.us(), &mut standing);
+    let told: Vec<_> = standing.iter().map(|s| (s.used, s.remaining, s.resets_at)).collect();
+    assert_eq!(told[..2], [(1_000, 0, Some(opens)), (N, 0, Some(opens))]);
+    assert_eq!((told[2].1 > 0, told[3]), (true, (0, 500, None)));
     // It stays so over a further restart.
     life.kill();
     let life = Life::begin(Faulty::new(folder.path(), &Faults::none()), [8; 16], &clock);
     clock.set_mono(opens - 1);
     assert_eq!(refused(&life).retry, Retry::At { at: opens, estimate: false });
     clock.set_mono(opens);
+    life.pools.standing(&org, &[&limits()], opens, &mut standing);
+    assert_eq!((standing[4].used, standing[4].remaining), (0, 1_000));
     assert!(life.ask(10, 1, 1).is_some());
     assert_eq!(at, BEGIN + 10_000_000);
 }
@@ -322,6 +330,90 @@ fn what_can_only_be_told_is_told() {
 }
 
 #[test]
+fn it_takes_requests_again_once_a_write_has_succeeded_and_not_before() {
+    let (folder, clock, faults) = (tempfile::tempdir().unwrap(), HandClock::new(), Faults::none());
+    let life = Life::begin(Faulty::new(folder.path(), &faults), BOOT, &clock);
+    faults.room.store(0, SeqCst);
+    // A grant that failed is taken back, so nothing waits to be written.
+    assert!(life.ask(3, 1, 1).is_none());
+    for _ in 0..3 {
+        life.journal.step(&life.pools);
+        let health = life.journal.health();
+        assert_eq!(health.refuses, JournalRefuses::Unwritable);
+        assert!(health.pending_bytes < 100 && health.last_fault.unwrap().contains("make room"));
+        assert!(!life.journal.is_idle(), "it goes on trying");
+    }
+    faults.room.store(u64::MAX, SeqCst);
+    life.journal.step(&life.pools);
+    let health = life.journal.health();
+    assert_eq!((health.refuses, health.pending_bytes, health.last_fault), (JournalRefuses::Nothing, 0, None));
+    assert!(life.ask(6, 1, 1).is_some());
+}
+
+#[test]
+fn a_file_that_cannot_be_begun_is_told_until_it_is() {
+    let (folder, clock, faults) = (tempfile::tempdir().unwrap(), HandClock::new(), Faults::none());
+    let life = Life::begin(Faulty::new(folder.path(), &faults), BOOT, &clock);
+    let fault = || life.journal.health().last_fault;
+    for (flag, said) in [(&faults.no_create, "no new file can be begun"), (&faults.no_reserve, "no new file can be begun")] {
+        flag.store(true, SeqCst);
+        let before = life.journal.lock().current();
+        assert!(life.journal.take_snapshot(&life.pools).is_err());
+        assert_eq!((life.journal.lock().current(), life.journal.disk.list().unwrap().len()), (before, 1), "the present one goes on");
+        assert!(fault().unwrap().contains(said));
+        assert!(life.ask(3, 1, 1).is_some_and(|hold| {
+            life.finish(hold, 1, 1);
+            true
+        }));
+        flag.store(false, SeqCst);
+        assert!(!life.journal.is_idle());
+        // Sooner than the next snapshot would be.
+        for _ in 0..caps::JOURNAL_STEPS_PER_S * caps::JOURNAL_RETRY_S {
+            life.journal.step(&life.pools);
+        }
+        assert_eq!((fault(), life.journal.lock().current().segment), (None, before.segment + 1));
+        life.journal.note_recorded(life.journal.lock().current().segment);
+        life.journal.step(&life.pools);
+    }
+}
+
+#[test]
+fn a_start_on_a_full_disk_leaves_nothing_behind_and_wastes_no_room() {
+    use std::os::unix::fs::MetadataExt as _;
+    let (folder, clock, faults) = (tempfile::tempdir().unwrap(), HandClock::new(), Faults::none());
+    Life::on(folder.path(), &clock).kill();
+    let blocks = || std::fs::metadata(folder.path().join("00000001.tgj")).unwrap().blocks();
+    let kept = blocks();
+    faults.room.store(30, SeqCst);
+    let shared: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
+    let begun = open_on(Faulty::new(folder.path(), &faults), BOOT, &testing::directory(1), Position::default(), &shared);
+    let said = begun.err().unwrap().to_string();
+    assert!(said.contains("00000002.tgj") && said.contains("make room on its disk"), "{said}");
+    assert!(!folder.path().join("00000002.tgj").exists());
+    assert!(kept <= 16 || blocks() <= 16, "{kept} blocks, then {}", blocks());
+    assert_eq!(Life::on(folder.path(), &clock).journal.lock().current().segment, 2);
+}
+
+#[test]
+fn a_journal_that_is_gone_closes_limits_for_a_window() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), HandClock::new());
+    let begin = |recorded| {
+        let shared: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
+        let (_, pools) = open_on(Faulty::new(folder.path(), &Faults::none()), BOOT, &testing::directory(3), recorded, &shared).unwrap();
+        pools
+    };
+    let org = Arc::clone(&testing::directory(3).org(OrgId::from_bits(1)).unwrap());
+    let demand = Demand { request: RequestId::from_bits(9), input: 1, output: 1 };
+    // A first start has no journal either.
+    drop(begin(Position::default()).reserve(&org, &[&limits()], demand, clock.us()).unwrap());
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    let pools = begin(Position { segment: 1, offset: 500 });
+    let refused = pools.reserve(&org, &[&limits()], demand, clock.us()).unwrap_err();
+    assert_eq!(refused.retry, Retry::At { at: clock.us() + MINUTE, estimate: false });
+    assert!(pools.reserve(&org, &[&limits()], demand, clock.us() + MINUTE).is_ok());
+}
+
+#[test]
 fn a_newer_format_is_refused_by_name() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), HandClock::new());
     Life::on(folder.path(), &clock).kill();
@@ -382,7 +474,7 @@ fn live(life: &Life, steps: &[(u8, u8, u16)]) -> Vec<(Extent, Vec<Truth>)> {
             }
             5 => {
                 life.clock.advance(amount * 1_000);
-                life.journal.write_figures(life.clock.us());
+                life.journal.write_figures(life.clock.now());
             }
             _ => life.journal.take_snapshot(&life.pools).unwrap(),
         }

@@ -20,6 +20,22 @@ pub(crate) fn unknown_use(pool: &PoolLimits, limit: &PoolLimit) -> u64 {
     short.map_or(limit.n, |n| n.min(limit.n))
 }
 
+/// Until when a limit counts as full, since something before `loss_at` is missing; `None`: it doesn't.
+pub(super) fn full_until(limit: &PoolLimit, loss_at: Option<u64>, now_us: u64) -> Option<u64> {
+    let until = loss_at?.saturating_add(limit.window_us);
+    (waits_for_loss(limit) && now_us < until).then_some(until)
+}
+
+/// How such a limit looks to people: everything is used that nothing else holds.
+pub(super) fn as_full(status: &limits::Status, n: u64, until: u64) -> limits::Status {
+    limits::Status {
+        used: status.used.max(n.saturating_sub(status.held)),
+        free: 0,
+        resets_at: status.resets_at.max(Some(until)),
+        ..*status
+    }
+}
+
 /// The refusal of a request whose limits are not known to have room, since something before `loss_at` is missing.
 pub(super) fn refusal(pools: &[&PoolLimits], demand: Demand, loss_at: u64, now_us: u64) -> Option<Box<Refused>> {
     if now_us >= loss_at.saturating_add(caps::LOSS_WINDOW_US) {
@@ -27,10 +43,9 @@ pub(super) fn refusal(pools: &[&PoolLimits], demand: Demand, loss_at: u64, now_u
     }
     let mut blocked = Vec::new();
     for pool in pools.iter().filter(|pool| pool.enforce) {
-        for limit in pool.limits.iter().filter(|limit| waits_for_loss(limit)) {
-            let at = loss_at.saturating_add(limit.window_us);
+        for limit in pool.limits.iter() {
             let ask = ask_of(pool, limit, demand);
-            if now_us < at {
+            if let Some(at) = full_until(limit, Some(loss_at), now_us) {
                 blocked.push(BlockedLimit {
                     pool: Arc::clone(&pool.name),
                     source: pool.source,

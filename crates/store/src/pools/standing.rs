@@ -2,7 +2,7 @@
 
 use domain::{Kind, PoolLimits, Source};
 
-use super::{Pools, key_of};
+use super::{Pools, key_of, loss};
 use crate::OrgEntry;
 
 /// One enforced limit at one moment.
@@ -34,7 +34,10 @@ impl Pools {
         org.ledger().with(|ledger| {
             for (index, pool) in pools.iter().enumerate().filter(|(_, pool)| pool.enforce) {
                 into.extend(pool.limits.iter().map(|limit| {
-                    let status = ledger.status(key_of(pool, limit), limit.n, now_us);
+                    let mut status = ledger.status(key_of(pool, limit), limit.n, now_us);
+                    if let Some(until) = loss::full_until(limit, self.loss_at, now_us) {
+                        status = loss::as_full(&status, limit.n, until);
+                    }
                     Standing {
                         pool: index,
                         source: pool.source,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use domain::{Now, PoolLimits, PoolView};
 
-use super::{Pools, key_of, n_of};
+use super::{Pools, key_of, loss, n_of};
 use crate::{KeyEntry, OrgEntry};
 
 impl Pools {
@@ -13,14 +13,14 @@ impl Pools {
     pub fn views(&self, org: &OrgEntry, now: Now) -> Vec<PoolView> {
         let mut pools = self.pools_of(org, now);
         pools.extend(org.state().key_pools.iter().filter(|key| key.is_valid_at(now.wall)).map(|key| Arc::clone(&key.pool)));
-        view(org, &pools, now)
+        view(org, &pools, self.loss_at, now)
     }
 
     /// What concerns one caller: the organisation's pools, then the key's own.
     pub fn views_of_key(&self, key: &KeyEntry, now: Now) -> Vec<PoolView> {
         let mut pools = self.pools_of(key.org(), now);
         pools.extend(key.pool().cloned());
-        view(key.org(), &pools, now)
+        view(key.org(), &pools, self.loss_at, now)
     }
 
     fn pools_of(&self, org: &OrgEntry, now: Now) -> Vec<Arc<PoolLimits>> {
@@ -30,23 +30,27 @@ impl Pools {
 }
 
 /// Doesn't make a ledger where there is none.
-fn view(org: &OrgEntry, pools: &[Arc<PoolLimits>], now: Now) -> Vec<PoolView> {
+fn view(org: &OrgEntry, pools: &[Arc<PoolLimits>], loss_at: Option<u64>, now: Now) -> Vec<PoolView> {
     let limits = || pools.iter().flat_map(|pool| pool.limits.iter().map(move |limit| (pool, limit)));
     let untouched = || limits().map(|_| limits::Status::default()).collect::<Vec<_>>();
     let statuses = org.ledger_if_any().map_or_else(untouched, |ledger| {
         ledger.with(|ledger| limits().map(|(pool, limit)| ledger.status(key_of(pool, limit), n_of(pool, limit), now.mono_us)).collect())
     });
-    let views = limits().zip(statuses).map(|((pool, limit), status)| PoolView {
-        pool: Arc::clone(&pool.name),
-        kind: limit.kind,
-        window_seconds: (limit.window_us > 0).then_some(limit.window_us as f64 / 1e6),
-        limit: limit.n,
-        used: status.used,
-        held: status.held,
-        remaining: remaining(limit.n, &status),
-        resets_at: status.resets_at.map(|at| now.wall_at(at)),
-        source: pool.source,
-        enforce: pool.enforce,
+    let views = limits().zip(statuses).map(|((pool, limit), status)| {
+        let full_until = loss::full_until(limit, loss_at.filter(|_| pool.enforce), now.mono_us);
+        let status = full_until.map_or(status, |until| loss::as_full(&status, limit.n, until));
+        PoolView {
+            pool: Arc::clone(&pool.name),
+            kind: limit.kind,
+            window_seconds: (limit.window_us > 0).then_some(limit.window_us as f64 / 1e6),
+            limit: limit.n,
+            used: status.used,
+            held: status.held,
+            remaining: remaining(limit.n, &status),
+            resets_at: status.resets_at.map(|at| now.wall_at(at)),
+            source: pool.source,
+            enforce: pool.enforce,
+        }
     });
     views.collect()
 }

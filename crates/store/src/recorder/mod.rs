@@ -115,6 +115,19 @@ impl Recorder {
         drop(tokio::task::spawn_blocking(move || journal.close(&pools)).await);
     }
 
+    /// Ready once the writer has ended.
+    pub(crate) async fn ended(&self) {
+        self.front.ended.cancelled().await;
+    }
+
+    /// Ends the journal though the database has not everything: what waits there is for the next start. Returns how many records are
+    /// in memory alone, and lost.
+    pub(crate) async fn close_journal(&self) -> usize {
+        let (journal, pools) = (Arc::clone(&self.front.journal), self.front.pools.clone());
+        drop(tokio::task::spawn_blocking(move || journal.close(&pools)).await);
+        self.front.journal.unwritten()
+    }
+
     pub(crate) fn health(&self) -> StoreHealth {
         let front = &self.front;
         StoreHealth {
@@ -123,6 +136,7 @@ impl Recorder {
             last_fault: front.last_fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             failed_attempts: front.failed_attempts.load(Ordering::Relaxed),
             written: front.written.load(Ordering::Relaxed),
+            damage: None,
             journal: front.journal.health(),
         }
     }

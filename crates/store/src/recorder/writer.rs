@@ -203,11 +203,11 @@ mod tests {
         failed(&recorder).await;
         let health = recorder.health();
         assert_eq!((health.queued, health.written, health.is_ready()), (300, 0, true));
-        assert!(health.trouble().unwrap().contains("another process holds a lock"));
+        assert!(health.database_trouble().unwrap().contains("another process holds a lock"));
         (300..600).for_each(|n| recorder.usage(record(n)));
         lock.rollback().await.unwrap();
         recorder.flush().await;
-        assert!(recorder.health().writable && recorder.health().trouble().is_none());
+        assert!(recorder.health().writable && recorder.health().database_trouble().is_none());
         assert_eq!((counted(&database).await, recorder.queued()), ((600, 600), 0));
         recorder.close().await;
     }

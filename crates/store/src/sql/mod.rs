@@ -10,14 +10,15 @@ pub(crate) mod meta;
 pub(crate) mod migrate;
 pub(crate) mod orgs;
 pub(crate) mod records;
+pub(crate) mod soundness;
 pub(crate) mod usage;
 pub(crate) mod value;
 
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::{DatabaseFault, caps};
 
@@ -50,7 +51,15 @@ impl Database {
         // Whoever writes visits pages all over the counters, and again and again: they stay in memory (in kB, hence the sign),
         // and go from the log to the file less often (in pages).
         let writer = options.clone().pragma("cache_size", caps::WRITER_CACHE).pragma("wal_autocheckpoint", caps::CHECKPOINT_PAGES);
-        let writes = pool.clone().max_connections(1).idle_timeout(None).acquire_timeout(wait).connect_with(writer).await?;
+        let writes = pool.clone().max_connections(1).idle_timeout(None).acquire_timeout(wait).after_release(|connection, _| {
+            Box::pin(async move {
+                // Waits for what was begun on it, such as taking a transaction back. A full disk makes SQLite do that itself, after
+                // which the connection can't be told to, and would never begin another.
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        });
+        let writes = writes.connect_with(writer).await?;
         let idle = Duration::from_secs(caps::READER_IDLE_S);
         let options = options.row_buffer_size(caps::ROWS_AHEAD);
         let reads = pool.max_connections(caps::READERS).idle_timeout(idle).acquire_timeout(wait).connect_lazy_with(options);
@@ -99,6 +108,8 @@ const BUSY: [i64; 2] = [5, 6];
 const FULL: i64 = 13;
 /// `SQLITE_READONLY`.
 const READ_ONLY: i64 = 8;
+/// `SQLITE_IOERR` and `SQLITE_CANTOPEN`: which of them a full disk and a folder without rights give depends on what was just tried.
+const DISK: [i64; 2] = [10, 14];
 
 fn primary_code(error: &sqlx::Error) -> Option<i64> {
     let code: i64 = error.as_database_error()?.code()?.parse().ok()?;
@@ -115,7 +126,32 @@ pub(crate) fn advice(error: &sqlx::Error) -> &'static str {
         Some(code) if BUSY.contains(&code) => "; another process holds a lock on it: end that",
         Some(FULL) => "; make room on its disk",
         Some(READ_ONLY) => "; give this user the right to write to it and its folder",
+        Some(code) if DISK.contains(&code) => "; look whether its disk is full or failing, and whether this user may write to its folder",
         Some(code) if DAMAGED.contains(&code) => "; the file is damaged: restore a backup",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_transaction_that_sqlite_took_back_by_itself_hinders_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("test.db");
+        std::fs::File::options().create(true).append(true).open(&file).unwrap();
+        let database = Database::connect(&file, Duration::from_secs(1)).await.unwrap();
+        for _ in 0..2 {
+            let mut transaction = database.begin().await.unwrap();
+            // As SQLite does where the disk is full or fails.
+            sqlx::raw_sql("ROLLBACK").execute(&mut *transaction).await.unwrap();
+            assert!(sqlx::raw_sql("INSERT INTO nowhere VALUES (1)").execute(&mut *transaction).await.is_err());
+            drop(transaction);
+        }
+        let mut transaction = database.begin().await.unwrap();
+        sqlx::raw_sql("CREATE TABLE somewhere (x BIGINT)").execute(&mut *transaction).await.unwrap();
+        Database::commit(transaction).await.unwrap();
+        sqlx::raw_sql("SELECT x FROM somewhere").execute(&database.reads).await.unwrap();
     }
 }

@@ -7,12 +7,19 @@ use std::path::{Path, PathBuf};
 
 /// A file of the data folder can't be read or written.
 #[derive(Debug, thiserror::Error)]
-#[error("{} can't be used: {source}; give a data folder that this user may write to (--data-dir)", path.display())]
+#[error("{} can't be used: {source}{advice}", path.display(), advice = advice(source))]
 pub struct FileFault {
     /// The file.
     pub path: PathBuf,
     /// What the system said.
     pub source: io::Error,
+}
+
+fn advice(fault: &io::Error) -> &'static str {
+    match fault.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room on its disk",
+        _other_kinds => "; give a data folder that this user may write to (--data-dir)",
+    }
 }
 
 const OWNER_ONLY: u32 = 0o600;

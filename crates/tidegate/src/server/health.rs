@@ -48,12 +48,8 @@ pub(super) fn ready(method: &Method, store: &StoreHealth, is_stopping: bool) -> 
     }
     let is_ready = store.is_ready() && !is_stopping;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let trouble = store.trouble();
-    let (of_journal, of_store) = match &trouble {
-        Some(trouble) if store.is_ready() => ("ok", trouble.as_str()),
-        Some(trouble) => (trouble.as_str(), if store.writable { "ok" } else { "the database takes no records" }),
-        None => ("ok", "ok"),
-    };
+    let said = |trouble: Option<String>| trouble.unwrap_or_else(|| "ok".into());
+    let (of_store, of_journal) = (said(store.database_trouble()), said(store.journal_trouble()));
     let checks = json!({ "store": of_store, "journal": of_journal, "configuration": "ok" });
     let body = json!({ "ready": is_ready, "stopping": is_stopping, "checks": checks });
     text(status, "application/json", format!("{body}\n"))
@@ -78,12 +74,13 @@ mod tests {
             segments: 1,
             pending_bytes: 0,
             open_requests: 0,
-            last_fault: Some("no room; make room on its disk".into()),
+            last_fault: (refuses != JournalRefuses::Nothing).then(|| "no room; make room on its disk".into()),
             write_failures: 0,
             fsync_failures: 0,
             rotation_failures: 0,
         };
-        StoreHealth { writable, queued: 7, last_fault: (!writable).then(|| "it is locked".into()), failed_attempts: 0, written: 0, journal }
+        let last_fault = (!writable).then(|| "it is locked".into());
+        StoreHealth { writable, queued: 7, last_fault, failed_attempts: 0, written: 0, damage: None, journal }
     }
 
     async fn checks(health: &StoreHealth) -> (u16, serde_json::Value) {
@@ -112,7 +109,15 @@ mod tests {
             assert!(of["journal"].as_str().unwrap().ends_with(": no room; make room on its disk"), "{of}");
         }
         let (status, of) = checks(&store(JournalRefuses::Full, false)).await;
-        assert_eq!((status, &of["store"]), (503, &json!("the database takes no records")));
+        assert_eq!((status, &of["store"]), (503, &json!("the database takes no records; they wait in the journal: it is locked")));
         assert_eq!(of["journal"], "the journal is full because the database takes no records: it is locked");
+
+        // What is told though requests are served.
+        let mut told = store(JournalRefuses::Nothing, true);
+        told.damage = Some("page 3".into());
+        told.journal.last_fault = Some("no new file can be begun".into());
+        let (status, of) = checks(&told).await;
+        assert_eq!((status, &of["journal"]), (200, &json!("no new file can be begun")));
+        assert!(of["store"].as_str().unwrap().contains("damaged (page 3)"), "{of}");
     }
 }

@@ -26,6 +26,7 @@ pub(crate) struct ServerMetrics {
     connections_open: Gauge,
     journal: JournalMetrics,
     store_failures: Gauge,
+    store_sound: Gauge,
     ready: Gauge,
     log_lines_dropped: Gauge,
     log_drops: Option<ErrorCounter>,
@@ -43,6 +44,7 @@ impl ServerMetrics {
             connections_open: Gauge::default(),
             journal: JournalMetrics::register(&mut registry),
             store_failures: Gauge::default(),
+            store_sound: Gauge::default(),
             ready: Gauge::default(),
             log_lines_dropped: Gauge::default(),
             log_drops,
@@ -53,6 +55,7 @@ impl ServerMetrics {
         registry.register("connections_open", "Connections of clients that are open", metrics.connections_open.clone());
         registry.register("records_written", "Usage records and refusals written", metrics.records_written.clone());
         registry.register("store_failed_attempts", "Failed writes since the last that succeeded", metrics.store_failures.clone());
+        registry.register("store_sound", "0 once the database was found to be damaged", metrics.store_sound.clone());
         registry.register("ready", "Whether requests can be served", metrics.ready.clone());
         registry.register("log_lines_dropped", "Log lines dropped since the start", metrics.log_lines_dropped.clone());
         registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -66,6 +69,7 @@ impl ServerMetrics {
         self.connections_open.set(signed(self.connections.count()));
         self.journal.set(&health.journal);
         self.store_failures.set(i64::try_from(health.failed_attempts).unwrap_or(i64::MAX));
+        self.store_sound.set(i64::from(health.damage.is_none()));
         self.ready.set(i64::from(health.is_ready() && !routes.is_stopping.load(Relaxed)));
         self.log_lines_dropped.set(self.log_drops.as_ref().map_or(0, |drops| signed(drops.dropped_lines())));
         let before = self.written_so_far.fetch_max(health.written, Relaxed);

@@ -60,6 +60,8 @@ pub(crate) struct Seen {
     /// Words received, and when.
     pub(crate) pieces: Vec<(Instant, u64)>,
     pub(crate) end: End,
+    /// When it was over for the client.
+    pub(crate) ended: Instant,
     /// Bytes of its body.
     pub(crate) body_bytes: u64,
     /// The longest time between two pieces.
@@ -104,10 +106,25 @@ impl Ask {
 
     /// Puts it, again and again while it is refused.
     pub(crate) async fn put(self, addr: SocketAddr, key: &Key, around: &impl Around) -> Seen {
+        let seen = self.put_until_over(addr, key, around).await;
+        Seen { ended: Instant::now(), ..seen }
+    }
+
+    async fn put_until_over(self, addr: SocketAddr, key: &Key, around: &impl Around) -> Seen {
         let (call, body_bytes) = self.call(key);
         let (ask, key, sent) = (self, key.id.clone(), Instant::now());
-        let mut seen =
-            Seen { ask, key, refusals: 0, sent, head: None, pieces: Vec::new(), end: End::Cut, body_bytes, longest_pause: Duration::ZERO };
+        let mut seen = Seen {
+            ask,
+            key,
+            refusals: 0,
+            sent,
+            head: None,
+            pieces: Vec::new(),
+            end: End::Cut,
+            ended: sent,
+            body_bytes,
+            longest_pause: Duration::ZERO,
+        };
         loop {
             seen.sent = Instant::now();
             let Ok(opened) = call.try_open(addr).await else { return seen };

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::load::{Load, Mood, config, judge, new_org, on_one_thread};
 use crate::provider::{Errand, Provider, Way};
 use crate::server::{Server, Start};
+use crate::tell;
 use crate::windows::Heartbeat;
 
 const WINDOW: Duration = Duration::from_secs(2);
@@ -40,7 +41,7 @@ async fn stop_and_go_on() {
     sleep(WINDOW).await;
     let all = load.finish(clients).await;
     let sum = judge(&server, &load, &all, &beat, WINDOW).await;
-    eprintln!("stopped three times: {} answers whole, {} refusals, at most {:?}", sum.whole, sum.refusals, sum.peaks);
+    tell(&format!("stopped three times: {} answers whole, {} refusals, at most {:?}", sum.whole, sum.refusals, sum.peaks));
     assert!(sum.faults.is_empty(), "{:#?}\n{}", sum.faults, start.last_words());
     assert_eq!((sum.cut_open, sum.cut_before), (0, 0), "every stream went on");
 }

@@ -14,6 +14,7 @@ use crate::client::{Around, Ask, End, Key, Seen};
 use crate::load::{on_one_thread, setting};
 use crate::provider::{Errand, Provider, Way};
 use crate::server::{OPERATOR_TOKEN, Server, Start};
+use crate::tell;
 use crate::usage;
 use crate::windows::{Happened, Heartbeat, peak, story};
 
@@ -77,11 +78,11 @@ async fn crowd(window: Duration) {
     let refusals: u64 = all.iter().map(|seen| seen.refusals).sum();
     let keys: Vec<_> = all.iter().map(|seen| seen.key.as_str()).collect();
     let (counted, totals) = usage::by_key(&server, &org, &keys, refusals).await;
-    eprintln!(
+    tell(&format!(
         "{STREAMS} streams of {WORDS} tokens at {TOKENS_A_WINDOW} in {window:?}: all whole in {took:?}, {refusals} refusals, \
          at most {most} tokens in a window, the longest pause {pause:?}, this thread late by {:?} at most",
         beat.worst()
-    );
+    ));
     assert!(most <= TOKENS_A_WINDOW, "{most} tokens in one window: {}", story(&mut happened, window));
     assert!(pause <= MAX_PAUSE, "a pause of {pause:?}");
     assert_eq!((totals.requests, totals.failed, totals.output), (STREAMS, 0, STREAMS * WORDS));

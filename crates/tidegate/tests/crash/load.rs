@@ -211,6 +211,9 @@ pub(crate) struct Sum {
     pub(crate) refusals: u64,
     pub(crate) tokens: u64,
     pub(crate) faults: Vec<String>,
+    /// What clients had of answers that were whole, and how often they were refused; and what is written down of those.
+    pub(crate) clients: usage::Counted,
+    pub(crate) written: usage::Counted,
     /// By pool, the most of a window and its limit: of tokens and of requests.
     pub(crate) peaks: Vec<(&'static str, u64, u64, u64, u64)>,
 }
@@ -235,8 +238,14 @@ pub(crate) async fn judge(server: &Server, load: &Load, all: &[Seen], beat: &Hea
         written.output += of_key.output;
         sum.refusals += seen.refusals;
         sum.tokens += seen.words();
+        sum.clients.refused += seen.refusals;
+        sum.written.refused += of_key.refused;
         match (seen.end, seen.head) {
-            (End::Whole { .. }, _) => sum.whole += 1,
+            (End::Whole { input, output }, _) => {
+                sum.whole += 1;
+                sum.clients.add(usage::Counted { requests: 1, input, output, ..Default::default() });
+                sum.written.add(usage::Counted { refused: 0, ..of_key });
+            }
             (End::Cut, Some(_)) => sum.cut_open += 1,
             (End::Cut, None) => sum.cut_before += 1,
             (End::Left | End::Broken | End::Failed(_) | End::GaveUp, _) => sum.others += 1,

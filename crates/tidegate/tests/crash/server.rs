@@ -1,13 +1,15 @@
 //! The program under test as a process over a data folder: started, killed, stopped, started again. It judges nothing.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testkit::{Answer, Call, WAIT};
 use tokio::time::{Instant, sleep};
@@ -26,20 +28,31 @@ pub(crate) struct Start {
     pub(crate) environment: Vec<(String, String)>,
     /// A program, with its arguments, that starts the server.
     pub(crate) through: Vec<String>,
+    /// Another user and group than the tests' own.
+    pub(crate) user: Option<u32>,
+}
+
+/// The program under test: another build of it, such as an optimised one, where whoever runs the tests says so.
+pub(crate) fn program() -> PathBuf {
+    std::env::var_os("TIDEGATE_BIN").map_or_else(|| env!("CARGO_BIN_EXE_tidegate").into(), PathBuf::from)
 }
 
 impl Start {
     /// In this folder with this configuration.
     pub(crate) fn new(folder: &Path, config: &str) -> Self {
         std::fs::write(folder.join("tidegate.toml"), config).expect("the configuration is written");
-        Self { folder: folder.into(), data: folder.join("data"), environment: Vec::new(), through: Vec::new() }
+        Self { folder: folder.into(), data: folder.join("data"), environment: Vec::new(), through: Vec::new(), user: None }
     }
 
     fn command(&self) -> Command {
-        // Another build of it, such as an optimised one, where whoever runs the tests says so.
-        let program = std::env::var("TIDEGATE_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_tidegate").into());
-        let words: Vec<_> = self.through.iter().cloned().chain([program]).collect();
+        // Where another user may not look into the folder of the program there is a copy.
+        let copy = self.folder.join("tidegate");
+        let program = if copy.exists() { copy } else { program() };
+        let words: Vec<OsString> = self.through.iter().map(OsString::from).chain([program.into()]).collect();
         let mut command = Command::new(&words[0]);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command.args(&words[1..]).args(["serve", "--listen", "127.0.0.1:0", "--json", "--config"]);
         command.arg(self.folder.join("tidegate.toml")).arg("--data-dir").arg(&self.data);
         command.current_dir(&self.folder).env_clear().env("TIDEGATE_OPERATOR_TOKEN", OPERATOR_TOKEN);
@@ -73,8 +86,32 @@ impl Start {
         Ok(Server { child, addr, took: began.elapsed() })
     }
 
+    /// The one line that a server says which may not start.
+    pub(crate) async fn refusal(&self) -> String {
+        let said = self.try_server().await.expect_err("it must not start");
+        let line = said.lines().last().unwrap_or_default().to_owned();
+        assert!(line.starts_with("tidegate: "), "{said}");
+        assert_eq!(said.lines().filter(|line| line.starts_with("tidegate: ")).count(), 1, "{said}");
+        line
+    }
+
+    /// Runs another command of the program on the same data: its exit code, and what it says on both outputs.
+    pub(crate) async fn run(&self, args: &[&str]) -> (i32, String) {
+        let mut command = Command::new(program());
+        command.args(args).arg("--data-dir").arg(&self.data).current_dir(&self.folder).env_clear().stdin(Stdio::null());
+        let running = tokio::task::spawn_blocking(move || command.output().expect("it can be started"));
+        let done = running.await.expect("it is waited for");
+        let text = [done.stdout, done.stderr].map(|bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        (done.status.code().expect("it ends by itself"), text)
+    }
+
     fn log_path(&self) -> PathBuf {
         self.folder.join("log")
+    }
+
+    /// Whether servers of this folder have logged this.
+    pub(crate) fn has_logged(&self, text: &str) -> bool {
+        std::fs::read_to_string(self.log_path()).unwrap_or_default().contains(text)
     }
 
     /// The last lines that servers of this folder have logged.
@@ -117,6 +154,25 @@ impl Server {
         let answer = self.try_operator(method, path, body).await.unwrap_or_else(|e| panic!("{method} {path}: {e}"));
         assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
         if answer.body.is_empty() { Value::Null } else { answer.json() }
+    }
+
+    /// What `/readyz` says.
+    pub(crate) async fn readiness(&self) -> (u16, Value) {
+        let answer = Call::get("/readyz").send(self.addr).await;
+        (answer.status, answer.json())
+    }
+
+    /// One of its metrics.
+    pub(crate) async fn metric(&self, name: &str) -> i64 {
+        let text = Call::get("/metrics").key(OPERATOR_TOKEN).send(self.addr).await.text();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).map(str::to_owned);
+        line.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no {name} in {text}"))
+    }
+
+    /// Asks it to stop, and waits until it has; how it ended.
+    pub(crate) async fn stop(mut self) -> ExitStatus {
+        kill_process(self.pid(), Signal::TERM).expect("it runs");
+        tokio::task::spawn_blocking(move || self.child.0.wait().expect("it ends")).await.expect("it is waited for")
     }
 
     /// Its process.

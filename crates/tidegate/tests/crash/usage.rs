@@ -20,7 +20,15 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    fn of(point: &Value) -> Self {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.refused += other.refused;
+        self.failed += other.failed;
+        self.input += other.input;
+        self.output += other.output;
+    }
+
+    pub(crate) fn of(point: &Value) -> Self {
         let number = |name: &str| point[name].as_u64().unwrap_or_else(|| panic!("no {name} in {point}"));
         Self {
             requests: number("requests"),
