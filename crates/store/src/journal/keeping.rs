@@ -47,7 +47,7 @@ impl Journal {
         let Begin { mut extents, segment, recordables, recorded } = begin;
         if let Some(last) = extents.back() {
             // It helps only where the disk is full, and the file goes soon.
-            drop(disk.release(last.segment));
+            drop(disk.release(*last));
         }
         let file = disk.create(segment)?;
         let begun = append_all(file.as_ref(), &header(segment, boot, clock.now(), recordables).encode());
