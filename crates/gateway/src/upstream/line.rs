@@ -13,10 +13,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Outgoing;
+use super::wire::Wire;
 
 /// How often the two ends of a connection may give each other something to do before other tasks have their turn.
 const ROUNDS: usize = 8;
@@ -25,7 +25,7 @@ const ROUNDS: usize = 8;
 pub(super) struct Line {
     sender: SendRequest<Outgoing>,
     /// Nothing once it has closed.
-    connection: Option<Connection<TokioIo<TcpStream>, Outgoing>>,
+    connection: Option<Connection<TokioIo<Wire>, Outgoing>>,
     bell: Arc<Bell>,
     waker: Waker,
     /// Moved only when it fires, or when it would fire too late: most answers come long before.
@@ -55,7 +55,7 @@ impl Wake for Bell {
 }
 
 impl Line {
-    pub(super) async fn over(wire: TokioIo<TcpStream>) -> hyper::Result<Self> {
+    pub(super) async fn over(wire: TokioIo<Wire>) -> hyper::Result<Self> {
         let (sender, connection) = http1::Builder::new().handshake(wire).await?;
         let bell = Arc::new(Bell::default());
         let waker = Waker::from(Arc::clone(&bell));

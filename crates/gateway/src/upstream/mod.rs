@@ -3,10 +3,11 @@
 
 mod line;
 mod lines;
+mod wire;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -28,8 +29,10 @@ use crate::caps;
 use crate::settle::SentMark;
 use line::Line;
 use lines::Lines;
+use wire::Wire;
 
 pub(crate) use lines::AnswerBody;
+pub use wire::Network;
 
 /// A request's body on its way to a provider. It marks when a connection takes it.
 #[derive(Debug)]
@@ -103,11 +106,12 @@ pub(crate) struct Upstream {
     connector: HttpConnector<Addresses>,
     secure: OnceLock<Result<Secure, String>>,
     proxy_from_environment: bool,
+    network: Option<Arc<dyn Network>>,
 }
 
 impl Upstream {
-    pub(crate) fn new(proxy_from_environment: bool) -> Self {
-        Self { plain: Lines::default(), connector: connector(), secure: OnceLock::new(), proxy_from_environment }
+    pub(crate) fn new(proxy_from_environment: bool, network: Option<Arc<dyn Network>>) -> Self {
+        Self { plain: Lines::default(), connector: connector(), secure: OnceLock::new(), proxy_from_environment, network }
     }
 
     /// Sends a request and waits for the head of the answer until the deadline.
@@ -155,10 +159,16 @@ impl Upstream {
     }
 
     async fn connect(&self, address: Uri, deadline: Instant) -> Result<Box<Line>, SendFault> {
-        let connecting = self.connector.clone().call(address);
-        let wire = timeout_at(deadline, connecting).await.map_err(|_| SendFault::TimedOut)?;
-        let wire = wire.map_err(|error| SendFault::Connect(innermost(&error)))?;
-        Line::over(wire).await.map(Box::new).map_err(|error| SendFault::Broke(innermost(&error)))
+        let connecting = async {
+            let Some(network) = &self.network else {
+                let wire = self.connector.clone().call(address).await.map_err(|error| SendFault::Connect(innermost(&error)))?;
+                return Ok(Wire::Tcp(wire.into_inner()));
+            };
+            let wire = network.connect(address.host().unwrap_or_default()).await;
+            wire.map(Wire::Memory).map_err(|error| SendFault::Connect(error.to_string()))
+        };
+        let wire = timeout_at(deadline, connecting).await.map_err(|_| SendFault::TimedOut)??;
+        Line::over(TokioIo::new(wire)).await.map(Box::new).map_err(|error| SendFault::Broke(innermost(&error)))
     }
 }
 
@@ -189,7 +199,7 @@ fn secure(proxy_from_environment: bool) -> Result<Secure, String> {
 #[derive(Clone)]
 struct Dial {
     direct: HttpConnector<Addresses>,
-    proxies: Option<std::sync::Arc<Matcher>>,
+    proxies: Option<Arc<Matcher>>,
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
