@@ -134,6 +134,7 @@ impl World {
         store.recorder().flush().await;
         let views = store.pools().views(&store.directory().org(org).unwrap(), clock.now());
         let query = UsageQuery { org, from: None, to: None, group_by: None, bucket: None, tz: None };
+        let recorded = store.usage(&query).await.unwrap().totals.requests;
         Story {
             attempts: std::mem::take(&mut world.attempts.lock().unwrap()),
             given: std::mem::take(&mut world.given.lock().unwrap()),
@@ -141,7 +142,7 @@ impl World {
             length_us,
             held: views.iter().map(|view| view.held).sum(),
             open: gateway.open_requests(),
-            recorded: store.usage(&query).await.unwrap().totals.requests,
+            recorded,
         }
     }
 }
