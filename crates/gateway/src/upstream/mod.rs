@@ -1,8 +1,11 @@
 //! The HTTP client towards providers: pooled keep-alive, TLS where the address says so, a proxy where the environment says so.
 //! It knows no provider and repeats nothing that was begun.
 
+mod answer_head;
+mod framing;
 mod line;
 mod lines;
+mod unsent;
 mod wire;
 
 use std::future::Future;
@@ -27,7 +30,7 @@ use tower::Service;
 use crate::addresses::Addresses;
 use crate::caps;
 use crate::settle::SentMark;
-use line::Line;
+use line::{Begun, Line, LineFault};
 use lines::Lines;
 use wire::Wire;
 
@@ -128,7 +131,7 @@ impl Upstream {
         let secure = self.secure.get_or_init(|| secure(self.proxy_from_environment)).as_ref();
         let client = secure.map_err(|fault| SendFault::NoTls(fault.clone()))?;
         let sent = timeout_at(deadline, client.request(request)).await.map_err(|_| SendFault::TimedOut)?;
-        sent.map(|answer| answer.map(AnswerBody::from)).map_err(|error| SendFault::of(&error))
+        sent.map(|answer| answer.map(AnswerBody::Secure)).map_err(|error| SendFault::of(&error))
     }
 
     async fn send_plain(&self, mut request: Request<Outgoing>, deadline: Instant) -> Result<Response<AnswerBody>, SendFault> {
@@ -146,14 +149,14 @@ impl Upstream {
                 Some(line) => line,
                 None => Box::pin(self.connect(address.clone(), deadline)).await?,
             };
-            match line.send(request, deadline).await {
-                None => return Err(SendFault::TimedOut),
-                Some(Ok(answer)) => return Ok(answer.map(|body| AnswerBody::over(line, origin, body))),
-                Some(Err(mut fault)) => match fault.take_message() {
-                    // The provider has closed it meanwhile, and nothing of the request was sent.
-                    Some(unsent) if is_used => request = unsent,
-                    Some(_) | None => return Err(SendFault::Broke(innermost(&fault.into_error()))),
-                },
+            match line.send(&mut request, deadline).await {
+                Ok(Begun { head, first }) => {
+                    return Ok(head.response.map(|()| AnswerBody::over(line, origin, head.framing, first, head.keeps_open)));
+                }
+                // The provider has closed it meanwhile, and nothing of the request was sent.
+                Err(LineFault::NotBegun(_)) if is_used => {}
+                Err(LineFault::TimedOut) => return Err(SendFault::TimedOut),
+                Err(fault) => return Err(SendFault::Broke(fault.to_string())),
             }
         }
     }
@@ -168,7 +171,7 @@ impl Upstream {
             wire.map(Wire::Memory).map_err(|error| SendFault::Connect(error.to_string()))
         };
         let wire = timeout_at(deadline, connecting).await.map_err(|_| SendFault::TimedOut)??;
-        Line::over(TokioIo::new(wire)).await.map(Box::new).map_err(|error| SendFault::Broke(innermost(&error)))
+        Ok(Box::new(Line::over(wire)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
@@ -20,6 +20,19 @@ pub(super) enum Wire {
     Memory(DuplexStream),
 }
 
+impl Wire {
+    /// Whether it is open, and nothing has come.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        match self {
+            Self::Tcp(wire) => matches!(wire.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock),
+            Self::Memory(wire) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                Pin::new(wire).poll_read(&mut cx, &mut ReadBuf::new(&mut [0])).is_pending()
+            }
+        }
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
@@ -34,20 +47,6 @@ impl AsyncWrite for Wire {
         match self.get_mut() {
             Self::Tcp(wire) => Pin::new(wire).poll_write(cx, buf),
             Self::Memory(wire) => Pin::new(wire).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(wire) => Pin::new(wire).poll_write_vectored(cx, bufs),
-            Self::Memory(wire) => Pin::new(wire).poll_write_vectored(cx, bufs),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Tcp(wire) => wire.is_write_vectored(),
-            Self::Memory(wire) => wire.is_write_vectored(),
         }
     }
 
