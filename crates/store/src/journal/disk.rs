@@ -44,6 +44,8 @@ pub(crate) struct Folder {
 }
 
 const ENDING: &str = ".tgj";
+/// Bytes that are looked at together when room is given back.
+const RELEASE_BYTES: usize = 64 << 10;
 
 impl Folder {
     /// The folder, made where it is missing.
@@ -66,10 +68,16 @@ impl Disk for Folder {
     fn release(&self, end: Extent) -> io::Result<()> {
         let file = OpenOptions::new().read(true).write(true).open(self.path(end.segment))?;
         let len = file.metadata()?.len();
-        let mut rest = vec![0; usize::try_from(len.saturating_sub(end.len)).unwrap_or(usize::MAX)];
-        file.read_exact_at(&mut rest, end.len)?;
-        // What is no room, though no record either, is left for people to look at.
-        if rest.iter().all(|byte| *byte == 0) { file.set_len(end.len) } else { Ok(()) }
+        let (mut piece, mut at) = (vec![0; RELEASE_BYTES], end.len);
+        while at < len {
+            let read = file.read_at(&mut piece, at)?;
+            // What is no room, though no record either, is left for people to look at.
+            if read == 0 || piece.iter().take(read).any(|byte| *byte != 0) {
+                return Ok(());
+            }
+            at += read as u64;
+        }
+        file.set_len(end.len)
     }
 
     fn list(&self) -> io::Result<Vec<(u64, u64)>> {
