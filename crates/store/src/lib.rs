@@ -38,7 +38,7 @@ pub use ops::keys::{CreateKeyError, ListKeysError, NewKey, RevokeKeyError};
 pub use ops::models::{DeleteModelError, PutModelError};
 pub use ops::orgs::{CreateOrgError, DeleteOrgError, ListOrgsError, NewOrg, OrgPatch, UpdateOrgError};
 pub use ops::plans::{DeletePlanError, PutPlanError};
-pub use ops::providers::{DeleteProviderError, ProviderDraft, ProviderInfo, PutProviderError, SetProviderStateError};
+pub use ops::providers::{ChangeProviderError, DeleteProviderError, ProviderDraft, ProviderInfo, ProviderPatch, PutProviderError};
 pub use ops::usage::{Bucket, GroupBy, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery};
 pub use ops::{Actor, Managed, Origin, PutMode, Written};
 pub use page::{Page, PageRequest};

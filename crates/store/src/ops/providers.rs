@@ -48,12 +48,24 @@ pub enum PutProviderError {
     Unavailable(#[from] DatabaseFault),
 }
 
-/// Why a provider's state can't be set.
+/// What is to change of a provider.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderPatch {
+    /// Whether it takes requests; `None`: as it is.
+    pub state: Option<ProviderState>,
+    /// The credentials.
+    pub credential: CredentialChange,
+}
+
+/// Why a provider can't be changed.
 #[derive(Debug, thiserror::Error)]
-pub enum SetProviderStateError {
+pub enum ChangeProviderError {
     /// There is none of this name.
     #[error("there is no provider \"{0}\"")]
     NotFound(ProviderName),
+    /// The input is wrong.
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
     /// The database failed.
     #[error(transparent)]
     Unavailable(#[from] DatabaseFault),
@@ -88,10 +100,11 @@ impl OperationError for PutProviderError {
     }
 }
 
-impl OperationError for SetProviderStateError {
+impl OperationError for ChangeProviderError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::NotFound(_) => ErrorClass::NotFound,
+            Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -131,21 +144,23 @@ impl Store {
         .await
     }
 
-    /// Enables, drains or disables a provider.
-    pub async fn set_provider_state(
+    /// Enables, drains or disables a provider, or replaces its credentials.
+    pub async fn change_provider(
         &self,
         actor: Actor,
         name: &ProviderName,
-        state: ProviderState,
-    ) -> Result<ProviderInfo, SetProviderStateError> {
+        patch: ProviderPatch,
+    ) -> Result<ProviderInfo, ChangeProviderError> {
         let name = name.clone();
         self.turn(move |inner| async move {
             let mut change = Draft::begin(&inner);
             let Some(entry) = change.before.providers.get(name.as_str()) else {
-                return Err(SetProviderStateError::NotFound(name));
+                return Err(ChangeProviderError::NotFound(name));
             };
+            let state = patch.state.unwrap_or(entry.item.state);
             let provider = Provider { state, ..Provider::clone(&entry.item) };
             change.next.providers.put(provider, entry.origin, change.now);
+            put_credentials(&mut change, &name, patch.credential)?;
             change.save(&inner, actor).await?;
             Ok(inner.provider(name.as_str()).ok_or_else(DatabaseFault::interrupted)?)
         })

@@ -1,7 +1,7 @@
 //! Providers, models and plans.
 
 use domain::{ProviderName, ProviderState};
-use store::{Actor, CredentialChange, ErrorClass, OperationError as _, Origin, PageRequest, ProviderDraft, PutMode};
+use store::{Actor, CredentialChange, ErrorClass, OperationError as _, Origin, PageRequest, ProviderDraft, ProviderPatch, PutMode};
 
 use crate::support::{Bench, model, plan, provider};
 
@@ -61,10 +61,11 @@ pub(crate) async fn a_providers_life(bench: Bench) {
     let name = ProviderName::from("main");
     let used = b.store.delete_provider(Actor::Operator, &name).await.unwrap_err();
     assert_eq!((used.class(), used.to_string().contains("tiny")), (ErrorClass::Conflict, true));
-    let draining = b.store.set_provider_state(Actor::Operator, &name, ProviderState::Draining).await.unwrap();
+    let to = |state| ProviderPatch { state: Some(state), ..ProviderPatch::default() };
+    let draining = b.store.change_provider(Actor::Operator, &name, to(ProviderState::Draining)).await.unwrap();
     assert_eq!(draining.provider.state, ProviderState::Draining);
     assert_eq!(b.store.directory().catalogue().provider("main").unwrap().state, ProviderState::Draining);
-    let unknown = b.store.set_provider_state(Actor::Operator, &"none".into(), ProviderState::Enabled).await.unwrap_err();
+    let unknown = b.store.change_provider(Actor::Operator, &"none".into(), to(ProviderState::Enabled)).await.unwrap_err();
     assert_eq!(unknown.class(), ErrorClass::NotFound);
 
     for (json, param) in [
