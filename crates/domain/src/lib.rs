@@ -4,6 +4,7 @@
 mod api_key;
 mod catalogue;
 mod category;
+mod credential_id;
 mod ids;
 mod limit_row;
 mod model;
@@ -23,6 +24,7 @@ mod view;
 pub use api_key::{ApiKey, ApiKeyHash, ParseApiKeyError};
 pub use catalogue::{Catalogue, CatalogueFault, CustomPool, Entitlement, ModelIndex, RowInForce};
 pub use category::Category;
+pub use credential_id::{CredentialId, ParseCredentialIdError};
 pub use ids::{KeyId, ModelId, OrgId, ParseIdError, PlanId, ProviderName, RequestId};
 pub use limit_row::{LimitRow, Selector};
 pub use model::{Model, Target, Tokenizer};

@@ -56,6 +56,8 @@ pub(crate) const AFTER_DONE: Duration = Duration::from_secs(1);
 pub(crate) const COOLDOWN_DEFAULT_MS: u64 = 1_000;
 /// Longest cooldown, in milliseconds.
 pub(crate) const COOLDOWN_MAX_MS: u64 = 60_000;
+/// How long a credential that its provider refused is left out while there are others, in milliseconds.
+pub(crate) const CREDENTIAL_REFUSED_MS: u64 = 60_000;
 /// How long the rest of an unwanted request body is read and thrown away, so that the client sees its answer.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 /// How much of it.

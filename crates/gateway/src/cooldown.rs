@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use domain::{Cooldown, Now, ProviderName};
+use domain::{Cooldown, CredentialId, Now, ProviderName};
 use hashbrown::HashMap;
 
 use crate::caps;
@@ -15,6 +15,8 @@ pub(crate) enum Why {
     RateLimited,
     /// It said that it is overloaded and when to come back.
     Overloaded,
+    /// It refused this credential.
+    Refused,
 }
 
 impl Why {
@@ -22,6 +24,7 @@ impl Why {
         match self {
             Self::RateLimited => 0,
             Self::Overloaded => 1,
+            Self::Refused => 2,
         }
     }
 
@@ -29,11 +32,13 @@ impl Why {
         match self {
             Self::RateLimited => "429 Too Many Requests",
             Self::Overloaded => "503 Service Unavailable",
+            Self::Refused => "the provider refuses this key",
         }
     }
 }
 
-/// The state of one target (a model at a provider), shared by every route that leads there.
+/// The state of one target (a model at a provider), of a credential, or of a credential at a target; shared by every route that leads
+/// there.
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
     /// End of the cooldown on the steady clock; 0: never was one.
@@ -70,13 +75,15 @@ impl Slot {
     }
 
     fn why(&self) -> Why {
-        if self.why.load(Relaxed) == Why::RateLimited.code() { Why::RateLimited } else { Why::Overloaded }
+        let code = self.why.load(Relaxed);
+        [Why::Overloaded, Why::Refused].into_iter().find(|why| why.code() == code).unwrap_or(Why::RateLimited)
     }
 
-    fn view(&self, model: &str, now: Now) -> Option<Cooldown> {
+    fn view(&self, place: &Place, now: Now) -> Option<Cooldown> {
         let (until, why) = self.cooling(now.mono_us)?;
         let wait_s = self.wait_ms.load(Relaxed).div_ceil(1_000);
-        Some(Cooldown { model: Some(model.into()), until: now.wall_at(until), why: format!("{}, waiting {wait_s} s", why.text()) })
+        let why = format!("{}, waiting {wait_s} s", why.text());
+        Some(Cooldown { model: place.model.clone(), credential: place.credential, until: now.wall_at(until), why })
     }
 }
 
@@ -97,17 +104,35 @@ impl Drop for InFlight {
     }
 }
 
+/// What a slot is the state of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Place {
+    provider: ProviderName,
+    model: Option<String>,
+    credential: Option<CredentialId>,
+}
+
 /// All slots. Routes hold theirs, so the lock is taken only when routes are compiled or people ask.
 #[derive(Debug, Default)]
 pub(crate) struct Cooldowns {
-    slots: Mutex<HashMap<(ProviderName, String), Arc<Slot>>>,
+    slots: Mutex<HashMap<Place, Arc<Slot>>>,
 }
 
 impl Cooldowns {
-    /// The slot of a model at a provider; it outlives the routes that use it.
+    /// The slot of a model at a provider, whatever the credential; it outlives the routes that use it.
     pub(crate) fn slot(&self, provider: &ProviderName, model: &str) -> Arc<Slot> {
+        self.at(provider, Some(model), None)
+    }
+
+    /// The slot of a credential, at one model or at all.
+    pub(crate) fn of_credential(&self, provider: &ProviderName, model: Option<&str>, credential: CredentialId) -> Arc<Slot> {
+        self.at(provider, model, Some(credential))
+    }
+
+    fn at(&self, provider: &ProviderName, model: Option<&str>, credential: Option<CredentialId>) -> Arc<Slot> {
+        let place = Place { provider: provider.clone(), model: model.map(Into::into), credential };
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry((provider.clone(), model.into())).or_default())
+        Arc::clone(slots.entry(place).or_default())
     }
 
     /// Drops the slots that no route uses and that don't cool down.
@@ -119,16 +144,16 @@ impl Cooldowns {
     /// The cooldowns of a provider and its attempts in progress.
     pub(crate) fn of(&self, provider: &ProviderName, now: Now) -> (Vec<Cooldown>, u64) {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = slots.iter().filter(|((name, _), _)| name == provider);
-        let mut cooldowns: Vec<_> = mine.clone().filter_map(|((_, model), slot)| slot.view(model, now)).collect();
-        cooldowns.sort_by(|a, b| a.model.cmp(&b.model));
+        let mine = slots.iter().filter(|(place, _)| place.provider == *provider);
+        let mut cooldowns: Vec<_> = mine.clone().filter_map(|(place, slot)| slot.view(place, now)).collect();
+        cooldowns.sort_by(|a, b| (&a.model, a.credential).cmp(&(&b.model, b.credential)));
         (cooldowns, mine.map(|(_, slot)| slot.in_flight.load(Relaxed)).sum())
     }
 
     /// Ends all cooldowns of a provider.
     pub(crate) fn clear(&self, provider: &ProviderName) {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.iter().filter(|((name, _), _)| name == provider).for_each(|(_, slot)| slot.clear());
+        slots.iter().filter(|(place, _)| place.provider == *provider).for_each(|(_, slot)| slot.clear());
     }
 }
 

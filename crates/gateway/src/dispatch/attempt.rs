@@ -34,13 +34,21 @@ pub(super) async fn by<F: Future>(deadline: Instant, work: F) -> Result<F::Outpu
 }
 
 impl Asked<'_> {
-    pub(super) async fn attempt(&self, index: usize, target: &TargetRoute, mark: SentMark) -> Result<Dispatched, AttemptFault> {
+    /// Asks the target at `index`, with the credential at the place `credential` of its provider's.
+    pub(super) async fn attempt(
+        &self,
+        index: usize,
+        target: &TargetRoute,
+        credential: usize,
+        mark: SentMark,
+    ) -> Result<Dispatched, AttemptFault> {
         match &target.provider.call {
             Call::Http(addresses) => {
                 let mut request = Request::new(Outgoing::new(providers::upstream_body(self.body, self.facts, &target.model), Some(mark)));
                 *request.method_mut() = Method::POST;
                 *request.uri_mut() = addresses.get(self.facts.endpoint).clone();
-                *request.headers_mut() = headers::upstream(self.headers, &target.provider.headers);
+                let own = target.provider.credentials.get(credential).map_or(&[][..], |credential| &credential.headers);
+                *request.headers_mut() = headers::upstream(self.headers, own);
                 self.attempt_http(index, target, request).await
             }
             Call::Demo => {
@@ -135,7 +143,9 @@ impl Asked<'_> {
         let body = by(soon, read(body, caps::ERROR_BODY_BYTES)).await.and_then(|read| read).unwrap_or_default();
         let now = self.gateway.clock.now();
         let verdict = providers::judge(status, head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())), &body);
-        let failed = || AttemptFault::Failed { why: format!("it answered with status {status}"), wait_ms: verdict.wait_ms(now.wall) };
+        let scope = verdict.scope;
+        let failed =
+            || AttemptFault::Failed { why: format!("it answered with status {status}"), wait_ms: verdict.wait_ms(now.wall), scope };
         match verdict.fault {
             Fault::Client if matches!(status, 400 | 413 | 422) => {
                 target.counters.count(crate::metrics::UpstreamOutcome::Rejected);
@@ -145,8 +155,8 @@ impl Asked<'_> {
                 headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
                 Ok(Dispatched { status: head.status, headers, answer: Answer::Rejected { body }, target: index, at: now })
             }
-            Fault::RateLimited => Err(AttemptFault::RateLimited { wait_ms: verdict.wait_ms(now.wall) }),
-            Fault::Credential | Fault::Billing | Fault::Missing => Err(AttemptFault::OperatorFault { status }),
+            Fault::RateLimited => Err(AttemptFault::RateLimited { wait_ms: verdict.wait_ms(now.wall), scope }),
+            Fault::Credential | Fault::Billing | Fault::Missing => Err(AttemptFault::OperatorFault { status, scope }),
             Fault::Client | Fault::Overloaded | Fault::Failed => Err(failed()),
         }
     }
@@ -163,11 +173,11 @@ const ERROR_AS_ANSWER: &str = "it reported an error instead of an answer";
 
 /// An error inside a 200. Whoever's fault it is, the next target is tried: it may understand what this one didn't.
 fn in_band(verdict: &Verdict, now: UnixMicros) -> AttemptFault {
-    let wait_ms = verdict.wait_ms(now);
+    let (wait_ms, scope) = (verdict.wait_ms(now), verdict.scope);
     match verdict.fault {
-        Fault::RateLimited => AttemptFault::RateLimited { wait_ms },
+        Fault::RateLimited => AttemptFault::RateLimited { wait_ms, scope },
         Fault::Client | Fault::Overloaded | Fault::Failed | Fault::Credential | Fault::Billing | Fault::Missing => {
-            AttemptFault::Failed { why: ERROR_AS_ANSWER.to_owned(), wait_ms }
+            AttemptFault::Failed { why: ERROR_AS_ANSWER.to_owned(), wait_ms, scope }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Fifth stop: finds a target that answers. Each is tried at most once, under the one hold of the request, and only until
-//! something was produced. What a stream's further events say is the relay's matter.
+//! Fifth stop: finds a target that answers. Each is tried at most once with each credential, under the one hold of the request,
+//! and only until something was produced. What a stream's further events say is the relay's matter.
 
 mod attempt;
 mod demo;
@@ -9,15 +9,16 @@ use bytes::Bytes;
 use domain::Now;
 use http::{HeaderMap, StatusCode};
 use limits::{HoldGuard, Retry};
-use providers::{AnswerFacts, RequestFacts};
+use providers::{AnswerFacts, RequestFacts, Scope};
 
-use crate::Gateway;
 use crate::cooldown::{InFlight, Why};
+use crate::credentials::Turn;
 use crate::metrics::UpstreamOutcome;
 use crate::relay::Opened;
 use crate::routes::{ModelRoute, TargetRoute};
 use crate::settle::Exchange;
 use crate::target_order::{Candidate, order};
+use crate::{Gateway, caps};
 
 /// A request to be answered by some target.
 pub(crate) struct Asked<'a> {
@@ -71,15 +72,24 @@ pub(crate) enum DispatchFault {
 /// Why one attempt gave no answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum AttemptFault {
-    RateLimited { wait_ms: Option<u64> },
-    OperatorFault { status: u16 },
+    RateLimited { wait_ms: Option<u64>, scope: Scope },
+    OperatorFault { status: u16, scope: Scope },
     TimedOut,
-    Failed { why: String, wait_ms: Option<u64> },
+    Failed { why: String, wait_ms: Option<u64>, scope: Scope },
 }
 
 impl AttemptFault {
     fn failed(why: impl Into<String>) -> Self {
-        Self::Failed { why: why.into(), wait_ms: None }
+        Self::Failed { why: why.into(), wait_ms: None, scope: Scope::Target }
+    }
+
+    /// Whether another credential may fare better there.
+    const fn concerns_credential(&self) -> bool {
+        match self {
+            Self::RateLimited { .. } => true,
+            Self::OperatorFault { scope, .. } | Self::Failed { scope, .. } => matches!(scope, Scope::Credential),
+            Self::TimedOut => false,
+        }
     }
 
     const fn outcome(&self) -> UpstreamOutcome {
@@ -132,13 +142,17 @@ impl Asked<'_> {
                 if let Some(answer) = self.consider(index, exchange, &mut findings).await {
                     return Ok(answer);
                 }
+                if findings.tried >= caps::ATTEMPTS {
+                    break;
+                }
             }
         }
         // Everything cools down, and not only for rate limits: waiting that long would be worse than one more try.
         if findings.tried == 0
             && let Some((_, index)) = findings.cooling
             && let Some(target) = targets.get(index)
-            && let Some(answer) = self.try_target(index, target, exchange, &mut findings).await
+            && let Turn::Take(place) | Turn::Refused { place, .. } = target.turn(|| self.gateway.clock.now().mono_us)
+            && let Some(answer) = self.try_target(index, target, place, exchange, &mut findings).await
         {
             return Ok(answer);
         }
@@ -164,26 +178,51 @@ impl Asked<'_> {
                 findings.rate_limited_until(at_us);
                 return None;
             }
-            Some((at_us, Why::Overloaded)) => {
+            Some((at_us, Why::Overloaded | Why::Refused)) => {
                 findings.cooling_until(at_us, index);
                 return None;
             }
         }
-        self.try_target(index, target, exchange, findings).await
+        match target.turn(|| self.gateway.clock.now().mono_us) {
+            Turn::Take(credential) => self.try_target(index, target, credential, exchange, findings).await,
+            Turn::RateLimited { at_us } => {
+                findings.rate_limited_until(at_us);
+                None
+            }
+            Turn::Refused { at_us, .. } => {
+                findings.cooling_until(at_us, index);
+                None
+            }
+        }
     }
 
-    async fn try_target(&self, index: usize, target: &TargetRoute, exchange: &mut Exchange, findings: &mut Findings) -> Option<Dispatched> {
-        let quota = self.take_from_quota(target, exchange, findings)?;
-        let mark = exchange.attempt(&target.provider, quota);
-        findings.tried += 1;
-        let fault = match self.attempt(index, target, mark).await {
-            Ok(answer) => return Some(answer),
-            Err(fault) => fault,
-        };
-        let now = self.gateway.clock.now();
-        exchange.attempt_failed(now.mono_us);
-        self.learn(target, fault, findings, now);
-        None
+    /// Tries a target with one credential after another, as long as the credential is what is at fault and there is another.
+    async fn try_target(
+        &self,
+        index: usize,
+        target: &TargetRoute,
+        mut credential: usize,
+        exchange: &mut Exchange,
+        findings: &mut Findings,
+    ) -> Option<Dispatched> {
+        loop {
+            let quota = self.take_from_quota(target, exchange, findings)?;
+            let mark = exchange.attempt(&target.provider, quota);
+            findings.tried += 1;
+            let fault = match self.attempt(index, target, credential, mark).await {
+                Ok(answer) => return Some(answer),
+                Err(fault) => fault,
+            };
+            let now = self.gateway.clock.now();
+            exchange.attempt_failed(now.mono_us);
+            self.tell(target, credential, &fault);
+            if target.has_several_credentials() && fault.concerns_credential() {
+                credential = self.leave_out(target, credential, fault, findings, now)?;
+            } else {
+                self.learn(target, fault, findings, now);
+                return None;
+            }
+        }
     }
 
     /// The provider's own quota has room: what was taken from it, if there is one. `None`: it has not.
@@ -202,21 +241,47 @@ impl Asked<'_> {
         }
     }
 
-    /// Cools the target down where that was asked for, and keeps what the client may have to be told.
-    fn learn(&self, target: &TargetRoute, fault: AttemptFault, findings: &mut Findings, now: Now) {
+    fn tell(&self, target: &TargetRoute, credential: usize, fault: &AttemptFault) {
         target.counters.count(fault.outcome());
         let provider = target.provider.provider.name.as_str();
-        tracing::info!(provider, model = target.model.as_str(), ?fault, "an attempt at a provider failed");
-        let (provider, tried) = (provider.to_owned(), findings.tried);
+        let credential = target.provider.credentials.get(credential).and_then(|credential| credential.id).map(tracing::field::display);
+        tracing::info!(provider, model = target.model.as_str(), credential, ?fault, "an attempt at a provider failed");
+    }
+
+    /// Leaves a credential out for a while, and gives the place of another to try with. Where there is none it is as if the target had
+    /// answered so.
+    fn leave_out(&self, target: &TargetRoute, place: usize, fault: AttemptFault, findings: &mut Findings, now: Now) -> Option<usize> {
+        let everywhere = target.provider.credentials.get(place).map(|credential| &credential.slot);
+        match &fault {
+            AttemptFault::RateLimited { wait_ms, scope } => {
+                let slot = if *scope == Scope::Credential { everywhere } else { target.by_credential.get(place) };
+                slot?.cool(*wait_ms, Why::RateLimited, now.mono_us);
+            }
+            AttemptFault::OperatorFault { .. } | AttemptFault::Failed { .. } | AttemptFault::TimedOut => {
+                everywhere?.cool(Some(caps::CREDENTIAL_REFUSED_MS), Why::Refused, now.mono_us);
+            }
+        }
+        match (target.turn(|| now.mono_us), fault) {
+            (Turn::Take(other), _) if findings.tried < caps::ATTEMPTS => return Some(other),
+            (Turn::RateLimited { at_us }, _) => findings.rate_limited_until(at_us),
+            (Turn::Take(_) | Turn::Refused { .. }, AttemptFault::RateLimited { .. }) => findings.rate_limited_until(now.mono_us + 1),
+            (Turn::Take(_) | Turn::Refused { .. }, fault) => self.learn(target, fault, findings, now),
+        }
+        None
+    }
+
+    /// Cools the target down where that was asked for, and keeps what the client may have to be told.
+    fn learn(&self, target: &TargetRoute, fault: AttemptFault, findings: &mut Findings, now: Now) {
+        let (provider, tried) = (target.provider.provider.name.as_str().to_owned(), findings.tried);
         match fault {
-            AttemptFault::RateLimited { wait_ms } => {
+            AttemptFault::RateLimited { wait_ms, .. } => {
                 target.slot.cool(wait_ms, Why::RateLimited, now.mono_us);
                 let opens = target.slot.cooling(now.mono_us).map_or(now.mono_us + 1, |(at, _)| at);
                 findings.rate_limited_until(opens);
             }
-            AttemptFault::OperatorFault { status } => findings.last = Some(DispatchFault::OperatorFault { provider, status, tried }),
+            AttemptFault::OperatorFault { status, .. } => findings.last = Some(DispatchFault::OperatorFault { provider, status, tried }),
             AttemptFault::TimedOut => findings.last = Some(DispatchFault::TimedOut { provider, tried }),
-            AttemptFault::Failed { why, wait_ms } => {
+            AttemptFault::Failed { why, wait_ms, .. } => {
                 if wait_ms.is_some() {
                     target.slot.cool(wait_ms, Why::Overloaded, now.mono_us);
                 }

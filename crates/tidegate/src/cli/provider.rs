@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::args::{ProviderArgs, ProviderCommand};
+use super::args::{ProviderArgs, ProviderCommand, ProviderKeyCommand};
 use super::client::{Client, encode, read_secret};
 use super::output::{Output, text};
 use super::table::Table;
@@ -46,23 +46,66 @@ pub(crate) async fn run(
             output.say(&test, || tested(&name, &test, is_ok))?;
             return Ok(if is_ok { Exit::Done } else { Exit::Failed });
         }
+        ProviderCommand::Key(command) => keys(command, client, surroundings, output).await?,
     }
     Ok(Exit::Done)
 }
 
-fn wanted(args: &ProviderArgs, surroundings: &Surroundings) -> anyhow::Result<Value> {
-    let api_key = match (&args.api_key_env, &args.api_key_file) {
-        (Some(name), _) => {
-            let value = surroundings.environment.get(name).map(|v| v.trim()).filter(|v| !v.is_empty());
-            Some(value.with_context(|| format!("environment variable {name} is not set"))?.to_owned())
+async fn keys(command: ProviderKeyCommand, client: &Client, surroundings: &Surroundings, output: &mut Output<'_>) -> anyhow::Result<()> {
+    let of = |name: &str| format!("/providers/{}/keys", encode(name));
+    match command {
+        ProviderKeyCommand::Add { name, key } => {
+            let api_key = match (&key.api_key_env, &key.api_key_file) {
+                (Some(variable), _) => of_variable(variable, surroundings)?,
+                (None, Some(path)) => read_secret(path)?,
+                (None, None) => anyhow::bail!("give --api-key-env or --api-key-file"),
+            };
+            let added = client.send(Method::POST, &of(&name), &json!({ "api_key": api_key })).await?;
+            let stays = stays(client, &name).await?;
+            output.say(&added, || format!("{name} has the key {} from the next request on{stays}", text(&added, "id")))
         }
-        (None, Some(path)) => Some(read_secret(path)?),
-        (None, None) => None,
+        ProviderKeyCommand::Remove { name, id } => {
+            client.delete(&format!("{}/{}", of(&name), encode(&id))).await?;
+            let stays = stays(client, &name).await?;
+            output.say(&json!({ "id": id, "removed": true }), || format!("{name} is called without {id} from the next request on{stays}"))
+        }
+        ProviderKeyCommand::List { name } => {
+            let keys = client.all(&of(&name)).await?;
+            output.list(&keys, "no keys: it is called without any", |keys| {
+                let members = ["id", "source", "added"];
+                keys.iter().fold(Table::new(members), |table, key| table.row(members.map(|member| text(key, member))))
+            })
+        }
+    }
+}
+
+/// What makes a change of keys pass.
+async fn stays(client: &Client, name: &str) -> anyhow::Result<&'static str> {
+    let provider = client.get(&format!("/providers/{}", encode(name))).await?;
+    Ok(match text(&provider, "managed_by").as_str() {
+        "file" => ";\nat the next start it gets the keys of the configuration file again",
+        "discovered" => ";\nat the next start it gets the key of the environment again, beside those that were added",
+        _ => "",
+    })
+}
+
+fn of_variable(name: &str, surroundings: &Surroundings) -> anyhow::Result<String> {
+    let value = surroundings.environment.get(name).map(|v| v.trim()).filter(|v| !v.is_empty());
+    Ok(value.with_context(|| format!("environment variable {name} is not set"))?.to_owned())
+}
+
+fn wanted(args: &ProviderArgs, surroundings: &Surroundings) -> anyhow::Result<Value> {
+    let variables = args.api_key_env.iter().map(|name| of_variable(name, surroundings));
+    let keys = variables.chain(args.api_key_file.iter().map(|path| read_secret(path))).collect::<Result<Vec<_>, _>>()?;
+    let api_key = match keys.as_slice() {
+        [] => None,
+        [one] => Some(json!(one)),
+        several => Some(json!(several)),
     };
     let mut wanted = json!({ "name": args.name, "kind": args.kind });
-    for (member, value) in [("base_url", args.base_url.clone()), ("api_key", api_key)] {
+    for (member, value) in [("base_url", args.base_url.as_ref().map(|url| json!(url))), ("api_key", api_key)] {
         if let (Some(value), Some(members)) = (value, wanted.as_object_mut()) {
-            members.insert(member.into(), value.into());
+            members.insert(member.into(), value);
         }
     }
     Ok(wanted)
