@@ -103,36 +103,39 @@ impl Gateway {
     }
 
     /// Answers a request for a path under `/v1` or `/openai/v1`.
-    pub async fn handle<B>(self: &Arc<Self>, request: Request<B>, peer: SocketAddr) -> Response<Body>
+    pub fn handle<B>(self: &Arc<Self>, request: Request<B>, peer: SocketAddr) -> impl Future<Output = Response<Body>> + Send
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
-        let arrived = self.clock.now();
-        let id = RequestId::generate(arrived.wall, &*self.entropy);
-        let answering = AssertUnwindSafe(self.answer(request, id, arrived)).catch_unwind();
-        // What the request held was settled by its guards.
-        let mut response = answering.await.unwrap_or_else(|_| {
-            tracing::error!(request = %id, %peer, "a request met a defect");
-            self.counted(errors::internal().into_response())
-        });
-        if let Some(value) = HeaderText::with_capacity(REQUEST_ID_BYTES).display(id).cut() {
-            response.headers_mut().insert(X_REQUEST_ID, value);
+        // Taken apart here: each async function that the request were moved through would keep room for it.
+        let (head, body) = request.into_parts();
+        async move {
+            let arrived = self.clock.now();
+            let id = RequestId::generate(arrived.wall, &*self.entropy);
+            let answering = AssertUnwindSafe(self.answer(&head, body, id, arrived)).catch_unwind();
+            // What the request held was settled by its guards.
+            let mut response = answering.await.unwrap_or_else(|_| {
+                tracing::error!(request = %id, %peer, "a request met a defect");
+                self.counted(errors::internal().into_response())
+            });
+            if let Some(value) = HeaderText::with_capacity(REQUEST_ID_BYTES).display(id).cut() {
+                response.headers_mut().insert(X_REQUEST_ID, value);
+            }
+            response
         }
-        response
     }
 
-    async fn answer<B>(self: &Arc<Self>, request: Request<B>, id: RequestId, arrived: Now) -> Response<Body>
+    async fn answer<B>(self: &Arc<Self>, head: &http::request::Parts, mut body: B, id: RequestId, arrived: Now) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
-        let (head, mut body) = request.into_parts();
-        let problem = match self.enter(&head, arrived) {
+        let problem = match self.enter(head, arrived) {
             Err(problem) => problem,
             Ok((Route::Call(endpoint), caller)) => {
                 match receive(&head.headers, &mut body, self.config.max_body_bytes, self.config.body_timeout).await {
                     Ok(body) => {
                         let received = Received { id, endpoint, arrived, caller: &caller, headers: &head.headers, body };
-                        return call(self, received).await;
+                        return call(self, &received).await;
                     }
                     Err(fault) => Problem::from(fault),
                 }

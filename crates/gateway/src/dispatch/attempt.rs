@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 
 use bytes::{Bytes, BytesMut};
 use domain::UnixMicros;
+use futures_util::TryFutureExt as _;
 use http::{Method, Request, Response};
 use providers::{AnswerFault, Ending, Fault, FirstEvent, StreamFault, StreamReader, StreamSettings, Verdict};
 use tokio::time::{Instant, timeout_at};
@@ -29,8 +30,8 @@ impl Deadlines {
     }
 }
 
-pub(super) async fn by<F: Future>(deadline: Instant, work: F) -> Result<F::Output, AttemptFault> {
-    timeout_at(deadline, work).await.map_err(|_| AttemptFault::TimedOut)
+pub(super) fn by<F: Future>(deadline: Instant, work: F) -> impl Future<Output = Result<F::Output, AttemptFault>> {
+    timeout_at(deadline, work).map_err(|_| AttemptFault::TimedOut)
 }
 
 impl Asked<'_> {
@@ -49,7 +50,7 @@ impl Asked<'_> {
                 *request.uri_mut() = addresses.get(self.facts.endpoint).clone();
                 let own = target.provider.credentials.get(credential).map_or(&[][..], |credential| &credential.headers);
                 *request.headers_mut() = headers::upstream(self.headers, own);
-                self.attempt_http(index, target, request).await
+                self.attempt_http(index, target, &mut request).await
             }
             Call::Demo => {
                 mark.set();
@@ -59,7 +60,7 @@ impl Asked<'_> {
         }
     }
 
-    async fn attempt_http(&self, index: usize, target: &TargetRoute, request: Request<Outgoing>) -> Result<Dispatched, AttemptFault> {
+    async fn attempt_http(&self, index: usize, target: &TargetRoute, request: &mut Request<Outgoing>) -> Result<Dispatched, AttemptFault> {
         let in_flight = Self::in_flight(target);
         let deadlines = Deadlines::of(target);
         let response = self.gateway.upstream.send(request, deadlines.first_byte).await.map_err(fault)?;
