@@ -2,8 +2,10 @@
 //! Pure: it takes `now` and random bytes as values and knows no network, storage or HTTP.
 
 mod api_key;
+mod caps;
 mod catalogue;
 mod category;
+mod health;
 mod ids;
 mod limit_row;
 mod model;
@@ -23,6 +25,7 @@ mod view;
 pub use api_key::{ApiKey, ApiKeyHash, ParseApiKeyError};
 pub use catalogue::{Catalogue, CatalogueFault, CustomPool, Entitlement, ModelIndex, RowInForce};
 pub use category::Category;
+pub use health::{Admits, Allowance, Attempt, Change, Health, HealthState, QuotaRead, Standing, Trouble, Why};
 pub use ids::{KeyId, ModelId, OrgId, ParseIdError, PlanId, ProviderName, RequestId};
 pub use limit_row::{LimitRow, Selector};
 pub use model::{Model, Target, Tokenizer};
