@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Catalogue, Endpoint, Model, Provider, ProviderState};
+use domain::{Admits, Catalogue, Endpoint, Features, Model, Provider};
 use hashbrown::HashMap;
 use http::Uri;
 use http::header::{HeaderName, HeaderValue};
@@ -14,9 +14,10 @@ use secrecy::ExposeSecret;
 use store::Directory;
 
 use crate::caps;
-use crate::cooldown::{Cooldowns, Slot};
+use crate::health::{Slot, Slots, Whose};
 use crate::metrics::{Metrics, ModelCounters, TargetCounters};
 use crate::quota::{Quota, Quotas};
+use crate::target_order::{Candidate, order};
 
 /// Everything that dispatch needs, as of one generation.
 pub(crate) struct Routes {
@@ -29,6 +30,8 @@ pub(crate) struct Routes {
 pub(crate) struct ModelRoute {
     pub(crate) model: Arc<Model>,
     pub(crate) targets: Vec<TargetRoute>,
+    /// For all attempts of a request together: the longest of its providers'.
+    pub(crate) timeout: Duration,
     pub(crate) counters: ModelCounters,
 }
 
@@ -39,6 +42,11 @@ pub(crate) struct TargetRoute {
     pub(crate) model: String,
     pub(crate) priority: u32,
     pub(crate) weight: u32,
+    /// Longest input plus output there, where another target takes more. Where none does, the provider tells the client.
+    pub(crate) window: Option<u64>,
+    /// What it can do, where that is known.
+    pub(crate) features: Option<Features>,
+    pub(crate) quota: Option<Arc<Quota>>,
     pub(crate) slot: Arc<Slot>,
     pub(crate) counters: TargetCounters,
 }
@@ -51,9 +59,10 @@ pub(crate) struct ProviderRoute {
     pub(crate) call: Call,
     /// The credential and the configured headers.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// How the credential stands.
+    pub(crate) credential: Arc<Slot>,
     pub(crate) timeout: Duration,
     pub(crate) first_byte_timeout: Duration,
-    pub(crate) quota: Option<Arc<Quota>>,
     /// What a client must never see in a provider's words.
     pub(crate) secrets: Vec<String>,
 }
@@ -101,7 +110,7 @@ pub(crate) fn is_absolute(uri: &Uri) -> bool {
 }
 
 impl ProviderRoute {
-    pub(crate) fn new(provider: &Arc<Provider>, credential: Option<&str>, quota: Option<Arc<Quota>>) -> Self {
+    pub(crate) fn new(provider: &Arc<Provider>, credential: Option<&str>, slots: &Slots) -> Self {
         let (call, credential_header) = match wire(provider.kind) {
             Wire::Demo => (Call::Demo, None),
             Wire::OpenAi(dialect) => {
@@ -122,21 +131,20 @@ impl ProviderRoute {
             name: HeaderValue::from_str(provider.name.as_str()).unwrap_or_else(|_| HeaderValue::from_static("provider")),
             call,
             headers,
+            credential: slots.slot(&provider.name, Whose::Credential(fingerprint(credential))),
             timeout,
             first_byte_timeout: seconds(provider.first_byte_timeout_seconds).unwrap_or(timeout).min(timeout),
-            quota,
             secrets: secrets(provider, credential),
             provider: Arc::clone(provider),
         }
     }
+}
 
-    /// Whether it takes requests.
-    pub(crate) fn is_enabled(&self) -> bool {
-        match self.provider.state {
-            ProviderState::Enabled => true,
-            ProviderState::Draining | ProviderState::Disabled => false,
-        }
-    }
+/// Tells credentials apart; it can't be turned back.
+fn fingerprint(credential: Option<&str>) -> u64 {
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(credential.unwrap_or_default());
+    digest.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
 }
 
 fn secrets(provider: &Provider, credential: Option<&str>) -> Vec<String> {
@@ -146,8 +154,8 @@ fn secrets(provider: &Provider, credential: Option<&str>) -> Vec<String> {
 }
 
 impl Routes {
-    /// Compiles the directory's catalogue. Cooldowns and quotas are the same objects as before.
-    pub(crate) fn compile(directory: &Directory, cooldowns: &Cooldowns, quotas: &Quotas, metrics: &Metrics) -> Self {
+    /// Compiles the directory's catalogue. How targets stand, and quotas, are the same objects as before.
+    pub(crate) fn compile(directory: &Directory, slots: &Slots, quotas: &Quotas, metrics: &Metrics) -> Self {
         let generation = directory.generation();
         let catalogue = Arc::clone(&directory.catalogue());
         let credential = |name: &str| directory.credential(name);
@@ -156,14 +164,13 @@ impl Routes {
             .iter()
             .map(|provider| {
                 let secret = credential(provider.name.as_str());
-                let quota = quotas.of(provider, catalogue.window_us());
-                let route = ProviderRoute::new(provider, secret.as_ref().map(|s| s.expose_secret()), quota);
+                let route = ProviderRoute::new(provider, secret.as_ref().map(|s| s.expose_secret()), slots);
                 (provider.name.as_str(), Arc::new(route))
             })
             .collect();
         let mut by_name = HashMap::new();
         for (_, model) in catalogue.models() {
-            let route = Arc::new(ModelRoute::new(model, &provider_routes, cooldowns, metrics, &catalogue));
+            let route = Arc::new(ModelRoute::new(model, &provider_routes, slots, quotas, metrics, &catalogue));
             by_name.entry(model.id.as_str().to_owned()).or_insert(route);
         }
         for (_, model) in catalogue.models() {
@@ -195,10 +202,13 @@ impl ModelRoute {
     fn new(
         model: &Arc<Model>,
         providers: &HashMap<&str, Arc<ProviderRoute>>,
-        cooldowns: &Cooldowns,
+        slots: &Slots,
+        quotas: &Quotas,
         metrics: &Metrics,
         catalogue: &Catalogue,
     ) -> Self {
+        let window = |target: &domain::Target| target.context_window.or(model.context_window).unwrap_or(u64::MAX);
+        let widest = model.targets.iter().map(window).max();
         let targets = model.targets.iter().filter_map(|target| {
             let provider = providers.get(target.provider.as_str())?;
             let name = target.model.as_deref().unwrap_or(model.id.as_str());
@@ -207,12 +217,35 @@ impl ModelRoute {
                 model: name.into(),
                 priority: target.priority,
                 weight: target.weight,
-                slot: cooldowns.slot(&target.provider, name),
+                window: Some(window(target)).filter(|window| Some(*window) < widest),
+                features: target.features.or(model.features),
+                quota: quotas.of(&provider.provider, target, name, catalogue.window_us()),
+                slot: slots.slot(&target.provider, Whose::Target(name.into())),
                 counters: metrics.target(&target.provider, &model.id),
             })
         });
         let mut targets: Vec<_> = targets.collect();
         targets.sort_by_key(|target| target.priority);
-        Self { model: Arc::clone(model), targets, counters: metrics.model(&model.id, catalogue.plans().map(|plan| &plan.id)) }
+        let timeout = targets.iter().map(|target| target.provider.timeout).max().unwrap_or(caps::ATTEMPT);
+        let counters = metrics.model(&model.id, catalogue.plans().map(|plan| &plan.id));
+        Self { model: Arc::clone(model), targets, timeout, counters }
+    }
+
+    /// The places of its targets, first to last, as a request with these random bits takes them.
+    pub(crate) fn order(&self, random: u64) -> Vec<usize> {
+        let places = self.targets.iter().enumerate();
+        let candidates: Vec<_> = places.map(|(index, t)| Candidate { index, priority: t.priority, weight: t.weight }).collect();
+        order(&candidates, random)
+    }
+}
+
+impl TargetRoute {
+    /// When it, or its credential, may be sent something again: later than now.
+    pub(crate) fn opens_us(&self, now_us: u64) -> u64 {
+        let opens = |slot: &Slot| match slot.admits(now_us) {
+            Admits::No { until_us, .. } => until_us,
+            Admits::Yes | Admits::Probe => now_us,
+        };
+        opens(&self.slot).max(opens(&self.provider.credential)).max(now_us + 1)
     }
 }

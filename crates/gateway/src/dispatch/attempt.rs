@@ -1,13 +1,15 @@
 //! One attempt at one target over HTTP: sends, judges what comes, and reads until it is clear that the target answers.
 
 use std::future::{Future, poll_fn};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::UnixMicros;
 use http::{Method, Request, Response};
-use providers::{AnswerFault, Ending, Fault, FirstEvent, StreamFault, StreamReader, StreamSettings, Verdict};
+use providers::{AnswerFault, Ending, Fault, FirstEvent, Scope, StreamFault, StreamReader, StreamSettings, Verdict};
 use tokio::time::{Instant, timeout_at};
 
+use super::learn::{quota_read, trouble};
 use super::{Answer, Asked, AttemptFault, Dispatched, headers};
 use crate::caps;
 use crate::relay::{Opened, Silence, Source};
@@ -23,39 +25,55 @@ pub(super) struct Deadlines {
 }
 
 impl Deadlines {
-    pub(super) fn of(target: &TargetRoute) -> Self {
+    /// `left` is the time for all attempts together.
+    pub(super) fn of(target: &TargetRoute, left: Duration) -> Self {
         let now = Instant::now();
-        Self { first_byte: now + target.provider.first_byte_timeout, whole: now + target.provider.timeout }
+        Self { first_byte: now + target.provider.first_byte_timeout.min(left), whole: now + target.provider.timeout.min(left) }
     }
 }
 
 pub(super) async fn by<F: Future>(deadline: Instant, work: F) -> Result<F::Output, AttemptFault> {
-    timeout_at(deadline, work).await.map_err(|_| AttemptFault::TimedOut)
+    timeout_at(deadline, work).await.map_err(|_| AttemptFault::timed_out())
 }
 
 impl Asked<'_> {
-    pub(super) async fn attempt(&self, index: usize, target: &TargetRoute, mark: SentMark) -> Result<Dispatched, AttemptFault> {
+    pub(super) async fn attempt(
+        &self,
+        index: usize,
+        target: &TargetRoute,
+        mark: SentMark,
+        left: Duration,
+    ) -> Result<Dispatched, AttemptFault> {
         match &target.provider.call {
             Call::Http(addresses) => {
                 let mut request = Request::new(Outgoing::new(providers::upstream_body(self.body, self.facts, &target.model), Some(mark)));
                 *request.method_mut() = Method::POST;
                 *request.uri_mut() = addresses.get(self.facts.endpoint).clone();
                 *request.headers_mut() = headers::upstream(self.headers, &target.provider.headers);
-                self.attempt_http(index, target, request).await
+                self.attempt_http(index, target, request, left).await
             }
             Call::Demo => {
                 mark.set();
-                Box::pin(self.attempt_demo(index, target)).await
+                Box::pin(self.attempt_demo(index, target, left)).await
             }
             Call::Broken(why) => Err(AttemptFault::failed(*why)),
         }
     }
 
-    async fn attempt_http(&self, index: usize, target: &TargetRoute, request: Request<Outgoing>) -> Result<Dispatched, AttemptFault> {
+    async fn attempt_http(
+        &self,
+        index: usize,
+        target: &TargetRoute,
+        request: Request<Outgoing>,
+        left: Duration,
+    ) -> Result<Dispatched, AttemptFault> {
         let in_flight = Self::in_flight(target);
-        let deadlines = Deadlines::of(target);
+        let deadlines = Deadlines::of(target, left);
         let response = self.gateway.upstream.send(request, deadlines.first_byte).await.map_err(fault)?;
         let (head, body) = response.into_parts();
+        if let Some(quota) = quota_read(&head.headers, || self.gateway.clock.now()) {
+            target.slot.told(quota);
+        }
         if !head.status.is_success() {
             return Box::pin(self.refused(index, target, Response::from_parts(head, body), deadlines.whole)).await;
         }
@@ -135,7 +153,6 @@ impl Asked<'_> {
         let body = by(soon, read(body, caps::ERROR_BODY_BYTES)).await.and_then(|read| read).unwrap_or_default();
         let now = self.gateway.clock.now();
         let verdict = providers::judge(status, head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())), &body);
-        let failed = || AttemptFault::Failed { why: format!("it answered with status {status}"), wait_ms: verdict.wait_ms(now.wall) };
         match verdict.fault {
             Fault::Client if matches!(status, 400 | 413 | 422) => {
                 target.counters.count(crate::metrics::UpstreamOutcome::Rejected);
@@ -145,9 +162,17 @@ impl Asked<'_> {
                 headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
                 Ok(Dispatched { status: head.status, headers, answer: Answer::Rejected { body }, target: index, at: now })
             }
-            Fault::RateLimited => Err(AttemptFault::RateLimited { wait_ms: verdict.wait_ms(now.wall) }),
-            Fault::Credential | Fault::Billing | Fault::Missing => Err(AttemptFault::OperatorFault { status }),
-            Fault::Client | Fault::Overloaded | Fault::Failed => Err(failed()),
+            Fault::Client
+            | Fault::RateLimited
+            | Fault::Overloaded
+            | Fault::Failed
+            | Fault::Credential
+            | Fault::Billing
+            | Fault::Missing => Err(AttemptFault {
+                status: Some(status),
+                why: format!("it answered with status {status}").into(),
+                ..judged(&verdict, now.wall)
+            }),
         }
     }
 
@@ -159,17 +184,14 @@ impl Asked<'_> {
     }
 }
 
-const ERROR_AS_ANSWER: &str = "it reported an error instead of an answer";
-
 /// An error inside a 200. Whoever's fault it is, the next target is tried: it may understand what this one didn't.
 fn in_band(verdict: &Verdict, now: UnixMicros) -> AttemptFault {
-    let wait_ms = verdict.wait_ms(now);
-    match verdict.fault {
-        Fault::RateLimited => AttemptFault::RateLimited { wait_ms },
-        Fault::Client | Fault::Overloaded | Fault::Failed | Fault::Credential | Fault::Billing | Fault::Missing => {
-            AttemptFault::Failed { why: ERROR_AS_ANSWER.to_owned(), wait_ms }
-        }
-    }
+    AttemptFault { why: "it reported an error instead of an answer".into(), ..judged(verdict, now) }
+}
+
+fn judged(verdict: &Verdict, now: UnixMicros) -> AttemptFault {
+    let scope = if verdict.fault == Fault::Client { Scope::Request } else { verdict.scope };
+    AttemptFault { trouble: trouble(verdict.fault), scope, wait_ms: verdict.wait_ms(now), status: None, why: "".into() }
 }
 
 fn fault(fault: SendFault) -> AttemptFault {
@@ -177,7 +199,7 @@ fn fault(fault: SendFault) -> AttemptFault {
         SendFault::Connect(why) => AttemptFault::failed(format!("no connection to it ({why})")),
         SendFault::Broke(why) => AttemptFault::failed(format!("the connection to it broke ({why})")),
         SendFault::NoTls(why) => AttemptFault::failed(why),
-        SendFault::TimedOut => AttemptFault::TimedOut,
+        SendFault::TimedOut => AttemptFault::timed_out(),
     }
 }
 

@@ -1,0 +1,3 @@
+//! `/route`: where a request would go.
+
+pub(crate) mod get;
