@@ -114,12 +114,16 @@ impl Model {
     /// with the catalogue's default, what such requests have needed.
     pub fn output_to_hold(&self, policy: HoldPolicy, asked: Option<u64>, learned: impl FnOnce(u64) -> u64) -> u64 {
         let default = self.default_output_tokens.unwrap_or(Self::DEFAULT_OUTPUT_TOKENS);
-        let most = asked.unwrap_or(u64::MAX).min(self.max_output_tokens.unwrap_or(u64::MAX));
         let wished = match policy {
             HoldPolicy::Learned => learned(default),
             HoldPolicy::MaxTokens => asked.unwrap_or(default),
             HoldPolicy::Fixed => default,
         };
-        wished.min(most)
+        wished.min(self.most_output(asked))
+    }
+
+    /// Most output tokens of one answer to a request that asks for at most `asked`; `u64::MAX` where nothing is known.
+    pub fn most_output(&self, asked: Option<u64>) -> u64 {
+        asked.unwrap_or(u64::MAX).min(self.max_output_tokens.unwrap_or(u64::MAX))
     }
 }

@@ -28,6 +28,14 @@ pub(crate) const FIRST_EVENT_BYTES: usize = 64 * 1024;
 pub(crate) const FIRST_READ_BYTES: u64 = 1_024;
 /// Attempts that one request may make at providers: as many as a model may have targets, each at another.
 pub(crate) const ATTEMPTS: u32 = 50;
+/// Bytes that one read of a provider's connection takes at most.
+pub(crate) const READ_BYTES: usize = 32 * 1024;
+/// Longest head of a provider's answer.
+pub(crate) const ANSWER_HEAD_BYTES: usize = 64 * 1024;
+/// Bytes between the chunks of an answer (extensions, trailers) that are passed over.
+pub(crate) const CHUNK_IDLE_BYTES: usize = 16 * 1024;
+/// Longest body that goes to a provider in one piece with its head: copying it costs less than a second call of the system.
+pub(crate) const BODY_WITH_HEAD_BYTES: usize = 8 * 1024;
 /// Idle connections kept to one provider.
 pub(crate) const IDLE_CONNECTIONS: usize = 1_024;
 /// How long an idle connection in the clear is kept: below the 5 s after which common model servers close theirs.

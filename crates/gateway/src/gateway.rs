@@ -30,7 +30,7 @@ use crate::receive::receive;
 use crate::router::{Route, route};
 use crate::routes::Routes;
 use crate::uncounted::Uncounted;
-use crate::upstream::Upstream;
+use crate::upstream::{Network, Upstream};
 use crate::{GatewayConfig, errors, models};
 
 /// What the data plane is made of.
@@ -45,6 +45,8 @@ pub struct GatewayParts {
     pub entropy: Arc<dyn Entropy>,
     /// The server's tasks; shutdown waits for them before it closes the store.
     pub tasks: TaskTracker,
+    /// What stands in for the system's network towards providers; `None`: nothing does.
+    pub network: Option<Arc<dyn Network>>,
 }
 
 /// The data plane.
@@ -73,11 +75,11 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 impl Gateway {
     /// Puts the data plane together.
     pub fn new(parts: GatewayParts) -> Arc<Self> {
-        let GatewayParts { config, store, clock, entropy, tasks } = parts;
+        let GatewayParts { config, store, clock, entropy, tasks, network } = parts;
         let (slots, quotas, metrics) = (Slots::default(), Quotas::default(), Metrics::default());
         let routes = Routes::compile(store.directory(), &slots, &quotas, &metrics);
         Arc::new(Self {
-            upstream: Upstream::new(config.proxy_from_environment),
+            upstream: Upstream::new(config.proxy_from_environment, network),
             routes: ArcSwap::from_pointee(routes),
             compiling: Mutex::new(()),
             uncounted: Uncounted::default(),

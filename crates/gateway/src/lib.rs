@@ -36,3 +36,4 @@ pub use body::Body;
 pub use config::GatewayConfig;
 pub use gateway::{Gateway, GatewayParts};
 pub use probe::{Probe, ProbeError};
+pub use upstream::Network;

@@ -105,6 +105,7 @@ pub(crate) fn subject(received: &Received<'_>, facts: &RequestFacts, resolved: &
         endpoint: received.endpoint,
         stream: facts.stream,
         choices: facts.choices,
+        most_output: resolved.model.model.most_output(facts.max_output).saturating_mul(facts.choices),
     }
 }
 

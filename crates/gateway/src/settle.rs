@@ -29,6 +29,8 @@ pub(crate) struct Subject {
     pub(crate) stream: bool,
     /// Answers asked for at once.
     pub(crate) choices: u64,
+    /// Output tokens that all of them can have.
+    pub(crate) most_output: u64,
 }
 
 /// How much input an admitted request is known to have.
@@ -201,7 +203,7 @@ impl Exchange {
             OnExhausted::Pace | OnExhausted::Cut => total > open.covered,
             OnExhausted::Overdraft => false,
         };
-        if needs_room && !open.cover(total, now_us) {
+        if needs_room && !open.cover(total, self.subject.most_output, now_us) {
             return Pass::Wait;
         }
         self.charge(total, now_us);
@@ -382,12 +384,13 @@ impl Exchange {
 }
 
 impl Open {
-    /// Has room for output up to `total`, and a little more. Where `total` is more than a limit ever lets through, it is charged in
+    /// Has room for output up to `total`, and a little more unless that is more than `most`. Where `total` is more than a limit ever lets through, it is charged in
     /// slices as they come.
-    fn cover(&mut self, total: u64, now_us: u64) -> bool {
+    fn cover(&mut self, total: u64, most: u64, now_us: u64) -> bool {
         while total > self.covered {
             let least = total - self.charged;
-            match self.hold.cover(least, least.saturating_add(caps::LOOKAHEAD_TOKENS), now_us) {
+            let want = least.saturating_add(caps::LOOKAHEAD_TOKENS).min(most.saturating_sub(self.charged)).max(least);
+            match self.hold.cover(least, want, now_us) {
                 Cover::Waiting => return false,
                 Cover::Covered(0) => return true,
                 Cover::Covered(left) => self.covered = self.charged + left,

@@ -61,6 +61,7 @@ impl App {
             clock: Arc::clone(&clock),
             entropy,
             tasks: tasks.clone(),
+            network: None,
         });
         let connections = Arc::new(Connections::default());
         let routes = Arc::new(Routes {

@@ -8,8 +8,9 @@ pub(crate) const BACKLOG: u32 = 4_096;
 pub(crate) const MAX_CONNECTIONS: usize = 32_768;
 /// Open files that are not clients' connections: the database, logs, listeners.
 pub(crate) const RESERVED_FILES: u64 = 256;
-/// A request's head in bytes; also the largest read buffer of a connection.
-pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1_024;
+/// A request's head in bytes; also the largest read buffer of a connection. hyper's grows by 8, 16 and 32 kB, and a bound that
+/// is no such sum would be passed by what it has allocated.
+pub(crate) const MAX_HEAD_BYTES: usize = 56 * 1_024;
 /// A request's head in bytes over HTTP/2, as its header list counts them.
 pub(crate) const MAX_HEADER_LIST_BYTES: u32 = 64 * 1_024;
 /// Requests at once on one HTTP/2 connection.

@@ -27,7 +27,7 @@ use crate::estimate::estimate;
 use crate::health::InFlight;
 use crate::pipeline::{Received, subject};
 use crate::resolve::{Resolved, resolve};
-use crate::settle::Exchange;
+use crate::settle::{Exchange, Pass};
 use crate::{Gateway, GatewayConfig, GatewayParts};
 
 /// What a provider's connection does, read by read.
@@ -183,7 +183,7 @@ impl Rig {
         let (key, _) = store.create_key(Actor::Operator, org.id, NewKey { name: "k".into(), ..Default::default() }).await.unwrap();
         let config = GatewayConfig { proxy_from_environment: false, demo_speed: Speed::Instant, ..Default::default() };
         let caller = Caller { key: store.directory().caller(&key.hash).unwrap(), rate_limit_body: None };
-        let gateway = Gateway::new(GatewayParts { config, store, clock: clock.clone(), entropy, tasks });
+        let gateway = Gateway::new(GatewayParts { config, store, clock: clock.clone(), entropy, tasks, network: None });
         Self { gateway, clock, caller, body: Bytes::from_static(INPUT.as_bytes()), next: 0, _folder: folder }
     }
 
@@ -260,6 +260,25 @@ fn unread(source: &Source) -> usize {
         Source::Unread(rest, inner) => rest.len() + inner.as_deref().map_or(0, unread),
         Source::Http(_) | Source::Demo(_) => 0,
     }
+}
+
+#[tokio::test]
+async fn room_kept_ahead_of_a_stream_is_never_more_than_its_request_may_need() {
+    let mut rig = Rig::new().await;
+    rig.body = Bytes::from(INPUT.replace("40", "100"));
+    for _ in 0..50 {
+        rig.caller.key.org().note_output(&"m".into(), 10);
+    }
+    let (mut exchange, resolved) = rig.admitted();
+    exchange.attempt(&resolved.model.targets[0].provider, None).set();
+    let (used, held, ..) = rig.pool();
+    assert_eq!(held, 64, "what such answers have needed, at least 64");
+    assert!(exchange.pass(70, 0) == Pass::Go);
+    assert_eq!(rig.pool().0, used + 70);
+    assert_eq!(rig.pool().1, 30);
+    // More than was asked for is the provider's doing, and is charged all the same.
+    assert!(exchange.pass(110, 0) == Pass::Go);
+    assert_eq!((rig.pool().0, rig.pool().1), (used + 110, 0));
 }
 
 #[tokio::test]

@@ -1,122 +1,152 @@
-//! One HTTP/1.1 connection to a provider. Whoever uses it drives it: it has no task of its own, so that nothing has to be
-//! woken, queued and switched to between a request and its answer. It knows no address and no pool.
+//! One HTTP/1.1 connection to a provider, with one request at a time. Whoever uses it drives it: it has no task of its own,
+//! and while nothing comes it holds no buffer, so that open streams need little. It knows no address and no pool.
 
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::task::{Context, Poll, Wake, Waker};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
-use futures_util::task::AtomicWaker;
-use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use bytes::Bytes;
+use http::Request;
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Outgoing;
+use super::answer_head::{AnswerHead, NotHttp, read_head};
+use super::framing::Framing;
+use super::unsent::Unsent;
+use super::wire::Wire;
+use crate::caps;
 
-/// How often the two ends of a connection may give each other something to do before other tasks have their turn.
-const ROUNDS: usize = 8;
+thread_local! {
+    /// Where all connections of a thread read into: what a read brings is taken out at once.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; caps::READ_BYTES]);
+}
 
-/// A connection and its one user at a time.
+/// A connection.
 pub(super) struct Line {
-    sender: SendRequest<Outgoing>,
-    /// Nothing once it has closed.
-    connection: Option<Connection<TokioIo<TcpStream>, Outgoing>>,
-    bell: Arc<Bell>,
-    waker: Waker,
+    wire: Wire,
     /// Moved only when it fires, or when it would fire too late: most answers come long before.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// Wakes the line's user. What rings while the user looks after the line anyway, wakes nobody.
-#[derive(Default)]
-struct Bell {
-    user: AtomicWaker,
-    is_attended: AtomicBool,
-    has_rung: AtomicBool,
+/// An answer as far as it has come with its head.
+pub(super) struct Begun {
+    pub(super) head: AnswerHead,
+    /// The body's first bytes.
+    pub(super) first: Bytes,
 }
 
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // Whoever stops attending looks for rings afterwards: one of the two sees the other.
-        self.has_rung.store(true, SeqCst);
-        if !self.is_attended.load(SeqCst) {
-            self.user.wake();
-        }
-    }
+/// Why there is no answer, or no more of it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LineFault {
+    /// Nothing of the request was written.
+    #[error("{0}")]
+    NotBegun(io::Error),
+    #[error("the answer did not come in time")]
+    TimedOut,
+    #[error("it was closed before the answer was whole")]
+    Closed,
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    NotHttp(#[from] NotHttp),
 }
 
 impl Line {
-    pub(super) async fn over(wire: TokioIo<TcpStream>) -> hyper::Result<Self> {
-        let (sender, connection) = http1::Builder::new().handshake(wire).await?;
-        let bell = Arc::new(Bell::default());
-        let waker = Waker::from(Arc::clone(&bell));
-        Ok(Self { sender, connection: Some(connection), bell, waker, timer: None })
+    pub(super) fn over(wire: Wire) -> Self {
+        Self { wire, timer: None }
     }
 
-    /// Sends a request and waits for the answer's head. `None`: it did not come by the deadline. A request that is given back
-    /// was not begun.
-    pub(super) async fn send(
-        &mut self,
-        request: Request<Outgoing>,
-        deadline: Instant,
-    ) -> Option<Result<Response<Incoming>, TrySendError<Request<Outgoing>>>> {
-        let mut head = pin!(self.sender.try_send_request(request));
-        poll_fn(move |cx| match self.drive(cx, |cx| head.as_mut().poll(cx)) {
-            Poll::Ready(answer) => Poll::Ready(Some(answer)),
-            Poll::Pending if self.is_late(deadline) => Poll::Ready(None),
+    /// Sends a request and waits for the answer's head until the deadline.
+    pub(super) async fn send(&mut self, request: &mut Request<Outgoing>, deadline: Instant) -> Result<Begun, LineFault> {
+        let mut unsent = Unsent::of(request);
+        let (mut early, mut begun) = (Vec::new(), None);
+        let answer = poll_fn(|cx| match self.poll_answer(cx, &mut unsent, &mut early, &mut begun) {
+            Poll::Ready(answer) => Poll::Ready(answer),
+            Poll::Pending if self.is_late(cx, deadline) => Poll::Ready(Err(LineFault::TimedOut)),
             Poll::Pending => Poll::Pending,
         })
-        .await
+        .await;
+        if let Err(LineFault::NotBegun(_)) = &answer {
+            request.body_mut().mark = unsent.into_mark();
+        }
+        answer
     }
 
-    /// Lets the connection read and write until `look` finds something or nothing more can be done now.
-    pub(super) fn drive<T>(&mut self, cx: &mut Context<'_>, mut look: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-        self.bell.user.register(cx.waker());
-        self.bell.is_attended.store(true, SeqCst);
-        let mut found = look(&mut Context::from_waker(&self.waker));
-        for _ in 0..ROUNDS {
-            if found.is_ready() {
-                break;
-            }
-            self.bell.has_rung.store(false, SeqCst);
-            self.run();
-            found = look(&mut Context::from_waker(&self.waker));
-            if !self.bell.has_rung.load(SeqCst) {
-                break;
+    /// `early` keeps a head that came in pieces, `begun` an answer that came before all of the request was sent.
+    fn poll_answer(
+        &mut self,
+        cx: &mut Context<'_>,
+        unsent: &mut Unsent,
+        early: &mut Vec<u8>,
+        begun: &mut Option<Begun>,
+    ) -> Poll<Result<Begun, LineFault>> {
+        let written = match unsent.poll_write(&mut self.wire, cx) {
+            Poll::Ready(Err(error)) if !unsent.has_begun() => return Poll::Ready(Err(LineFault::NotBegun(error))),
+            // The provider may have answered before it closed its ear: reading tells.
+            written => written.map(|written| written.is_ok()),
+        };
+        while begun.is_none() {
+            let read = self.poll_read(cx, |bytes| {
+                if early.is_empty() && !bytes.is_empty() {
+                    let begun = begin(bytes)?;
+                    if begun.is_none() {
+                        early.extend_from_slice(bytes);
+                    }
+                    return Ok(begun);
+                }
+                early.extend_from_slice(bytes);
+                if bytes.is_empty() { Err(LineFault::Closed) } else { begin(early) }
+            });
+            *begun = ready!(read)?;
+        }
+        // A refusal ends a request wherever it is; anything else waits until the provider has all that it takes.
+        match begun.take_if(|begun| written.is_ready() || !begun.head.response.status().is_success()) {
+            None => Poll::Pending,
+            Some(mut begun) => {
+                begun.head.keeps_open &= written == Poll::Ready(true);
+                Poll::Ready(Ok(begun))
             }
         }
-        self.bell.is_attended.store(false, SeqCst);
-        // Who has found something comes again for more, and runs the connection then.
-        if found.is_pending() && self.bell.has_rung.swap(false, SeqCst) {
-            self.bell.user.wake();
-        }
-        found
     }
 
-    fn run(&mut self) {
-        let mut cx = Context::from_waker(&self.waker);
-        if self.connection.as_mut().is_some_and(|connection| Pin::new(connection).poll(&mut cx).is_ready()) {
-            self.connection = None;
+    /// What comes next of a body; nothing at its end.
+    pub(super) fn poll_body(&mut self, cx: &mut Context<'_>, framing: &mut Framing) -> Poll<Result<Taken, LineFault>> {
+        loop {
+            let taken = ready!(self.poll_read(cx, |bytes| {
+                if !bytes.is_empty() {
+                    let (content, used) = framing.take(bytes)?;
+                    Ok(Some(Taken { content, is_surplus: used < bytes.len() }))
+                } else if framing.close() {
+                    Ok(Some(Taken { content: Bytes::new(), is_surplus: false }))
+                } else {
+                    Err(LineFault::Closed)
+                }
+            }))?;
+            if let Some(taken) = taken.filter(|taken| !taken.content.is_empty() || framing.is_over()) {
+                return Poll::Ready(Ok(taken));
+            }
         }
+    }
+
+    /// One read; what `take` makes of its bytes. No bytes: the provider has closed.
+    fn poll_read<T>(&mut self, cx: &mut Context<'_>, take: impl FnOnce(&[u8]) -> Result<T, LineFault>) -> Poll<Result<T, LineFault>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.wire).poll_read(cx, &mut buffer))?;
+            Poll::Ready(take(buffer.filled()))
+        })
     }
 
     /// Whether the deadline has passed. If not, the user is woken when it does.
-    fn is_late(&mut self, deadline: Instant) -> bool {
-        let mut cx = Context::from_waker(&self.waker);
+    fn is_late(&mut self, cx: &mut Context<'_>, deadline: Instant) -> bool {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if timer.deadline() > deadline {
             timer.as_mut().reset(deadline);
         }
-        while timer.as_mut().poll(&mut cx).is_ready() {
+        while timer.as_mut().poll(cx).is_ready() {
             if timer.deadline() >= deadline {
                 return true;
             }
@@ -125,18 +155,24 @@ impl Line {
         false
     }
 
-    /// Nobody uses it for a while. Whether it can be used again.
-    pub(super) fn rest(&mut self) -> bool {
-        drop(self.bell.user.take());
-        if !self.sender.is_ready() {
-            self.run();
-        }
-        self.sender.is_ready()
-    }
-
-    /// After a rest: whether the provider has kept it open.
+    /// After a rest: whether the provider has kept it open, and has said nothing that nobody asked for.
     pub(super) fn is_open(&mut self) -> bool {
-        self.run();
-        self.sender.is_ready()
+        self.wire.is_quiet()
     }
+}
+
+/// What one read gave of a body.
+pub(super) struct Taken {
+    pub(super) content: Bytes,
+    /// Bytes came that aren't the body's.
+    pub(super) is_surplus: bool,
+}
+
+/// The head, if it is whole, and what is there of the body.
+fn begin(bytes: &[u8]) -> Result<Option<Begun>, LineFault> {
+    let Some((mut head, len)) = read_head(bytes)? else { return Ok(None) };
+    let rest = bytes.get(len..).unwrap_or_default();
+    let (first, used) = head.framing.take(rest)?;
+    head.keeps_open &= used == rest.len();
+    Ok(Some(Begun { head, first }))
 }

@@ -15,7 +15,8 @@ use hyper::body::Incoming;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
-use super::line::Line;
+use super::framing::Framing;
+use super::line::{Line, Taken};
 use crate::caps;
 
 /// All origins that were asked lately.
@@ -114,57 +115,95 @@ async fn watch(origin: Weak<Origin>) {
 }
 
 /// The body of a provider's answer. Read to its end it hands its connection back; dropped before that, it closes it.
-pub(crate) struct AnswerBody {
-    inner: Incoming,
-    /// Where the connection isn't driven by a task.
-    line: Option<(Box<Line>, Arc<Origin>)>,
+pub(crate) enum AnswerBody {
+    /// Over a connection that whoever reads drives.
+    Plain(Plain),
+    /// Over one that a task drives.
+    Secure(Incoming),
 }
 
-impl AnswerBody {
-    pub(super) fn over(line: Box<Line>, origin: Arc<Origin>, inner: Incoming) -> Self {
-        let mut body = Self { inner, line: Some((line, origin)) };
-        if body.inner.is_end_stream() {
-            body.hand_back();
-        }
-        body
-    }
+pub(crate) struct Plain {
+    framing: Framing,
+    /// What came with the head.
+    first: Bytes,
+    /// Nothing once the body has ended or broken off.
+    line: Option<(Box<Line>, Arc<Origin>)>,
+    keeps_open: bool,
+}
 
+/// The rest of an answer will not come.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer broke off: {0}")]
+pub(crate) struct BrokeOff(String);
+
+impl AnswerBody {
+    pub(super) fn over(line: Box<Line>, origin: Arc<Origin>, framing: Framing, first: Bytes, keeps_open: bool) -> Self {
+        let mut plain = Plain { framing, first, line: Some((line, origin)), keeps_open };
+        if plain.framing.is_over() {
+            plain.hand_back();
+        }
+        Self::Plain(plain)
+    }
+}
+
+impl Plain {
     fn hand_back(&mut self) {
-        if let Some((mut line, origin)) = self.line.take()
-            && line.rest()
+        if let Some((line, origin)) = self.line.take()
+            && self.keeps_open
         {
             origin.give_back(line);
         }
     }
-}
 
-impl From<Incoming> for AnswerBody {
-    fn from(inner: Incoming) -> Self {
-        Self { inner, line: None }
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BrokeOff>>> {
+        if !self.first.is_empty() {
+            return Poll::Ready(Some(Ok(std::mem::take(&mut self.first))));
+        }
+        let Some((line, _)) = &mut self.line else { return Poll::Ready(None) };
+        match ready!(line.poll_body(cx, &mut self.framing)) {
+            Ok(Taken { content, is_surplus }) => {
+                self.keeps_open &= !is_surplus;
+                if self.framing.is_over() {
+                    self.hand_back();
+                }
+                Poll::Ready((!content.is_empty()).then_some(Ok(content)))
+            }
+            Err(fault) => {
+                self.line = None;
+                Poll::Ready(Some(Err(BrokeOff(fault.to_string()))))
+            }
+        }
     }
 }
 
 impl Body for AnswerBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BrokeOff;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let this = self.get_mut();
-        let Some((line, _)) = &mut this.line else { return Pin::new(&mut this.inner).poll_frame(cx) };
-        let frame = ready!(line.drive(cx, |cx| Pin::new(&mut this.inner).poll_frame(cx)));
-        match &frame {
-            Some(Err(_)) => this.line = None,
-            Some(Ok(_)) if !this.inner.is_end_stream() => {}
-            Some(Ok(_)) | None => this.hand_back(),
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokeOff>>> {
+        match self.get_mut() {
+            Self::Plain(plain) => plain.poll(cx).map(|bytes| bytes.map(|bytes| bytes.map(Frame::data))),
+            Self::Secure(incoming) => {
+                let frame = ready!(Pin::new(incoming).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(|error| BrokeOff(super::innermost(&error)))))
+            }
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        match self {
+            Self::Plain(plain) => plain.first.is_empty() && plain.framing.is_over(),
+            Self::Secure(incoming) => incoming.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        match self {
+            Self::Plain(plain) => {
+                let left = plain.framing.exact().map(|left| left.saturating_add(plain.first.len() as u64));
+                left.map_or_else(SizeHint::default, SizeHint::with_exact)
+            }
+            Self::Secure(incoming) => incoming.size_hint(),
+        }
     }
 }

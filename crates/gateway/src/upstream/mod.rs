@@ -1,12 +1,16 @@
 //! The HTTP client towards providers: pooled keep-alive, TLS where the address says so, a proxy where the environment says so.
 //! It knows no provider and repeats nothing that was begun.
 
+mod answer_head;
+mod framing;
 mod line;
 mod lines;
+mod unsent;
+mod wire;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -26,10 +30,12 @@ use tower::Service;
 use crate::addresses::Addresses;
 use crate::caps;
 use crate::settle::SentMark;
-use line::Line;
+use line::{Begun, Line, LineFault};
 use lines::Lines;
+use wire::Wire;
 
 pub(crate) use lines::AnswerBody;
+pub use wire::Network;
 
 /// A request's body on its way to a provider. It marks when a connection takes it.
 #[derive(Debug)]
@@ -103,11 +109,12 @@ pub(crate) struct Upstream {
     connector: HttpConnector<Addresses>,
     secure: OnceLock<Result<Secure, String>>,
     proxy_from_environment: bool,
+    network: Option<Arc<dyn Network>>,
 }
 
 impl Upstream {
-    pub(crate) fn new(proxy_from_environment: bool) -> Self {
-        Self { plain: Lines::default(), connector: connector(), secure: OnceLock::new(), proxy_from_environment }
+    pub(crate) fn new(proxy_from_environment: bool, network: Option<Arc<dyn Network>>) -> Self {
+        Self { plain: Lines::default(), connector: connector(), secure: OnceLock::new(), proxy_from_environment, network }
     }
 
     /// Sends a request and waits for the head of the answer until the deadline.
@@ -124,7 +131,7 @@ impl Upstream {
         let secure = self.secure.get_or_init(|| secure(self.proxy_from_environment)).as_ref();
         let client = secure.map_err(|fault| SendFault::NoTls(fault.clone()))?;
         let sent = timeout_at(deadline, client.request(request)).await.map_err(|_| SendFault::TimedOut)?;
-        sent.map(|answer| answer.map(AnswerBody::from)).map_err(|error| SendFault::of(&error))
+        sent.map(|answer| answer.map(AnswerBody::Secure)).map_err(|error| SendFault::of(&error))
     }
 
     async fn send_plain(&self, mut request: Request<Outgoing>, deadline: Instant) -> Result<Response<AnswerBody>, SendFault> {
@@ -142,23 +149,29 @@ impl Upstream {
                 Some(line) => line,
                 None => Box::pin(self.connect(address.clone(), deadline)).await?,
             };
-            match line.send(request, deadline).await {
-                None => return Err(SendFault::TimedOut),
-                Some(Ok(answer)) => return Ok(answer.map(|body| AnswerBody::over(line, origin, body))),
-                Some(Err(mut fault)) => match fault.take_message() {
-                    // The provider has closed it meanwhile, and nothing of the request was sent.
-                    Some(unsent) if is_used => request = unsent,
-                    Some(_) | None => return Err(SendFault::Broke(innermost(&fault.into_error()))),
-                },
+            match line.send(&mut request, deadline).await {
+                Ok(Begun { head, first }) => {
+                    return Ok(head.response.map(|()| AnswerBody::over(line, origin, head.framing, first, head.keeps_open)));
+                }
+                // The provider has closed it meanwhile, and nothing of the request was sent.
+                Err(LineFault::NotBegun(_)) if is_used => {}
+                Err(LineFault::TimedOut) => return Err(SendFault::TimedOut),
+                Err(fault) => return Err(SendFault::Broke(fault.to_string())),
             }
         }
     }
 
     async fn connect(&self, address: Uri, deadline: Instant) -> Result<Box<Line>, SendFault> {
-        let connecting = self.connector.clone().call(address);
-        let wire = timeout_at(deadline, connecting).await.map_err(|_| SendFault::TimedOut)?;
-        let wire = wire.map_err(|error| SendFault::Connect(innermost(&error)))?;
-        Line::over(wire).await.map(Box::new).map_err(|error| SendFault::Broke(innermost(&error)))
+        let connecting = async {
+            let Some(network) = &self.network else {
+                let wire = self.connector.clone().call(address).await.map_err(|error| SendFault::Connect(innermost(&error)))?;
+                return Ok(Wire::Tcp(wire.into_inner()));
+            };
+            let wire = network.connect(address.host().unwrap_or_default()).await;
+            wire.map(Wire::Memory).map_err(|error| SendFault::Connect(error.to_string()))
+        };
+        let wire = timeout_at(deadline, connecting).await.map_err(|_| SendFault::TimedOut)??;
+        Ok(Box::new(Line::over(wire)))
     }
 }
 
@@ -189,7 +202,7 @@ fn secure(proxy_from_environment: bool) -> Result<Secure, String> {
 #[derive(Clone)]
 struct Dial {
     direct: HttpConnector<Addresses>,
-    proxies: Option<std::sync::Arc<Matcher>>,
+    proxies: Option<Arc<Matcher>>,
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -21,7 +21,7 @@ struct Provider {
 
 impl Provider {
     async fn new() -> Self {
-        Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream: Upstream::new(false) }
+        Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap(), upstream: Upstream::new(false, None) }
     }
 
     async fn ask(&self, within: Duration) -> Result<Response<AnswerBody>, SendFault> {

@@ -72,7 +72,8 @@ impl Rig {
         let mut providers = setup.providers;
         providers.push(json!({"name": "first", "kind": "openai", "base_url": upstream.base_url()}));
         define(&store, &providers, &setup.models, &setup.plans).await;
-        let gateway = Gateway::new(GatewayParts { config: setup.config, store: store.clone(), clock: clock.clone(), entropy, tasks });
+        let gateway =
+            Gateway::new(GatewayParts { config: setup.config, store: store.clone(), clock: clock.clone(), entropy, tasks, network: None });
         let (addr, server) = serve(&gateway).await;
         let new = NewOrg { name: "acme".into(), plan: setup.plan.into(), custom: Vec::new() };
         let org = store.create_org(Actor::Operator, new).await.unwrap().id;

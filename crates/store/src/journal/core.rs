@@ -63,6 +63,11 @@ impl Core {
         }
     }
 
+    /// The file that is written to.
+    pub(crate) fn file(&self) -> Arc<dyn Segment> {
+        Arc::clone(&self.file)
+    }
+
     /// The segment that is written to.
     pub(crate) fn current(&self) -> Extent {
         self.extents.back().copied().unwrap_or(Extent { segment: 0, len: 0 })

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Extent;
 use super::mapped::Mapped;
 
 /// A segment that is written to.
@@ -25,8 +26,8 @@ pub(crate) trait Segment: Send + Sync {
 pub(crate) trait Disk: Send + Sync {
     fn create(&self, segment: u64) -> io::Result<Arc<dyn Segment>>;
     fn remove(&self, segment: u64) -> io::Result<()>;
-    /// Lets go of the room that was kept for a segment whose server is gone.
-    fn release(&self, segment: u64) -> io::Result<()>;
+    /// Lets go of the room that was kept for a segment whose server is gone, behind its records, which end here.
+    fn release(&self, end: Extent) -> io::Result<()>;
     /// Numbers and lengths, ascending.
     fn list(&self) -> io::Result<Vec<(u64, u64)>>;
     /// Reads until the bytes are full or the segment ends; returns how many.
@@ -43,6 +44,8 @@ pub(crate) struct Folder {
 }
 
 const ENDING: &str = ".tgj";
+/// Bytes that are looked at together when room is given back.
+const RELEASE_BYTES: usize = 64 << 10;
 
 impl Folder {
     /// The folder, made where it is missing.
@@ -62,10 +65,19 @@ impl Disk for Folder {
         std::fs::remove_file(self.path(segment))
     }
 
-    fn release(&self, segment: u64) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).open(self.path(segment))?;
-        // File systems let go of what lies behind the end also where that stays the same.
-        file.set_len(file.metadata()?.len())
+    fn release(&self, end: Extent) -> io::Result<()> {
+        let file = OpenOptions::new().read(true).write(true).open(self.path(end.segment))?;
+        let len = file.metadata()?.len();
+        let (mut piece, mut at) = (vec![0; RELEASE_BYTES], end.len);
+        while at < len {
+            let read = file.read_at(&mut piece, at)?;
+            // What is no room, though no record either, is left for people to look at.
+            if read == 0 || piece.iter().take(read).any(|byte| *byte != 0) {
+                return Ok(());
+            }
+            at += read as u64;
+        }
+        file.set_len(end.len)
     }
 
     fn list(&self) -> io::Result<Vec<(u64, u64)>> {

@@ -47,7 +47,7 @@ impl Journal {
         let Begin { mut extents, segment, recordables, recorded } = begin;
         if let Some(last) = extents.back() {
             // It helps only where the disk is full, and the file goes soon.
-            drop(disk.release(last.segment));
+            drop(disk.release(*last));
         }
         let file = disk.create(segment)?;
         let begun = append_all(file.as_ref(), &header(segment, boot, clock.now(), recordables).encode());
@@ -273,9 +273,12 @@ impl Journal {
             self.condition.wrote(&core, &written);
         }
         core.is_closed = true;
-        let file = core.take_unsynced();
+        let (file, unsynced) = (core.file(), core.take_unsynced());
+        let len = core.current().len;
         drop(core);
-        if let Some(file) = file {
+        // Room that is still kept would be read by the next start; where it can't be given back, it is read.
+        drop(file.cut(len));
+        if let Some(file) = unsynced {
             self.condition.synced(&file.sync());
         }
     }

@@ -10,8 +10,8 @@ use domain::{
     Category, Counted, Endpoint, KeyId, Kind, Money, OrgId, Outcome, RefusalEvent, RequestId, TokenUsage, UnixMicros, UsageRecord,
 };
 
-use super::GrantFacts;
 use super::disk::{Disk, Folder, Segment};
+use super::{Extent, GrantFacts};
 use crate::directory::Filling;
 use crate::{Directory, OrgEntry, OrgState};
 
@@ -184,8 +184,8 @@ impl Disk for Faulty {
         self.folder.remove(segment)
     }
 
-    fn release(&self, segment: u64) -> io::Result<()> {
-        self.folder.release(segment)
+    fn release(&self, end: Extent) -> io::Result<()> {
+        self.folder.release(end)
     }
 
     fn list(&self) -> io::Result<Vec<(u64, u64)>> {

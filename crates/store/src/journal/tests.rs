@@ -116,6 +116,9 @@ fn a_clean_stop_keeps_everything_as_it_was() {
     life.finish(hold, 8, 20);
     life.journal.close(&life.pools);
     assert!(life.ask(6, 1, 1).is_none());
+    for (segment, len) in life.journal.disk.list().unwrap() {
+        assert!(len < 4_096, "segment {segment} keeps room: {len} bytes");
+    }
     for boot in [BOOT, [8; 16]] {
         let life = Life::begin(Faulty::new(folder.path(), &Faults::none()), boot, &clock);
         assert_eq!((life.used(1), life.recorded()), ([1, 28, 28], vec![(3, 8, 20)]));

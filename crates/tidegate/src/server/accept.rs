@@ -4,14 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{self, Tracked};
+use super::connection::{self, Builders};
 use super::connections::{Connections, Patience};
 use super::dispatch::{Routes, Site};
 use super::socket::Stream;
@@ -43,14 +42,14 @@ pub(crate) struct Acceptor {
 impl Acceptor {
     /// Accepts until stopped.
     pub(crate) async fn run(self) {
-        let builder = Arc::new(connection::builder(self.tasks.clone()));
+        let builders = Arc::new(Builders::new(self.tasks.clone()));
         loop {
             let accepted = tokio::select! {
                 () = self.stop.cancelled() => return,
                 accepted = self.accept() => accepted,
             };
             if let Some((stream, peer, place)) = accepted {
-                self.begin(stream, peer, place, Arc::clone(&builder));
+                self.begin(stream, peer, place, Arc::clone(&builders));
             }
         }
     }
@@ -73,7 +72,7 @@ impl Acceptor {
         }
     }
 
-    fn begin(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit, builder: Arc<auto::Builder<Tracked>>) {
+    fn begin(&self, stream: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit, builders: Arc<Builders>) {
         // Without it an event waits for the client's acknowledgement of the one before.
         if stream.set_nodelay(true).is_err() {
             return;
@@ -87,7 +86,7 @@ impl Acceptor {
                 Some(tls) => handshake(tls, stream, head, cut).await,
             };
             if let Some(stream) = stream {
-                connection::serve(builder, stream, peer, routes, site, registered).await;
+                connection::serve(builders, stream, peer, routes, site, registered).await;
             }
             drop(place);
         });

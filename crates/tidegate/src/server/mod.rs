@@ -7,6 +7,7 @@ mod body;
 mod connection;
 mod connections;
 mod dispatch;
+mod greeting;
 mod health;
 mod journal_metrics;
 mod listen;

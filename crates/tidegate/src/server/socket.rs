@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
+use super::greeting::Greeting;
 
 pub(crate) enum Stream {
     Plain(TcpStream),
@@ -19,11 +20,17 @@ pub(crate) enum Stream {
 pub(crate) struct Socket {
     stream: Stream,
     activity: Arc<Activity>,
+    greeting: Greeting,
 }
 
 impl Socket {
     pub(crate) fn new(stream: Stream, activity: Arc<Activity>) -> Self {
-        Self { stream, activity }
+        Self { stream, activity, greeting: Greeting::default() }
+    }
+
+    /// Whether the client speaks HTTP/2; asked once, before anything else is read.
+    pub(crate) fn poll_is_h2(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        self.greeting.poll(&mut self.stream, cx)
     }
 
     fn note<T>(&self, written: &Poll<io::Result<T>>) {
@@ -34,17 +41,29 @@ impl Socket {
     }
 }
 
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
+        }
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let read = match &mut self.stream {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
-            Stream::Tls(tls) => Pin::new(tls).poll_read(cx, buf),
-        };
-        if buf.filled().len() > before {
-            self.activity.has_read();
+        self.greeting.give(buf);
+        if buf.remaining() == 0 {
+            return Poll::Ready(Ok(()));
         }
-        read
+        // The greeting and what follows it in one read: the reader would else make itself a larger buffer for the rest.
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if buf.filled().len() == before {
+            return read;
+        }
+        self.activity.has_read();
+        Poll::Ready(Ok(()))
     }
 }
 

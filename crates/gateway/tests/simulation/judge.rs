@@ -1,0 +1,115 @@
+//! What must hold of every story, whatever the seed.
+
+use std::collections::HashMap;
+
+use crate::client::{End, Given};
+use crate::moods::Mood;
+use crate::world::{Attempt, FIRST_BYTE_MS, Story, TARGETS};
+
+/// What a target's word is worth at most: a longer wait is not believed.
+const BELIEVED_US: u64 = 60_000_000;
+const SECOND_US: u64 = 1_000_000;
+
+/// Everything that should not have happened, in words.
+pub(crate) fn faults(story: &Story) -> Vec<String> {
+    let mut of_marker: HashMap<u64, Vec<&Attempt>> = HashMap::new();
+    for attempt in &story.attempts {
+        of_marker.entry(attempt.marker).or_default().push(attempt);
+    }
+    let mut faults = Vec::new();
+    for given in &story.given {
+        let attempts = of_marker.get(&given.marker).map(Vec::as_slice).unwrap_or_default();
+        faults.extend(refused_wrongly(story, given, attempts).into_iter().chain(mixed(given)).chain(tried_too_late(given, attempts)));
+    }
+    for target in 0..TARGETS {
+        let attempts: Vec<_> = story.attempts.iter().filter(|attempt| attempt.target == target).collect();
+        faults.extend(hammered(&attempts));
+        faults.extend(forgotten(story, &attempts, target));
+    }
+    faults.extend(unsettled(story));
+    faults.truncate(20);
+    faults
+}
+
+/// Until when this target has asked to be left alone, as of a moment.
+fn told_until(story: &Story, target: usize, at_us: u64) -> u64 {
+    let told = story.attempts.iter().filter(|a| a.target == target && a.at_us <= at_us);
+    told.filter_map(|a| Some(a.at_us + a.told_ms? * 1_000)).max().unwrap_or(0)
+}
+
+/// A refusal or failure while some target, asked then, would have answered.
+fn refused_wrongly(story: &Story, given: &Given, attempts: &[&Attempt]) -> Option<String> {
+    if given.status == 200 {
+        return None;
+    }
+    if given.status == 429 && attempts.iter().any(|attempt| !matches!(attempt.mood, Mood::Limited(_))) {
+        return Some(format!("a 429 though a target failed otherwise: {given:?} after {attempts:?}"));
+    }
+    let would = (0..TARGETS).find(|target| {
+        let was_asked = attempts.iter().any(|attempt| attempt.target == *target);
+        let asked_alone = told_until(story, *target, given.at_us) > given.at_us;
+        // What held for the whole time of the request.
+        let answers = |us| story.courses[*target].at(us).mood.answers(FIRST_BYTE_MS);
+        let is_one_phase = story.courses[*target].at(given.asked_us).until_us > given.at_us;
+        !was_asked && !asked_alone && answers(given.asked_us) && is_one_phase && !story.is_resting(*target, given.at_us)
+    });
+    would.map(|target| format!("target {target} would have answered, and was not asked: {given:?} after {attempts:?}"))
+}
+
+/// Words of two targets, or of another than is named.
+fn mixed(given: &Given) -> Option<String> {
+    let name = given.provider.as_ref().filter(|_| given.status == 200)?;
+    let is_alien = given.text.split_whitespace().any(|word| word != name);
+    is_alien.then(|| format!("words that are not {name}'s: {given:?}"))
+}
+
+/// Another attempt after the client had the first byte.
+fn tried_too_late(given: &Given, attempts: &[&Attempt]) -> Option<String> {
+    let late = attempts.iter().find(|attempt| given.status == 200 && attempt.at_us > given.at_us)?;
+    Some(format!("tried again after the first byte: {late:?} for {given:?}"))
+}
+
+/// Requests to a target that had said when to come back, before that.
+fn hammered(attempts: &[&Attempt]) -> Option<String> {
+    let mut rest: Option<(u64, u64)> = None;
+    for attempt in attempts {
+        if let Some((since, until)) = rest.filter(|(since, until)| attempt.at_us > *since && attempt.at_us < *until) {
+            return Some(format!("asked while it cools from {since} to {until}: {attempt:?}"));
+        }
+        if let Some(told_ms) = attempt.told_ms {
+            let until = attempt.at_us + (told_ms * 1_000).min(BELIEVED_US);
+            rest = Some((attempt.at_us, rest.map_or(until, |(_, earlier)| earlier.max(until))));
+        }
+    }
+    // Without a word it is left alone for longer and longer: not asked more than once a second on average.
+    let silent: Vec<_> = attempts.iter().filter(|a| matches!(a.mood, Mood::Limited(_)) && a.told_ms.is_none()).collect();
+    let spans = silent.chunk_by(|a, b| b.at_us - a.at_us < 30 * SECOND_US);
+    spans.filter(|span| span.len() > 8).find_map(|span| {
+        let (first, last) = (span.first()?, span.last()?);
+        let seconds = (last.at_us - first.at_us) / SECOND_US + 1;
+        (span.len() as u64 > 8 + seconds).then(|| format!("asked {} times in {seconds} s though it refuses: {first:?}", span.len()))
+    })
+}
+
+/// A target that answers again, and is not asked for minutes though others must be.
+fn forgotten(story: &Story, attempts: &[&Attempt], target: usize) -> Option<String> {
+    // Only of the first in order is it certain that it would be asked.
+    let asked = attempts.iter().map(|attempt| attempt.at_us).chain([story.length_us]);
+    let mut last = 0;
+    for at in asked {
+        let gap = at.saturating_sub(last);
+        if target == 0 && gap > BELIEVED_US + 30 * SECOND_US {
+            return Some(format!("target {target} was not asked for {} s before {at}", gap / SECOND_US));
+        }
+        last = at;
+    }
+    None
+}
+
+/// Something is held, or was not written down.
+fn unsettled(story: &Story) -> Option<String> {
+    let answered = story.given.iter().filter(|given| given.status == 200).count() as u64;
+    let whole = story.given.iter().filter(|given| given.status == 200 && given.end != End::Left).count();
+    let is_settled = story.held == 0 && story.open == 0 && story.recorded == answered && whole > 0;
+    (!is_settled).then(|| format!("{} held, {} open, {} recorded of {answered} answered", story.held, story.open, story.recorded))
+}

@@ -1,0 +1,217 @@
+//! The stage: a gateway on virtual time, four targets in memory, clients, and everything that was seen.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use domain::{Clock, Entropy, Model, Now, Plan, Provider, UnixMicros};
+use gateway::{Gateway, GatewayConfig, GatewayParts, Network};
+use serde_json::json;
+use store::{Actor, ApplyOptions, CredentialChange, Desired, NewKey, NewOrg, Origin, ProviderDraft, Store, StoreConfig, UsageQuery};
+use testkit::SeededEntropy;
+use tokio::io::DuplexStream;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::client::{self, Given};
+use crate::moods::{Course, Mood};
+use crate::provider;
+
+pub(crate) const TARGETS: usize = 4;
+/// How long a target may take for its first byte.
+pub(crate) const FIRST_BYTE_MS: u64 = 2_000;
+const CLIENTS: usize = 6;
+
+/// How long a story is.
+#[derive(Clone, Copy)]
+pub(crate) struct Length(u64);
+
+impl Length {
+    pub(crate) fn minutes(minutes: u64) -> Self {
+        Self(minutes * 60_000_000)
+    }
+}
+
+/// A request that reached a target.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Attempt {
+    pub(crate) marker: u64,
+    pub(crate) target: usize,
+    pub(crate) at_us: u64,
+    pub(crate) mood: Mood,
+    /// After how many milliseconds it asked to be asked again.
+    pub(crate) told_ms: Option<u64>,
+}
+
+/// What was seen, and what was left at the end.
+pub(crate) struct Story {
+    pub(crate) attempts: Vec<Attempt>,
+    pub(crate) given: Vec<Given>,
+    pub(crate) courses: Vec<Course>,
+    pub(crate) length_us: u64,
+    pub(crate) held: u64,
+    pub(crate) open: u64,
+    pub(crate) recorded: u64,
+}
+
+/// What targets and clients share.
+pub(crate) struct World {
+    start: Instant,
+    entropy: SeededEntropy,
+    pub(crate) courses: Vec<Course>,
+    pub(crate) length_us: u64,
+    markers: AtomicU64,
+    attempts: Mutex<Vec<Attempt>>,
+    given: Mutex<Vec<Given>>,
+    connections: Mutex<JoinSet<()>>,
+}
+
+impl World {
+    /// Microseconds since the start.
+    pub(crate) fn now_us(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_micros()).unwrap()
+    }
+
+    /// A number below `below`.
+    pub(crate) fn random(&self, below: u64) -> u64 {
+        self.entropy.next_u64() % below
+    }
+
+    pub(crate) fn next_marker(&self) -> u64 {
+        self.markers.fetch_add(1, SeqCst)
+    }
+
+    pub(crate) fn note_attempt(&self, attempt: Attempt) {
+        self.attempts.lock().unwrap().push(attempt);
+    }
+
+    pub(crate) fn note_given(&self, given: Given) {
+        self.given.lock().unwrap().push(given);
+    }
+
+    /// Plays a story from its beginning to its end.
+    pub(crate) async fn run(seed: u64, Length(length_us): Length) -> Story {
+        let entropy = SeededEntropy::new(seed);
+        let courses: Vec<_> = (0..TARGETS).map(|_| Course::new(seed, &entropy, length_us)).collect();
+        let start = Instant::now();
+        let world = Arc::new(Self {
+            start,
+            entropy,
+            courses,
+            length_us,
+            markers: AtomicU64::new(1),
+            attempts: Mutex::default(),
+            given: Mutex::default(),
+            connections: Mutex::default(),
+        });
+        let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock(start));
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(seed.wrapping_mul(31)));
+        let store = Store::open(StoreConfig::in_folder(folder.path()), clock.clone(), entropy.clone(), &tasks).await.unwrap();
+        define(&store).await;
+        let network: Arc<dyn Network> = Arc::new(Wires(Arc::clone(&world)));
+        let config = GatewayConfig { proxy_from_environment: false, ..Default::default() };
+        let gateway =
+            Gateway::new(GatewayParts { config, store: store.clone(), clock: clock.clone(), entropy, tasks, network: Some(network) });
+        let new = NewOrg { name: "o".into(), plan: "roomy".into(), custom: Vec::new() };
+        let org = store.create_org(Actor::Operator, new).await.unwrap().id;
+        let key = store.create_key(Actor::Operator, org, NewKey { name: "k".into(), ..Default::default() }).await.unwrap().1;
+        // From here on time jumps to whatever happens next; the database, which has threads of its own, is not waited for.
+        tokio::time::pause();
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            clients.spawn(client::run(Arc::clone(&world), Arc::clone(&gateway), key.expose().to_owned()));
+        }
+        while let Some(ended) = clients.join_next().await {
+            ended.expect("a client that ends");
+        }
+        while gateway.open_requests() > 0 && world.now_us() < length_us + 600_000_000 {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        tokio::time::resume();
+        store.recorder().flush().await;
+        let views = store.pools().views(&store.directory().org(org).unwrap(), clock.now());
+        let query = UsageQuery { org, from: None, to: None, group_by: None, bucket: None, tz: None };
+        let recorded = store.usage(&query).await.unwrap().totals.requests;
+        Story {
+            attempts: std::mem::take(&mut world.attempts.lock().unwrap()),
+            given: std::mem::take(&mut world.given.lock().unwrap()),
+            courses: world.courses.clone(),
+            length_us,
+            held: views.iter().map(|view| view.held).sum(),
+            open: gateway.open_requests(),
+            recorded,
+        }
+    }
+}
+
+async fn define(store: &Store) {
+    let provider = |target: usize| {
+        let seconds = FIRST_BYTE_MS as f64 / 1_000.0;
+        let told = json!({"name": format!("t{target}"), "kind": "openai", "base_url": format!("http://t{target}.test/v1"),
+            "timeout_seconds": 10, "first_byte_timeout_seconds": seconds});
+        let provider: Provider = serde_json::from_value(told).unwrap();
+        ProviderDraft { credential: CredentialChange::Store("sk-test".to_owned().into()), provider }
+    };
+    let targets: Vec<_> =
+        (0..TARGETS).map(|target| json!({"provider": format!("t{target}"), "priority": target / 2, "weight": 1})).collect();
+    let model = json!({"id": "m", "category": "small", "targets": targets});
+    let plan = json!({"id": "roomy", "limits": [{"any": true, "rpm": 1_000_000, "tpm": 1_000_000_000_u64}]});
+    let desired = Desired {
+        providers: (0..TARGETS).map(provider).collect(),
+        models: vec![serde_json::from_value::<Model>(model).unwrap()],
+        plans: vec![serde_json::from_value::<Plan>(plan).unwrap()],
+    };
+    let options = ApplyOptions { origin: Origin::Api, overwrite: true, prune: false, dry_run: false };
+    store.apply(Actor::Operator, desired, options).await.unwrap();
+}
+
+impl Story {
+    /// Whether the gateway may leave this target alone at a moment because of what it did itself: it failed shortly before.
+    pub(crate) fn is_resting(&self, target: usize, at_us: u64) -> bool {
+        const REST_US: u64 = 60_000_000;
+        let recent = self.attempts.iter().filter(|a| a.target == target && a.at_us <= at_us && a.at_us + REST_US > at_us);
+        recent.filter(|a| !a.mood.answers(FIRST_BYTE_MS)).count() > 0
+    }
+
+    pub(crate) fn summary(&self) -> String {
+        let of = |status: u16| self.given.iter().filter(|given| given.status == status).count();
+        let tried = |mood: fn(Mood) -> bool| self.attempts.iter().filter(|a| mood(a.mood)).count();
+        format!(
+            "{} requests, {} attempts ({} refused, {} hung); answered {}, 429 {}, 502 {}, 503 {}, 504 {}",
+            self.given.len(),
+            self.attempts.len(),
+            tried(|mood| matches!(mood, Mood::Limited(_))),
+            tried(|mood| mood == Mood::Hanging),
+            of(200),
+            of(429),
+            of(502),
+            of(503),
+            of(504)
+        )
+    }
+}
+
+/// Tokio's paused time as both clocks.
+struct VirtualClock(Instant);
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Now {
+        let us = u64::try_from(self.0.elapsed().as_micros()).unwrap();
+        Now { mono_us: 1_000_000_000 + us, wall: UnixMicros(1_770_305_400_000_000 + us as i64) }
+    }
+}
+
+/// Connections in memory, each with its target at the other end.
+struct Wires(Arc<World>);
+
+impl Network for Wires {
+    fn connect(&self, host: &str) -> Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>> {
+        let target = host.strip_prefix('t').and_then(|rest| rest.split('.').next()?.parse::<usize>().ok()).expect("a target's host");
+        let (mine, theirs) = tokio::io::duplex(1 << 16);
+        self.0.connections.lock().unwrap().spawn(provider::serve(Arc::clone(&self.0), target, theirs));
+        Box::pin(async move { Ok(mine) })
+    }
+}
