@@ -28,6 +28,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
             providers::patch::change_provider,
             providers::delete::delete_provider
         ))
+        .routes(routes!(providers::keys::create::add_provider_key, providers::keys::list::list_provider_keys))
+        .routes(routes!(providers::keys::delete::remove_provider_key))
         .routes(routes!(providers::state::get::get_provider_state))
         .routes(routes!(providers::cooldown::delete::end_provider_cooldown))
         .routes(routes!(providers::test::create::test_provider))

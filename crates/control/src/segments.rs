@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::extract::rejection::PathRejection;
-use domain::{KeyId, OrgId};
+use domain::{CredentialId, KeyId, OrgId};
 use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -31,5 +31,10 @@ pub(crate) fn org_id(segment: &str) -> Result<OrgId, Problem> {
 
 /// The key that a segment names.
 pub(crate) fn key_id(segment: &str) -> Result<KeyId, Problem> {
+    segment.parse().map_err(|_| Problem::not_found("key", segment))
+}
+
+/// The key of a provider that a segment names.
+pub(crate) fn credential_id(segment: &str) -> Result<CredentialId, Problem> {
     segment.parse().map_err(|_| Problem::not_found("key", segment))
 }

@@ -3,13 +3,15 @@
 
 use std::pin::Pin;
 
-use crate::{Features, HealthState, ProviderName, UnixMicros};
+use crate::{CredentialId, Features, HealthState, ProviderName, UnixMicros};
 
-/// A time in which nothing is sent to a provider, or to one model of it.
+/// A time in which nothing is sent to a provider, to one model of it, or with one of its credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cooldown {
     /// The model's name at the provider; `None`: the whole provider.
     pub model: Option<String>,
+    /// The credential that is left out; `None`: whatever the credential.
+    pub credential: Option<CredentialId>,
     /// When it is tried again.
     pub until: UnixMicros,
     /// Why, for people: such as `429 Too Many Requests, retry-after 20 s`. Never a prompt or a credential.
@@ -41,8 +43,10 @@ pub struct QuotaStatus {
 /// How a model at a provider, or a credential, stands at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TargetStatus {
-    /// The model's name at the provider; `None`: the credential.
+    /// The model's name at the provider; `None`: a credential, whatever the model.
     pub model: Option<String>,
+    /// The credential; `None`: whatever the credential.
+    pub credential: Option<CredentialId>,
     /// In a word.
     pub state: HealthState,
     /// Why it isn't healthy, for people.

@@ -52,6 +52,8 @@ pub(crate) const ATTEMPT: Duration = Duration::from_secs(600);
 pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(300);
 /// How long a provider may keep its connection open after `[DONE]` before it is closed.
 pub(crate) const AFTER_DONE: Duration = Duration::from_secs(1);
+/// Credentials of one target that one request may try, one after the other.
+pub(crate) const CREDENTIAL_ATTEMPTS: u32 = 8;
 /// How long the rest of an unwanted request body is read and thrown away, so that the client sees its answer.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 /// How much of it.

@@ -13,7 +13,7 @@ pub(crate) fn dry_run(model: &ModelRoute, question: &RouteQuestion, random: u64,
     let needs = Needs { features: question.features, tokens };
     let step = |target: &TargetRoute| {
         let room = || target.quota.as_ref().map_or(Ok(()), |quota| quota.look(question.input_tokens, question.output_tokens, now.mono_us));
-        let looked = consider(target, &needs, || now.mono_us, || room().map_err(Skip::NoRoom));
+        let looked = consider(target, &needs, || now.mono_us, |_| room().map_err(Skip::NoRoom));
         RouteStep {
             provider: target.provider.provider.name.clone(),
             model: target.model.clone(),
@@ -40,7 +40,7 @@ fn skipped(skip: Skip, now: Now) -> Skipped {
                 Why::Probing => SkipReason::Probing,
             };
             let whose = match party {
-                Party::Credential => "all with this credential: ",
+                Party::Credential => "with every credential: ",
                 Party::Target => "",
             };
             (reason, format!("{whose}{}", why.text()), Some(until_us))

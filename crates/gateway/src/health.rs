@@ -5,25 +5,30 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::{
-    Admits, AllowanceStatus, Attempt, Change, Cooldown, Health, HealthState, Now, ProviderName, ProviderStatus, QuotaRead, QuotaStatus,
-    Standing, TargetStatus, Trouble,
+    Admits, AllowanceStatus, Attempt, Change, Cooldown, CredentialId, Health, HealthState, Now, ProviderName, ProviderStatus, QuotaRead,
+    QuotaStatus, Standing, TargetStatus, Trouble,
 };
 use hashbrown::HashMap;
 
-/// Whose standing it is.
+/// Whose standing it is: a model's at a provider, a credential's, or a credential's at a model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Whose {
-    /// A model's, by its name at the provider.
-    Target(String),
-    /// A credential's, by its fingerprint: a new one begins anew.
-    Credential(u64),
+pub(crate) struct Place {
+    provider: ProviderName,
+    /// By its name there.
+    model: Option<String>,
+    credential: Option<CredentialId>,
 }
 
-/// The standing of one target or credential, shared by every route that leads there.
+impl Place {
+    pub(crate) fn new(provider: &ProviderName, model: Option<&str>, credential: Option<CredentialId>) -> Self {
+        Self { provider: provider.clone(), model: model.map(Into::into), credential }
+    }
+}
+
+/// The standing of one place, shared by every route that leads there.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    provider: ProviderName,
-    whose: Whose,
+    place: Place,
     /// Whether anything speaks against it, or may: if not, nobody needs the lock or the time.
     is_troubled: AtomicBool,
     in_flight: AtomicU64,
@@ -31,8 +36,8 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    fn new(provider: ProviderName, whose: Whose) -> Self {
-        Self { provider, whose, is_troubled: AtomicBool::new(false), in_flight: AtomicU64::new(0), health: Mutex::default() }
+    fn new(place: Place) -> Self {
+        Self { place, is_troubled: AtomicBool::new(false), in_flight: AtomicU64::new(0), health: Mutex::default() }
     }
 
     /// Whether anything speaks, or may speak, against it.
@@ -104,35 +109,36 @@ impl Slot {
     /// Writes a change down, once: what only the operator can mend may wake somebody.
     fn tell(&self, change: Option<Change>) {
         let Some(change) = change else { return };
-        let provider = self.provider.as_str();
-        let model = match &self.whose {
-            Whose::Target(model) => model.as_str(),
-            Whose::Credential(_) => "",
-        };
+        let Place { provider, model, credential } = &self.place;
+        let (provider, model) = (provider.as_str(), model.as_deref());
+        let credential = credential.map(tracing::field::display);
         match change {
             Change::Alarmed(trouble) => tracing::warn!(
                 provider,
                 model,
+                credential,
                 trouble = trouble.as_str(),
                 "a provider refuses this gateway: {}; nothing goes there but a probe now and then until that is put right",
                 domain::Why::Cooling(trouble).text()
             ),
             Change::Opened => {
-                tracing::warn!(provider, model, "a provider fails too often; nothing goes there but probes until one is answered")
+                tracing::warn!(
+                    provider,
+                    model,
+                    credential,
+                    "a provider fails too often; nothing goes there but probes until one is answered"
+                )
             }
-            Change::Recovered => tracing::info!(provider, model, "a provider answers again"),
+            Change::Recovered => tracing::info!(provider, model, credential, "a provider answers again"),
         }
     }
 
     fn status(&self, now: Now) -> TargetStatus {
         let standing = self.standing(now.mono_us);
         let wall = |us: Option<u64>| us.map(|us| now.wall_at(us));
-        let model = match &self.whose {
-            Whose::Target(model) => Some(model.clone()),
-            Whose::Credential(_) => None,
-        };
         TargetStatus {
-            model,
+            model: self.place.model.clone(),
+            credential: self.place.credential,
             state: standing.state,
             why: standing.why.map(|why| why.text().to_owned()),
             since: wall(standing.since_us),
@@ -145,6 +151,13 @@ impl Slot {
             quota: quota_status(standing.quota, now),
         }
     }
+}
+
+fn cooldown(of: &TargetStatus, now: Now) -> Option<Cooldown> {
+    let (until, why) = (of.until?, of.why.as_deref()?);
+    let since = of.since.filter(|since| *since < until).unwrap_or(now.wall);
+    let seconds = u64::try_from(until.0 - since.0).unwrap_or(0).div_ceil(1_000_000);
+    Some(Cooldown { model: of.model.clone(), credential: of.credential, until, why: format!("{why}, waiting {seconds} s") })
 }
 
 fn quota_status(read: QuotaRead, now: Now) -> Option<QuotaStatus> {
@@ -180,15 +193,14 @@ impl Drop for InFlight {
 /// All slots. Routes hold theirs, so the lock is taken only when routes are compiled or people ask.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
-    slots: Mutex<HashMap<(ProviderName, Whose), Arc<Slot>>>,
+    slots: Mutex<HashMap<Place, Arc<Slot>>>,
 }
 
 impl Slots {
-    /// The slot of a model or a credential at a provider; it outlives the routes that use it.
-    pub(crate) fn slot(&self, provider: &ProviderName, whose: Whose) -> Arc<Slot> {
+    /// The slot of a place; it outlives the routes that use it.
+    pub(crate) fn slot(&self, place: Place) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Slot::new(provider.clone(), whose.clone()));
-        Arc::clone(slots.entry((provider.clone(), whose.clone())).or_insert_with(new))
+        Arc::clone(slots.entry(place).or_insert_with_key(|place| Arc::new(Slot::new(place.clone()))))
     }
 
     /// Drops the slots that no route uses and that don't cool down.
@@ -200,32 +212,29 @@ impl Slots {
     /// How a provider's targets and credentials stand. Those that no route uses any more are left out, unless they cool down.
     pub(crate) fn of(&self, provider: &ProviderName, now: Now) -> ProviderStatus {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = slots.values().filter(|slot| slot.provider == *provider);
+        let mine = slots.values().filter(|slot| slot.place.provider == *provider);
         let mut targets: Vec<_> = mine.map(|slot| slot.status(now)).collect();
-        targets.sort_by(|a, b| a.model.cmp(&b.model));
-        let cooldown = |of: &TargetStatus| {
-            let (until, why) = (of.until?, of.why.clone()?);
-            let seconds = u64::try_from(until.0 - of.since.map_or(now.wall.0, |since| since.0)).unwrap_or(0).div_ceil(1_000_000);
-            Some(Cooldown { model: of.model.clone(), until, why: format!("{why}, waiting {seconds} s") })
-        };
-        let cooldowns = targets.iter().filter_map(cooldown).collect();
+        targets.sort_by(|a, b| (&a.model, a.credential).cmp(&(&b.model, b.credential)));
+        let cooldowns = targets.iter().filter_map(|target| cooldown(target, now)).collect();
         let in_flight = targets.iter().map(|target| target.in_flight).sum();
+        // A credential at a model is of interest only where it isn't well.
+        targets.retain(|target| target.model.is_none() || target.credential.is_none() || target.state != HealthState::Healthy);
         ProviderStatus { cooldowns, in_flight, targets }
     }
 
     /// Ends all cooldowns of a provider and closes its circuits.
     pub(crate) fn clear(&self, provider: &ProviderName, now_us: u64) {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.values().filter(|slot| slot.provider == *provider).for_each(|slot| slot.clear(now_us));
+        slots.values().filter(|slot| slot.place.provider == *provider).for_each(|slot| slot.clear(now_us));
     }
 
     /// Every target that some route uses, by provider and name there, for whoever measures.
     pub(crate) fn targets(&self, now_us: u64) -> Vec<(ProviderName, String, Standing)> {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let used = slots.values().filter(|slot| Arc::strong_count(slot) > 1);
-        let target = |slot: &Arc<Slot>| match &slot.whose {
-            Whose::Target(model) => Some((slot.provider.clone(), model.clone(), slot.standing(now_us))),
-            Whose::Credential(_) => None,
+        let target = |slot: &Arc<Slot>| {
+            let Place { provider, model: Some(model), credential: None } = &slot.place else { return None };
+            Some((provider.clone(), model.clone(), slot.standing(now_us)))
         };
         used.filter_map(target).collect()
     }
@@ -252,7 +261,7 @@ mod tests {
     fn people_see_what_runs_and_can_end_it() {
         let all = Slots::default();
         let (name, now) = (ProviderName::from("p"), Now { mono_us: 1, wall: UnixMicros(1) });
-        let slot = all.slot(&name, Whose::Target("m".into()));
+        let slot = all.slot(Place::new(&name, Some("m"), None));
         assert!(!slot.is_troubled());
         slot.failed(Attempt::plain(1), Trouble::RateLimited, Some(20_000), 1, 0);
         assert!(slot.is_troubled());
@@ -278,10 +287,11 @@ mod tests {
     fn what_cools_down_outlives_its_routes() {
         let all = Slots::default();
         let name = ProviderName::from("p");
-        all.slot(&name, Whose::Credential(1)).failed(Attempt::plain(0), Trouble::Billing, None, 0, 0);
+        let credential = |n| Some(CredentialId::of_fingerprint([n; 6]));
+        all.slot(Place::new(&name, None, credential(1))).failed(Attempt::plain(0), Trouble::Billing, None, 0, 0);
         all.sweep(1);
-        assert!(matches!(all.slot(&name, Whose::Credential(1)).admits(1), Admits::No { .. }));
-        assert_eq!(all.slot(&name, Whose::Credential(2)).admits(1), Admits::Yes, "another credential");
+        assert!(matches!(all.slot(Place::new(&name, None, credential(1))).admits(1), Admits::No { .. }));
+        assert_eq!(all.slot(Place::new(&name, None, credential(2))).admits(1), Admits::Yes, "another credential");
         all.sweep(10_000_000);
         assert!(all.slots.lock().unwrap().is_empty());
     }

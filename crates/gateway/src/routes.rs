@@ -4,19 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Admits, Catalogue, Endpoint, Features, Model, Provider};
+use domain::{Catalogue, CredentialId, Endpoint, Features, Model, Provider};
 use hashbrown::HashMap;
 use http::Uri;
 use http::header::{HeaderName, HeaderValue};
 use providers::openai::Dialect;
 use providers::{Wire, wire};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use store::Directory;
 
 use crate::caps;
-use crate::health::{Slot, Slots, Whose};
+use crate::credentials::CredentialRoute;
+use crate::health::{Place, Slot, Slots};
 use crate::metrics::{Metrics, ModelCounters, TargetCounters};
 use crate::quota::{Quota, Quotas};
+use crate::rotation::Rotation;
 use crate::target_order::{Candidate, order};
 
 /// Everything that dispatch needs, as of one generation.
@@ -48,6 +50,8 @@ pub(crate) struct TargetRoute {
     pub(crate) features: Option<Features>,
     pub(crate) quota: Option<Arc<Quota>>,
     pub(crate) slot: Arc<Slot>,
+    /// The state of each credential here; empty where there are not several.
+    pub(crate) by_credential: Vec<Arc<Slot>>,
     pub(crate) counters: TargetCounters,
 }
 
@@ -57,10 +61,9 @@ pub(crate) struct ProviderRoute {
     /// The value of `x-tidegate-provider`.
     pub(crate) name: HeaderValue,
     pub(crate) call: Call,
-    /// The credential and the configured headers.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// How the credential stands.
-    pub(crate) credential: Arc<Slot>,
+    /// At least one.
+    pub(crate) credentials: Vec<CredentialRoute>,
+    pub(crate) rotation: Rotation,
     pub(crate) timeout: Duration,
     pub(crate) first_byte_timeout: Duration,
     /// What a client must never see in a provider's words.
@@ -110,46 +113,54 @@ pub(crate) fn is_absolute(uri: &Uri) -> bool {
 }
 
 impl ProviderRoute {
-    pub(crate) fn new(provider: &Arc<Provider>, credential: Option<&str>, slots: &Slots) -> Self {
-        let (call, credential_header) = match wire(provider.kind) {
+    pub(crate) fn new(provider: &Arc<Provider>, credentials: &[(CredentialId, SecretString)], slots: &Slots) -> Self {
+        let (call, dialect) = match wire(provider.kind) {
             Wire::Demo => (Call::Demo, None),
             Wire::OpenAi(dialect) => {
                 let base = if provider.base_url.is_empty() { dialect.default_base_url } else { &provider.base_url };
                 let call = Addresses::of(dialect, base)
                     .map_or(Call::Broken("its base_url is no http or https address"), |addresses| Call::Http(Box::new(addresses)));
-                (call, credential.map(|text| dialect.credential_header(text)))
+                (call, Some(dialect))
             }
         };
-        let header = |name: &str, value: &str| Some((name.parse().ok()?, value.parse().ok()?));
-        let configured = provider.headers.iter().filter_map(|(name, value)| header(name, value));
-        let mut headers: Vec<(HeaderName, HeaderValue)> = credential_header.iter().filter_map(|(n, v)| header(n, v)).collect();
-        headers.iter_mut().for_each(|(_, value)| value.set_sensitive(true));
-        headers.extend(configured);
+        let with = |(id, secret): &(CredentialId, SecretString)| CredentialRoute {
+            id: Some(*id),
+            headers: headers(provider, dialect.map(|dialect| dialect.credential_header(secret.expose_secret()))),
+            slot: slots.slot(Place::new(&provider.name, None, Some(*id))),
+        };
+        let mut routes: Vec<_> = credentials.iter().map(with).collect();
+        if routes.is_empty() {
+            let slot = slots.slot(Place::new(&provider.name, None, None));
+            routes.push(CredentialRoute { id: None, headers: headers(provider, None), slot });
+        }
         let seconds = |s: Option<f64>| s.and_then(|s| Duration::try_from_secs_f64(s).ok()).filter(|d| !d.is_zero());
         let timeout = seconds(provider.timeout_seconds).unwrap_or(caps::ATTEMPT);
         Self {
             name: HeaderValue::from_str(provider.name.as_str()).unwrap_or_else(|_| HeaderValue::from_static("provider")),
             call,
-            headers,
-            credential: slots.slot(&provider.name, Whose::Credential(fingerprint(credential))),
+            credentials: routes,
+            rotation: Rotation::default(),
             timeout,
             first_byte_timeout: seconds(provider.first_byte_timeout_seconds).unwrap_or(timeout).min(timeout),
-            secrets: secrets(provider, credential),
+            secrets: secrets(provider, credentials),
             provider: Arc::clone(provider),
         }
     }
 }
 
-/// Tells credentials apart; it can't be turned back.
-fn fingerprint(credential: Option<&str>) -> u64 {
-    use sha2::Digest as _;
-    let digest = sha2::Sha256::digest(credential.unwrap_or_default());
-    digest.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+/// What is sent with every request: the credential's header, then what is configured.
+fn headers(provider: &Provider, credential: Option<(&'static str, String)>) -> Vec<(HeaderName, HeaderValue)> {
+    let header = |name: &str, value: &str| Some((name.parse().ok()?, value.parse().ok()?));
+    let mut headers: Vec<(HeaderName, HeaderValue)> = credential.iter().filter_map(|(name, value)| header(name, value)).collect();
+    headers.iter_mut().for_each(|(_, value)| value.set_sensitive(true));
+    headers.extend(provider.headers.iter().filter_map(|(name, value)| header(name, value)));
+    headers
 }
 
-fn secrets(provider: &Provider, credential: Option<&str>) -> Vec<String> {
+fn secrets(provider: &Provider, credentials: &[(CredentialId, SecretString)]) -> Vec<String> {
     let host = provider.base_url.parse::<Uri>().ok().and_then(|uri| uri.authority().map(|a| a.as_str().to_owned()));
-    let texts = credential.map(str::to_owned).into_iter().chain([provider.base_url.clone()]).chain(host);
+    let credentials = credentials.iter().map(|(_, secret)| secret.expose_secret().to_owned());
+    let texts = credentials.chain([provider.base_url.clone()]).chain(host);
     texts.chain(provider.headers.values().cloned()).filter(|text| text.len() >= 4).collect()
 }
 
@@ -158,13 +169,12 @@ impl Routes {
     pub(crate) fn compile(directory: &Directory, slots: &Slots, quotas: &Quotas, metrics: &Metrics) -> Self {
         let generation = directory.generation();
         let catalogue = Arc::clone(&directory.catalogue());
-        let credential = |name: &str| directory.credential(name);
         let provider_routes: HashMap<&str, Arc<ProviderRoute>> = catalogue
             .providers()
             .iter()
             .map(|provider| {
-                let secret = credential(provider.name.as_str());
-                let route = ProviderRoute::new(provider, secret.as_ref().map(|s| s.expose_secret()), slots);
+                let credentials = directory.credentials(provider.name.as_str());
+                let route = ProviderRoute::new(provider, &credentials, slots);
                 (provider.name.as_str(), Arc::new(route))
             })
             .collect();
@@ -212,7 +222,10 @@ impl ModelRoute {
         let targets = model.targets.iter().filter_map(|target| {
             let provider = providers.get(target.provider.as_str())?;
             let name = target.model.as_deref().unwrap_or(model.id.as_str());
+            let ids = provider.credentials.iter().filter_map(|credential| credential.id);
+            let ids = ids.filter(|_| provider.credentials.len() > 1);
             Some(TargetRoute {
+                by_credential: ids.map(|id| slots.slot(Place::new(&target.provider, Some(name), Some(id)))).collect(),
                 provider: Arc::clone(provider),
                 model: name.into(),
                 priority: target.priority,
@@ -220,7 +233,7 @@ impl ModelRoute {
                 window: Some(window(target)).filter(|window| Some(*window) < widest),
                 features: target.features.or(model.features),
                 quota: quotas.of(&provider.provider, target, name, catalogue.window_us()),
-                slot: slots.slot(&target.provider, Whose::Target(name.into())),
+                slot: slots.slot(Place::new(&target.provider, Some(name), None)),
                 counters: metrics.target(&target.provider, &model.id),
             })
         });
@@ -236,16 +249,5 @@ impl ModelRoute {
         let places = self.targets.iter().enumerate();
         let candidates: Vec<_> = places.map(|(index, t)| Candidate { index, priority: t.priority, weight: t.weight }).collect();
         order(&candidates, random)
-    }
-}
-
-impl TargetRoute {
-    /// When it, or its credential, may be sent something again: later than now.
-    pub(crate) fn opens_us(&self, now_us: u64) -> u64 {
-        let opens = |slot: &Slot| match slot.admits(now_us) {
-            Admits::No { until_us, .. } => until_us,
-            Admits::Yes | Admits::Probe => now_us,
-        };
-        opens(&self.slot).max(opens(&self.provider.credential)).max(now_us + 1)
     }
 }

@@ -1,9 +1,11 @@
 //! Whether a request may go to a target, and if not, why: the one rule for requests and for the dry run. It sends nothing.
 
-use domain::{Admits, Attempt, Features, ProviderState, Why};
+use domain::{Admits, Attempt, Features, ProviderState, Trouble, Why};
+use providers::Scope;
 
 use crate::health::Slot;
 use crate::quota::NoRoom;
+use crate::rotation::OpenPlaces;
 use crate::routes::TargetRoute;
 
 /// What a request needs of whoever answers it.
@@ -14,7 +16,7 @@ pub(crate) struct Needs {
     pub(crate) tokens: u64,
 }
 
-/// Whose standing speaks against a target.
+/// Whose standing speaks against a target: its own, or that of all credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Party {
     Credential,
@@ -38,12 +40,13 @@ pub(crate) enum Skip {
     NoRoom(NoRoom),
 }
 
-/// Looks at a target, and enters where nothing speaks against it. `now` is asked where the time decides. Quotas are `enter`'s matter.
+/// Looks at a target, and enters, with one of the credentials that are open, where nothing speaks against it. `now` is asked where the
+/// time decides. Quotas are `enter`'s matter.
 pub(crate) fn consider<T>(
     target: &TargetRoute,
     needs: &Needs,
     now: impl FnOnce() -> u64,
-    enter: impl FnOnce() -> Result<T, Skip>,
+    enter: impl FnOnce(OpenPlaces) -> Result<T, Skip>,
 ) -> Result<T, Skip> {
     match target.provider.provider.state {
         ProviderState::Enabled => {}
@@ -57,13 +60,14 @@ pub(crate) fn consider<T>(
     if let Some(window) = target.window.filter(|window| needs.tokens > *window) {
         return Err(Skip::TooLong { window });
     }
-    if target.is_troubled() {
+    let open = if target.is_troubled() {
         let now_us = now();
-        for (slot, party) in target.parties() {
-            rested(slot.admits(now_us), party)?;
-        }
-    }
-    enter()
+        rested(target.slot.admits(now_us), Party::Target)?;
+        target.open_credentials(now_us)?
+    } else {
+        target.all_credentials()
+    };
+    enter(open)
 }
 
 fn rested(admits: Admits, party: Party) -> Result<(), Skip> {
@@ -73,51 +77,74 @@ fn rested(admits: Admits, party: Party) -> Result<(), Skip> {
     }
 }
 
-/// An attempt that has begun. Dropped untold, it says nothing of the target.
+/// An attempt that has begun, with the credential at this place. Dropped untold, it says nothing of anybody.
 pub(crate) struct Entry<'a> {
     target: &'a TargetRoute,
+    pub(crate) place: usize,
     of_target: Attempt,
-    of_credential: Attempt,
+    /// The credential's, everywhere and here.
+    of_credential: [Attempt; 2],
 }
 
 impl<'a> Entry<'a> {
-    /// At a target that nothing speaks against.
-    pub(crate) const fn plain(target: &'a TargetRoute, now_us: u64) -> Self {
-        Self { target, of_target: Attempt::plain(now_us), of_credential: Attempt::plain(now_us) }
-    }
-
-    /// At any, if an attempt may be made.
-    pub(crate) fn begin(target: &'a TargetRoute, now_us: u64) -> Result<Self, Skip> {
-        let mut entry = Self::plain(target, now_us);
-        entry.of_credential = begun(&target.provider.credential, Party::Credential, now_us)?;
+    /// With the credential whose turn it is among those that are open, if an attempt may be made. `now_us` is a time that was read before;
+    /// the clock is read only where it decides.
+    pub(crate) fn begin(target: &'a TargetRoute, open: OpenPlaces, now_us: u64, clock: impl FnOnce() -> u64) -> Result<Self, Skip> {
+        let place = if target.has_several_credentials() { target.provider.rotation.next(open).unwrap_or(0) } else { 0 };
+        if !target.is_troubled() {
+            return Ok(Self::plain(target, place, now_us));
+        }
+        let now_us = clock();
+        let mut entry = Self::plain(target, place, now_us);
+        for (attempt, slot) in entry.of_credential.iter_mut().zip(target.slots_of(place)) {
+            *attempt = begun(slot, Party::Credential, now_us)?;
+        }
         entry.of_target = begun(&target.slot, Party::Target, now_us)?;
         Ok(entry)
     }
 
-    /// At one that should be left alone, for a request that has nowhere else to go.
+    /// With any, at a target that should be left alone, for a request that has nowhere else to go.
     pub(crate) fn begin_as_last_resort(target: &'a TargetRoute, now_us: u64) -> Option<Self> {
-        let mut entry = Self::plain(target, now_us);
-        entry.of_credential = target.provider.credential.begin_as_last_resort(now_us)?;
-        entry.of_target = target.slot.begin_as_last_resort(now_us)?;
-        Some(entry)
+        let mut places = 0..target.provider.credentials.len();
+        places.find_map(|place| {
+            let mut entry = Self::plain(target, place, now_us);
+            for (attempt, slot) in entry.of_credential.iter_mut().zip(target.slots_of(place)) {
+                *attempt = slot.begin_as_last_resort(now_us)?;
+            }
+            entry.of_target = target.slot.begin_as_last_resort(now_us)?;
+            Some(entry)
+        })
+    }
+
+    const fn plain(target: &'a TargetRoute, place: usize, now_us: u64) -> Self {
+        Self { target, place, of_target: Attempt::plain(now_us), of_credential: [Attempt::plain(now_us); 2] }
     }
 
     /// It answered.
     pub(crate) fn answered(&self, now_us: u64) {
         self.target.slot.succeeded(self.of_target, now_us);
-        if self.target.provider.credential.is_troubled() {
-            self.target.provider.credential.succeeded(self.of_credential, now_us);
+        for (attempt, slot) in self.of_credential.iter().zip(self.target.slots_of(self.place)) {
+            if slot.is_troubled() {
+                slot.succeeded(*attempt, now_us);
+            }
         }
     }
 
-    /// What the attempt says of the target.
-    pub(crate) const fn of_target(&self) -> Attempt {
-        self.of_target
-    }
-
-    /// What it says of the credential.
-    pub(crate) const fn of_credential(&self) -> Attempt {
-        self.of_credential
+    /// It did not, and what that says concerns so much. A refusal for rate concerns the credential at this model, where there are others.
+    pub(crate) fn failed(&self, trouble: Trouble, scope: Scope, wait_ms: Option<u64>, now_us: u64, random: u64) {
+        let [everywhere, here] = self.of_credential;
+        let is_of_one = trouble == Trouble::RateLimited && self.target.has_several_credentials();
+        let of_credential = |n: usize, attempt| {
+            if let Some(slot) = self.target.slots_of(self.place).nth(n) {
+                slot.failed(attempt, trouble, wait_ms, now_us, random);
+            }
+        };
+        match scope {
+            Scope::Request => {}
+            Scope::Target if is_of_one => of_credential(1, here),
+            Scope::Target => self.target.slot.failed(self.of_target, trouble, wait_ms, now_us, random),
+            Scope::Credential => of_credential(0, everywhere),
+        }
     }
 }
 
@@ -125,7 +152,9 @@ impl Drop for Entry<'_> {
     fn drop(&mut self) {
         // What was told before is told.
         self.target.slot.let_go(self.of_target);
-        self.target.provider.credential.let_go(self.of_credential);
+        for (attempt, slot) in self.of_credential.iter().zip(self.target.slots_of(self.place)) {
+            slot.let_go(*attempt);
+        }
     }
 }
 
@@ -134,12 +163,16 @@ fn begun(slot: &Slot, party: Party, now_us: u64) -> Result<Attempt, Skip> {
 }
 
 impl TargetRoute {
-    /// Whether anything speaks, or may speak, against it or its credential.
-    pub(crate) fn is_troubled(&self) -> bool {
-        self.slot.is_troubled() || self.provider.credential.is_troubled()
-    }
-
-    fn parties(&self) -> [(&Slot, Party); 2] {
-        [(&self.provider.credential, Party::Credential), (&self.slot, Party::Target)]
+    /// When it may be sent something again: later than now.
+    pub(crate) fn opens_us(&self, now_us: u64) -> u64 {
+        let opens = match self.slot.admits(now_us) {
+            Admits::No { until_us, .. } => until_us,
+            Admits::Yes | Admits::Probe => now_us,
+        };
+        let credentials = match self.open_credentials(now_us) {
+            Err(Skip::Resting { until_us, .. }) => until_us,
+            Ok(_) | Err(_) => now_us,
+        };
+        opens.max(credentials).max(now_us + 1)
     }
 }

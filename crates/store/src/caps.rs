@@ -14,6 +14,8 @@ pub(crate) const MAX_REASON_CHARS: usize = 1_000;
 pub(crate) const MAX_ROWS_PER_PLAN: usize = 500;
 /// Plans, models and providers of an installation, each.
 pub(crate) const MAX_DEFINITIONS: usize = 10_000;
+/// Credentials of one provider.
+pub(crate) const MAX_CREDENTIALS_PER_PROVIDER: usize = 32;
 /// Characters of a provider's credential.
 pub(crate) const MAX_CREDENTIAL_CHARS: usize = 8_192;
 /// The highest number a key's own limit may have: that of a limit row.

@@ -30,6 +30,7 @@ pub use journal::{GrantFacts, JournalHealth, JournalRefuses, Unwritable};
 pub use open::OpenError;
 pub use ops::apply::{ApplyError, ApplyOptions, Desired};
 pub use ops::audit::{AuditEntry, NoteError, ReadAuditError};
+pub use ops::credentials::{AddCredentialError, CredentialChange, CredentialInfo, CredentialKind, NewCredential, RemoveCredentialError};
 pub use ops::custom_limits::{LimitFact, ReadLimitFactsError, SetCustomLimitsError};
 pub use ops::diff::{Change, ChangeAction, Diff, FieldChange};
 pub use ops::input::InvalidInput;
@@ -37,9 +38,7 @@ pub use ops::keys::{CreateKeyError, ListKeysError, NewKey, RevokeKeyError};
 pub use ops::models::{DeleteModelError, PutModelError};
 pub use ops::orgs::{CreateOrgError, DeleteOrgError, ListOrgsError, NewOrg, OrgPatch, UpdateOrgError};
 pub use ops::plans::{DeletePlanError, PutPlanError};
-pub use ops::providers::{
-    CredentialChange, CredentialKind, DeleteProviderError, ProviderDraft, ProviderInfo, PutProviderError, SetProviderStateError,
-};
+pub use ops::providers::{ChangeProviderError, DeleteProviderError, ProviderDraft, ProviderInfo, ProviderPatch, PutProviderError};
 pub use ops::usage::{Bucket, GroupBy, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery};
 pub use ops::{Actor, Managed, Origin, PutMode, Written};
 pub use page::{Page, PageRequest};

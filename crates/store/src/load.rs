@@ -6,14 +6,14 @@ use std::sync::Arc;
 use domain::{CustomLimit, CustomPool, Org, OrgId, PlanId, Provider, UnixMicros};
 use futures_util::TryStreamExt as _;
 use hashbrown::HashMap;
-use secrecy::SecretString;
 use sqlx::Row as _;
 
 use crate::definitions::{Definitions, Entries, Entry};
-use crate::directory::{Credential, Credentials, Filling, KeyExtras, KeyPool, NEVER};
+use crate::directory::{Credentials, Filling, KeyExtras, KeyPool, NEVER};
+use crate::ops::credentials::{NewCredential, made};
 use crate::seal::{CannotUnseal, Sealer};
 use crate::sql::{self, Database, definitions, keys, value};
-use crate::{CredentialKind, DatabaseFault, Directory, KeyEntry, OrgEntry, OrgState};
+use crate::{DatabaseFault, Directory, KeyEntry, OrgEntry, OrgState};
 
 /// What is loaded at start.
 pub(crate) struct Loaded {
@@ -60,7 +60,7 @@ pub(crate) fn headers_place(provider: &str) -> String {
     format!("provider:{provider}:headers")
 }
 
-/// Where a provider's credential is sealed for.
+/// Where a provider's credentials are sealed for.
 pub(crate) fn credential_place(provider: &str) -> String {
     format!("provider:{provider}:credential")
 }
@@ -75,10 +75,11 @@ async fn load_providers(database: &Database, sealer: &Sealer) -> Result<(Entries
             let text = sealer.unseal(&headers_place(name.as_str()), &sealed)?;
             provider.headers = serde_json::from_slice(&text).map_err(|fault| value::unreadable("providers.headers", fault))?;
         }
-        if let Some(sealed) = kept.credential {
-            let secret = sealer.unseal(&credential_place(name.as_str()), &sealed)?;
-            let secret = String::from_utf8(secret).map_err(|fault| value::unreadable("providers.credential", fault))?;
-            credentials.insert(name, Credential { secret: SecretString::from(secret), kind: CredentialKind::Stored });
+        for kept in kept.credentials {
+            let secret = sealer.unseal(&credential_place(name.as_str()), &kept.sealed)?;
+            let secret = String::from_utf8(secret).map_err(|fault| value::unreadable("provider_credentials.sealed", fault))?;
+            let credential = made(sealer, &name, NewCredential::stored(secret), kept.added);
+            credentials.entry(name.clone()).or_default().push(credential);
         }
         entries.push(Entry { item: Arc::new(provider), origin: kept.origin, place: kept.place, updated: kept.updated });
     }

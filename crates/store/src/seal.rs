@@ -1,10 +1,11 @@
-//! Secrets at rest: XChaCha20-Poly1305 under the data folder's key. It knows no database.
+//! Secrets at rest: XChaCha20-Poly1305 under the data folder's key, and fingerprints of them. It knows no database.
 
 use std::fmt;
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use domain::Entropy;
+use sha2::{Digest as _, Sha256};
 
 /// The key that seals credentials: 32 random bytes.
 #[derive(Clone)]
@@ -52,9 +53,12 @@ impl fmt::Debug for SecretKey {
 #[error("sealed under another key, or changed")]
 pub(crate) struct CannotUnseal;
 
-/// Seals and unseals under one key.
+/// Seals, unseals and fingerprints under one key.
 #[derive(Clone)]
-pub(crate) struct Sealer(XChaCha20Poly1305);
+pub(crate) struct Sealer {
+    cipher: XChaCha20Poly1305,
+    prints: Sha256,
+}
 
 /// First byte of everything sealed, so that another way can follow.
 const VERSION: u8 = 1;
@@ -62,7 +66,8 @@ const NONCE_BYTES: usize = 24;
 
 impl Sealer {
     pub(crate) fn new(key: &SecretKey) -> Self {
-        Self(XChaCha20Poly1305::new(&key.0.into()))
+        let prints = Sha256::new().chain_update(b"fingerprints").chain_update(key.0);
+        Self { cipher: XChaCha20Poly1305::new(&key.0.into()), prints }
     }
 
     /// Seals `secret` for one place: it can't be unsealed as if it stood at another.
@@ -71,8 +76,15 @@ impl Sealer {
         entropy.fill(&mut nonce);
         let payload = Payload { msg: secret, aad: place.as_bytes() };
         // It fails for more than 256 GB only.
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
+        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).unwrap_or_default();
         [&[VERSION], nonce.as_slice(), &sealed].concat()
+    }
+
+    /// The same for the same secret at the same place. Without the key nobody can try whether a secret has it.
+    pub(crate) fn fingerprint(&self, place: &str, secret: &[u8]) -> [u8; 6] {
+        let hash = self.prints.clone().chain_update(Sha256::digest(place)).chain_update(secret).finalize();
+        let [a, b, c, d, e, f, ..] = <[u8; 32]>::from(hash);
+        [a, b, c, d, e, f]
     }
 
     pub(crate) fn unseal(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, CannotUnseal> {
@@ -82,7 +94,7 @@ impl Sealer {
             return Err(CannotUnseal);
         }
         let payload = Payload { msg, aad: place.as_bytes() };
-        self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| CannotUnseal)
+        self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| CannotUnseal)
     }
 }
 
@@ -112,6 +124,16 @@ mod tests {
             let mut changed = sealed.clone();
             changed[flip] ^= 1;
             assert_eq!(Sealer::new(&key).unseal("provider:a", &changed), Err(CannotUnseal), "byte {flip}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_one_secret_at_one_place_under_one_key() {
+        let print = |key: u8, place: &str, secret: &[u8]| Sealer::new(&SecretKey::from_bytes([key; 32])).fingerprint(place, secret);
+        let first = print(1, "provider:a", b"sk-secret");
+        assert_eq!(first, print(1, "provider:a", b"sk-secret"));
+        for other in [print(2, "provider:a", b"sk-secret"), print(1, "provider:as", b"k-secret"), print(1, "provider:a", b"sk-secrets")] {
+            assert_ne!(first, other);
         }
     }
 

@@ -79,7 +79,7 @@ async fn no_secret_is_in_the_files_in_plain() {
     let store = open(&StoreConfig::in_folder(folder.path())).await.unwrap();
     let json = r#"{"name":"main","kind":"openai","headers":{"x-token":"hdr-fedcba9876543210"}}"#;
     let draft =
-        ProviderDraft { provider: serde_json::from_str(json).unwrap(), credential: CredentialChange::Store("sk-0123456789abcdef".into()) };
+        ProviderDraft { provider: serde_json::from_str(json).unwrap(), credential: CredentialChange::stored("sk-0123456789abcdef") };
     store.put_provider(Actor::Operator, draft, Origin::Api, PutMode::Create).await.unwrap();
     let plan = serde_json::from_str(r#"{"id":"free","limits":[{"any":true}]}"#).unwrap();
     store.put_plan(Actor::Operator, plan, Origin::Api, PutMode::Create).await.unwrap();
@@ -144,7 +144,7 @@ async fn newer_and_differing_schemas_are_refused() {
     open(&config).await.unwrap().flush_and_close().await;
     sql(&file, "INSERT INTO migrations (version, checksum, applied) VALUES (99, 'x', 0)").await;
     let said = fault(&config).await;
-    assert!(said.contains("has schema 99, this Tidegate knows 3"), "{said}");
+    assert!(said.contains("has schema 99, this Tidegate knows 4"), "{said}");
     sql(&file, "DELETE FROM migrations WHERE version = 99; UPDATE migrations SET checksum = 'other'").await;
     let said = fault(&config).await;
     assert!(said.contains("migration 1 differs"), "{said}");

@@ -39,6 +39,8 @@ pub(crate) const MAX_CONFIG_BYTES: u64 = 16 * 1_024 * 1_024;
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for a provider to answer when the operator tests it.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// API keys of one configured provider: as many as the store takes.
+pub(crate) const MAX_PROVIDER_KEYS: usize = 32;
 /// Models taken over from one discovered provider.
 pub(crate) const MAX_DISCOVERED_MODELS: usize = 500;
 /// Time for the control API to answer the command line.

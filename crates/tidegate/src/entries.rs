@@ -1,7 +1,7 @@
 //! Bringing providers, models and plans of the database to what is built in, configured and found, at each start.
 
 use domain::Provider;
-use store::{Actor, ApplyOptions, CredentialChange, CredentialKind, Desired, Origin, PageRequest, ProviderDraft, Store};
+use store::{Actor, ApplyOptions, CredentialChange, Desired, NewCredential, Origin, PageRequest, ProviderDraft, Store};
 
 use crate::config::{Config, ConfiguredProvider, Credential, Entries};
 use crate::settings::Settings;
@@ -36,11 +36,8 @@ pub(crate) fn configured(config: &Config) -> Desired {
 }
 
 pub(crate) fn draft(configured: &ConfiguredProvider) -> ProviderDraft {
-    let credential = match &configured.credential {
-        None => CredentialChange::Clear,
-        Some(Credential { secret, found: CredentialKind::Stored }) => CredentialChange::Store(secret.clone()),
-        Some(Credential { secret, found }) => CredentialChange::Runtime { secret: secret.clone(), found: found.clone() },
-    };
+    let new = |Credential { secret, found }: &Credential| NewCredential { secret: secret.clone(), found: found.clone() };
+    let credential = CredentialChange::Replace(configured.credentials.iter().map(new).collect());
     ProviderDraft { provider: configured.provider.clone(), credential }
 }
 

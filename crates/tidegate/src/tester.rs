@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use domain::{ProviderKind, ProviderName, ProviderTest, ProviderTester};
-use gateway::Gateway;
+use gateway::{Gateway, Probe, ProbeError};
 use store::Store;
 
 use crate::caps::TEST_TIMEOUT;
@@ -29,15 +29,34 @@ impl Tester {
             let message = "built in: its answers are simulated".into();
             return ProviderTest { ok: true, models: Vec::new(), elapsed_us: 0, message };
         }
-        let credential = self.store.directory().credential(name.as_str());
-        match self.gateway.probe(&info.provider, credential.as_ref(), TEST_TIMEOUT).await {
-            Ok(probe) => {
-                let message = format!("it answers, and has {} models", probe.models.len());
-                ProviderTest { ok: true, models: probe.models, elapsed_us: probe.elapsed_us, message }
+        let credentials = self.store.directory().credentials(name.as_str());
+        if let [] | [_] = credentials.as_slice() {
+            let secret = credentials.first().map(|(_, secret)| secret);
+            return match self.gateway.probe(&info.provider, secret, TEST_TIMEOUT).await {
+                Ok(probe) => fine(probe, ""),
+                Err(error) => bad(error.to_string()),
+            };
+        }
+        let mut refused = Vec::new();
+        let mut answered: Option<Probe> = None;
+        for (id, secret) in &credentials {
+            match self.gateway.probe(&info.provider, Some(secret), TEST_TIMEOUT).await {
+                Ok(probe) => answered = Some(probe),
+                Err(error @ ProbeError::Refused { .. }) => refused.push(format!("{id}: {error}")),
+                // Nothing that another key would mend.
+                Err(error) => return bad(error.to_string()),
             }
-            Err(error) => bad(error.to_string()),
+        }
+        match (refused.is_empty(), answered) {
+            (true, Some(probe)) => fine(probe, &format!(" with each of its {} keys", credentials.len())),
+            (_, answered) => ProviderTest { models: answered.map(|probe| probe.models).unwrap_or_default(), ..bad(refused.join("; ")) },
         }
     }
+}
+
+fn fine(probe: Probe, how: &str) -> ProviderTest {
+    let message = format!("it answers{how}, and has {} models", probe.models.len());
+    ProviderTest { ok: true, models: probe.models, elapsed_us: probe.elapsed_us, message }
 }
 
 impl ProviderTester for Tester {

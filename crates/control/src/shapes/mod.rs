@@ -11,6 +11,7 @@ pub(crate) mod org;
 pub(crate) mod plan;
 pub(crate) mod pool;
 pub(crate) mod provider;
+pub(crate) mod provider_key;
 pub(crate) mod provider_state;
 pub(crate) mod route;
 pub(crate) mod status;

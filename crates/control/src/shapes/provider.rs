@@ -1,14 +1,14 @@
-//! Providers as the API writes them. Credentials and the values of headers go in and never come out.
+//! Providers as the API writes them. API keys and the values of headers go in and never come out.
 
 use std::collections::BTreeMap;
 
 use domain::ProviderName;
-use secrecy::SecretString;
-use serde::{Deserialize, Deserializer, Serialize};
-use store::{CredentialChange, CredentialKind, ProviderDraft, ProviderInfo};
+use serde::{Deserialize, Serialize};
+use store::{ProviderDraft, ProviderInfo};
 use utoipa::ToSchema;
 
 use super::choice::{ManagedBy, ProviderKind, ProviderState};
+use super::provider_key::{Keys, KeysSchema, ProviderKey, source};
 use super::text::{Invalid, at_most};
 use super::time::Time;
 use crate::caps::MAX_HEADERS;
@@ -25,10 +25,10 @@ pub(crate) struct ProviderInput {
     /// Where its API begins, such as `https://api.openai.com/v1`; absent: the kind's usual address.
     #[serde(default)]
     base_url: Option<String>,
-    /// Its credential: written, never shown. Absent: the one that is there stays; `null`: none from now on.
-    #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<String>, write_only, format = Password)]
-    api_key: Option<Option<SecretString>>,
+    /// Its API key, or several that take turns: written, never shown. Absent: those that are there stay; `null`: none from now on.
+    #[serde(default, deserialize_with = "Keys::given")]
+    #[schema(value_type = Option<KeysSchema>, write_only)]
+    api_key: Option<Keys>,
     /// Longest time for a whole attempt in seconds; absent: 600.
     #[serde(default)]
     timeout_seconds: Option<f64>,
@@ -50,11 +50,6 @@ pub(crate) struct ProviderInput {
     state: Option<ProviderState>,
 }
 
-/// Tells `null` from absent.
-fn given<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Option<SecretString>>, D::Error> {
-    Option::<String>::deserialize(d).map(|text| Some(text.map(SecretString::from)))
-}
-
 impl ProviderInput {
     /// The provider under `name`; what is left out of it is as `present` has it.
     pub(crate) fn into_draft(self, name: ProviderName, present: Option<&domain::Provider>) -> Result<ProviderDraft, Invalid> {
@@ -71,16 +66,11 @@ impl ProviderInput {
             tpm: self.tpm,
             state: state.or(present.map(|p| p.state)).unwrap_or_default(),
         };
-        let credential = match self.api_key {
-            None => CredentialChange::Keep,
-            Some(None) => CredentialChange::Clear,
-            Some(Some(secret)) => CredentialChange::Store(secret),
-        };
-        Ok(ProviderDraft { provider, credential })
+        Ok(ProviderDraft { provider, credential: Keys::change(self.api_key) })
     }
 }
 
-/// A provider. Its credential is never shown.
+/// A provider. Its API keys are never shown.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Provider {
     /// Unique in the installation.
@@ -89,9 +79,11 @@ pub(crate) struct Provider {
     kind: ProviderKind,
     /// Where its API begins; empty for `demo`.
     base_url: String,
-    /// Where its credential is kept: `stored` (encrypted in the database), `env:NAME`, `file`; `null`: it has none.
+    /// Where its first API key is kept: `stored` (encrypted in the database), `env:NAME`, `file`; `null`: it has none.
     #[schema(required, pattern = "^(stored|file|env:.+)$")]
     credential: Option<String>,
+    /// What may be told of its API keys, in the order in which they take their turns.
+    keys: Vec<ProviderKey>,
     /// Longest time for a whole attempt in seconds; `null`: 600.
     #[schema(required)]
     timeout_seconds: Option<f64>,
@@ -122,11 +114,8 @@ impl Provider {
             name: provider.name.as_str().into(),
             kind: provider.kind.into(),
             base_url: provider.base_url.clone(),
-            credential: kept.credential.as_ref().map(|kind| match kind {
-                CredentialKind::Stored => "stored".into(),
-                CredentialKind::Env(name) => format!("env:{name}"),
-                CredentialKind::File(_) => "file".into(),
-            }),
+            credential: kept.credentials.first().map(|first| source(&first.kind)),
+            keys: kept.credentials.iter().map(ProviderKey::of).collect(),
             timeout_seconds: provider.timeout_seconds,
             first_byte_timeout_seconds: provider.first_byte_timeout_seconds,
             header_names: provider.headers.keys().cloned().collect(),

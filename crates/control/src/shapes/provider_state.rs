@@ -2,25 +2,43 @@
 
 use domain::{ProviderName, ProviderStatus};
 use serde::{Deserialize, Serialize};
+use store::ProviderPatch;
 use utoipa::ToSchema;
 
 use super::choice::{HealthState, ProviderState};
+use super::provider_key::{Keys, KeysSchema};
 use super::time::Time;
 
 /// What to change of a provider.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderChange {
-    /// Whether it takes requests.
-    pub(crate) state: ProviderState,
+    /// Whether it takes requests; absent: as it is.
+    #[serde(default)]
+    state: Option<ProviderState>,
+    /// Its API key, or several that take turns: written, never shown. Absent: those that are there stay; `null`: none from now on.
+    #[serde(default, deserialize_with = "Keys::given")]
+    #[schema(value_type = Option<KeysSchema>, write_only)]
+    api_key: Option<Keys>,
 }
 
-/// A time in which nothing is sent to a provider, or to one model of it.
+impl ProviderChange {
+    /// What the store is to change; `None`: nothing.
+    pub(crate) fn into_patch(self) -> Option<ProviderPatch> {
+        let has_any = self.state.is_some() || self.api_key.is_some();
+        has_any.then(|| ProviderPatch { state: self.state.map(Into::into), credential: Keys::change(self.api_key) })
+    }
+}
+
+/// A time in which nothing is sent to a provider, to one model of it, or with one of its API keys.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Cooldown {
     /// The model's name at the provider; `null`: the whole provider.
     #[schema(required)]
     model: Option<String>,
+    /// The id of the API key that is left out; `null`: whatever the key.
+    #[schema(required)]
+    key: Option<String>,
     /// When it is tried again.
     until: Time,
     /// Why.
@@ -54,12 +72,15 @@ pub(crate) struct OwnQuota {
     told_at: Time,
 }
 
-/// How a model at a provider, or a credential, stands at this moment.
+/// How a model at a provider, or an API key, stands at this moment.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TargetStanding {
-    /// The model's name at the provider; `null`: the credential.
+    /// The model's name at the provider; `null`: an API key, whatever the model.
     #[schema(required)]
     model: Option<String>,
+    /// The API key's id; `null`: whatever the key.
+    #[schema(required)]
+    key: Option<String>,
     /// How it stands.
     state: HealthState,
     /// Why it isn't healthy.
@@ -99,6 +120,7 @@ impl From<domain::TargetStatus> for TargetStanding {
         };
         Self {
             model: of.model,
+            key: of.credential.map(|id| id.to_string()),
             state: of.state.into(),
             why: of.why,
             since: of.since.map(Time),
@@ -120,7 +142,8 @@ pub(crate) struct ProviderStanding {
     name: String,
     /// Whether it takes requests, as the operator set it.
     state: ProviderState,
-    /// When the cooldown of the whole provider, else the longest of its models', ends; `null`: it is tried.
+    /// When the cooldown of the whole provider, else the longest of its models', ends; `null`: it is tried. A key that is left out while
+    /// others are there counts for none.
     #[schema(required)]
     cooldown_until: Option<Time>,
     /// Why it cools down; `null`: it does not.
@@ -130,16 +153,17 @@ pub(crate) struct ProviderStanding {
     cooldowns: Vec<Cooldown>,
     /// Attempts in progress.
     in_flight: u64,
-    /// Its models, as far as some model of the catalogue has them, and its credential.
+    /// Its models, as far as some model of the catalogue has them, and its API keys; a key at one model only where it isn't well.
     targets: Vec<TargetStanding>,
 }
 
 impl ProviderStanding {
     /// The provider's state, and how the data plane sees it.
     pub(crate) fn of(name: &ProviderName, state: domain::ProviderState, status: ProviderStatus) -> Self {
-        let cooldown = |c: domain::Cooldown| Cooldown { model: c.model, until: Time(c.until), why: c.why };
+        let cooldown =
+            |c: domain::Cooldown| Cooldown { model: c.model, key: c.credential.map(|id| id.to_string()), until: Time(c.until), why: c.why };
         let cooldowns: Vec<_> = status.cooldowns.into_iter().map(cooldown).collect();
-        let main = cooldowns.iter().max_by_key(|c| (c.model.is_none(), c.until)).cloned();
+        let main = cooldowns.iter().filter(|c| c.key.is_none()).max_by_key(|c| (c.model.is_none(), c.until)).cloned();
         Self {
             name: name.as_str().into(),
             state: state.into(),

@@ -1,14 +1,14 @@
 //! `/providers`: credentials and headers go in and never come out.
 
 use axum::http::Method;
-use domain::{AllowanceStatus, Cooldown, HealthState, QuotaStatus, TargetStatus, UnixMicros};
+use domain::{AllowanceStatus, Cooldown, CredentialId, HealthState, QuotaStatus, TargetStatus, UnixMicros};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::support::{Api, CREDENTIAL, HEADER_VALUE};
 
-fn credential(api: &Api) -> Option<String> {
-    api.store.directory().credential("cloud").map(|secret| secret.expose_secret().to_owned())
+fn credentials(api: &Api) -> Vec<String> {
+    api.store.directory().credentials("cloud").iter().map(|(_, secret)| secret.expose_secret().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn a_provider_is_made_shown_and_listed_without_its_secrets() {
     insta::assert_json_snapshot!("provider", made);
     assert_eq!(api.get("/providers/cloud").await.expect(200), made);
     insta::assert_json_snapshot!("providers", api.get("/providers").await.expect(200));
-    assert_eq!(credential(&api).as_deref(), Some(CREDENTIAL));
+    assert_eq!(credentials(&api), [CREDENTIAL]);
     api.get("/audit").await.expect(200);
 }
 
@@ -35,12 +35,12 @@ async fn what_is_left_out_of_a_put_stays_and_null_removes_the_credential() {
     assert_eq!((&made["base_url"], &made["credential"]), (&json!("https://api.openai.com/v1"), &json!("stored")));
     let kept = put(json!({"kind": "openai", "timeout_seconds": 5})).await.expect(200);
     assert_eq!((&kept["credential"], &kept["state"], &kept["header_names"]), (&json!("stored"), &json!("disabled"), &json!(["x-a"])));
-    assert_eq!(credential(&api).as_deref(), Some(CREDENTIAL));
+    assert_eq!(credentials(&api), [CREDENTIAL]);
     put(json!({"kind": "openai", "api_key": "sk-another"})).await.expect(200);
-    assert_eq!(credential(&api).as_deref(), Some("sk-another"));
+    assert_eq!(credentials(&api), ["sk-another"]);
     let bare = put(json!({"kind": "openai", "api_key": null, "headers": {}, "state": "enabled"})).await.expect(200);
     assert_eq!((&bare["credential"], &bare["state"], &bare["header_names"]), (&json!(null), &json!("enabled"), &json!([])));
-    assert_eq!(credential(&api), None);
+    assert_eq!(credentials(&api), [""; 0]);
 }
 
 #[tokio::test]
@@ -94,9 +94,14 @@ async fn faults_of_a_provider_are_named() {
 async fn a_fault_never_repeats_the_credential() {
     let api = Api::new().await;
     let secret = format!("{CREDENTIAL} with a space");
-    for body in [json!({"name": "p", "kind": "openai", "api_key": secret}), json!({"name": "p", "kind": "openai", "api_key": [CREDENTIAL]})]
-    {
-        assert_eq!(api.post("/providers", body).await.fault(422).1.as_deref(), Some("api_key"));
+    for (key, param) in [
+        (json!(secret), "api_key"),
+        (json!([CREDENTIAL, [CREDENTIAL]]), "api_key[1]"),
+        (json!([CREDENTIAL, CREDENTIAL]), "api_key[1]"),
+        (json!({"key": CREDENTIAL}), "api_key"),
+    ] {
+        let body = json!({"name": "p", "kind": "openai", "api_key": key});
+        assert_eq!(api.post("/providers", body).await.fault(422).1.as_deref(), Some(param), "{key}");
     }
     let body = json!({"name": "p", "kind": "openai", "headers": {"cookie": HEADER_VALUE}});
     assert_eq!(api.post("/providers", body).await.fault(422).1.as_deref(), Some("headers.cookie"));
@@ -132,6 +137,7 @@ async fn cooldowns_are_told_and_ended() {
     insta::assert_json_snapshot!("provider_state", api.get("/providers/local/state").await.expect(200));
     let cooldown = |model: Option<&str>, until: &str, why: &str| Cooldown {
         model: model.map(Into::into),
+        credential: None,
         until: until.parse::<UnixMicros>().unwrap(),
         why: why.into(),
     };
@@ -140,6 +146,12 @@ async fn cooldowns_are_told_and_ended() {
         cooldown(Some("b"), "2026-02-05T15:31:00.5Z", "429, retry after 60 s"),
     ];
     *api.providers.cooldowns.lock().unwrap() = of_models.to_vec();
+    assert_eq!(api.get("/providers/local/state").await.expect(200)["cooldown_until"], "2026-02-05T15:31:00.5Z");
+    let of_key = Cooldown {
+        credential: Some(CredentialId::of_fingerprint([0, 1, 2, 3, 4, 5])),
+        ..cooldown(None, "2026-02-05T15:32:00Z", "the provider refuses this key")
+    };
+    api.providers.cooldowns.lock().unwrap().push(of_key);
     assert_eq!(api.get("/providers/local/state").await.expect(200)["cooldown_until"], "2026-02-05T15:31:00.5Z");
     api.providers.cooldowns.lock().unwrap().push(cooldown(None, "2026-02-05T15:30:10Z", "connection refused"));
     insta::assert_json_snapshot!("provider_state_cooling", api.get("/providers/local/state").await.expect(200));
@@ -159,6 +171,7 @@ async fn how_targets_and_credentials_stand_is_told() {
     let told = AllowanceStatus { limit: Some(500), remaining: Some(499), resets_at: at("2026-02-05T15:30:00.12Z") };
     let open = TargetStatus {
         model: Some("m".into()),
+        credential: Some(CredentialId::of_fingerprint([1; 6])),
         state: HealthState::Open,
         why: Some("it failed too often".into()),
         since: at("2026-02-05T15:29:00Z"),
@@ -179,4 +192,48 @@ async fn a_provider_is_tested_on_demand() {
     let api = Api::new().await;
     insta::assert_json_snapshot!("provider_test", api.call(Method::POST, "/providers/local/test", None).await.expect(200));
     assert_eq!(api.call(Method::POST, "/providers/nowhere/test", None).await.fault(404).0, "not_found");
+}
+
+#[tokio::test]
+async fn several_keys_are_put_patched_added_removed_and_never_shown() {
+    let api = Api::new().await;
+    let keys = |many: &[&str]| many.iter().map(|n| format!("{CREDENTIAL}-{n}")).collect::<Vec<_>>();
+    let listed = async || api.get("/providers/cloud/keys").await.expect(200)["data"].as_array().unwrap().clone();
+    let made = api.post("/providers", json!({"name": "cloud", "kind": "openai", "api_key": keys(&["a", "b"])})).await.expect(201);
+    assert_eq!((credentials(&api), &made["keys"]), (keys(&["a", "b"]), &json!(listed().await)));
+
+    let added = api.post("/providers/cloud/keys", json!({"api_key": keys(&["c"])[0]})).await;
+    let id = added.body["id"].as_str().unwrap().to_owned();
+    assert_eq!(added.headers["location"].to_str().unwrap(), format!("/api/v1/providers/cloud/keys/{id}"));
+    insta::assert_json_snapshot!("provider_key", added.expect(201));
+    assert_eq!((credentials(&api), listed().await.len()), (keys(&["a", "b", "c"]), 3));
+    assert_eq!(api.post("/providers/cloud/keys", json!({"api_key": keys(&["c"])[0]})).await.fault(409).0, "conflict");
+    for (body, code, param) in [
+        (json!({}), "missing_member", "api_key"),
+        (json!({"api_key": null}), "invalid_value", "api_key"),
+        (json!({"api_key": keys(&["d"])}), "invalid_value", "api_key"),
+        (json!({"api_key": "a b"}), "invalid_value", "api_key"),
+    ] {
+        assert_eq!(api.post("/providers/cloud/keys", body).await.fault(422), (code.into(), Some(param.into())));
+    }
+
+    api.delete(&format!("/providers/cloud/keys/{id}")).await.expect(204);
+    for gone in [&id, "cred_000000000000", "nonsense"] {
+        assert_eq!(api.delete(&format!("/providers/cloud/keys/{gone}")).await.fault(404).0, "not_found");
+    }
+    assert_eq!(credentials(&api), keys(&["a", "b"]));
+    let patched = api.patch("/providers/cloud", json!({"api_key": keys(&["b", "e"]), "state": "draining"})).await.expect(200);
+    assert_eq!((credentials(&api), &patched["state"]), (keys(&["b", "e"]), &json!("draining")));
+    assert_eq!(patched["keys"][0]["id"], made["keys"][1]["id"]);
+    let kept = api.patch("/providers/cloud", json!({"state": "enabled"})).await.expect(200);
+    assert_eq!((credentials(&api), &kept["keys"]), (keys(&["b", "e"]), &patched["keys"]));
+    assert_eq!(api.patch("/providers/cloud", json!({"api_key": ["x", "x"]})).await.fault(422).1.as_deref(), Some("api_key[1]"));
+    let bare = api.patch("/providers/cloud", json!({"api_key": null})).await.expect(200);
+    assert_eq!((&bare["credential"], &bare["keys"], credentials(&api)), (&json!(null), &json!([]), Vec::new()));
+    for path in ["/providers/nowhere/keys", "/providers/nowhere/keys/cred_000000000000"] {
+        let missing = if path.ends_with("keys") { api.get(path).await } else { api.delete(path).await };
+        assert_eq!(missing.fault(404).0, "not_found");
+    }
+    assert_eq!(api.post("/providers/nowhere/keys", json!({"api_key": "x"})).await.fault(404).0, "not_found");
+    api.get("/audit").await.expect(200);
 }

@@ -22,9 +22,10 @@ impl Client {
     }
 
     fn record(&self, id: u128, at: &str, model: &str, outcome: Outcome, status: u16) -> UsageRecord {
+        let at = at.parse::<UnixMicros>().unwrap();
         UsageRecord {
-            request: RequestId::from_bits(id),
-            at: at.parse::<UnixMicros>().unwrap(),
+            request: RequestId::from_bits(RequestId::first_of(at).bits() + id),
+            at,
             org: self.org,
             key: self.key,
             plan: "starter".into(),

@@ -37,10 +37,12 @@ pub(super) async fn by<F: Future>(deadline: Instant, work: F) -> Result<F::Outpu
 }
 
 impl Asked<'_> {
+    /// Asks the target at `index`, with the credential at the place `credential` of its provider's, within the time `left`.
     pub(super) async fn attempt(
         &self,
         index: usize,
         target: &TargetRoute,
+        credential: usize,
         mark: SentMark,
         left: Duration,
     ) -> Result<Dispatched, AttemptFault> {
@@ -49,7 +51,8 @@ impl Asked<'_> {
                 let mut request = Request::new(Outgoing::new(providers::upstream_body(self.body, self.facts, &target.model), Some(mark)));
                 *request.method_mut() = Method::POST;
                 *request.uri_mut() = addresses.get(self.facts.endpoint).clone();
-                *request.headers_mut() = headers::upstream(self.headers, &target.provider.headers);
+                let own = target.provider.credentials.get(credential).map_or(&[][..], |credential| &credential.headers);
+                *request.headers_mut() = headers::upstream(self.headers, own);
                 self.attempt_http(index, target, request, left).await
             }
             Call::Demo => {

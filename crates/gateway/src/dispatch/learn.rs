@@ -5,21 +5,9 @@ use http::HeaderMap;
 use providers::{Fault, Quota, Scope, StreamFault};
 
 use crate::routes::TargetRoute;
-use crate::routing::Entry;
-
-impl Entry<'_> {
-    /// No answer came.
-    pub(super) fn failed(&self, target: &TargetRoute, trouble: Trouble, scope: Scope, wait_ms: Option<u64>, now_us: u64, random: u64) {
-        match scope {
-            Scope::Request => {}
-            Scope::Target => target.slot.failed(self.of_target(), trouble, wait_ms, now_us, random),
-            Scope::Credential => target.provider.credential.failed(self.of_credential(), trouble, wait_ms, now_us, random),
-        }
-    }
-}
 
 impl TargetRoute {
-    /// A stream from it ended before its end.
+    /// A stream from it ended before its end. Where there are several credentials, nobody knows any more which it was.
     pub(crate) fn broke(&self, fault: Option<&StreamFault>, now: Now, random: u64) {
         let (trouble, scope, wait_ms) = match fault {
             Some(StreamFault::InBand(error)) => (trouble(error.verdict.fault), error.verdict.scope, error.verdict.wait_ms(now.wall)),
@@ -27,10 +15,12 @@ impl TargetRoute {
                 (Trouble::Failed, Scope::Target, None)
             }
         };
+        let is_of_one = scope == Scope::Credential || trouble == Trouble::RateLimited;
         match scope {
             Scope::Request => {}
+            Scope::Target | Scope::Credential if is_of_one && self.has_several_credentials() => {}
             Scope::Target => self.slot.broke(trouble, wait_ms, now.mono_us, random),
-            Scope::Credential => self.provider.credential.broke(trouble, wait_ms, now.mono_us, random),
+            Scope::Credential => self.slots_of(0).for_each(|slot| slot.broke(trouble, wait_ms, now.mono_us, random)),
         }
     }
 }

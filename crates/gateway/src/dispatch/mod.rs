@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Features, Now, Trouble};
+use domain::{Features, Now, Trouble, Why};
 use http::{HeaderMap, StatusCode};
 use limits::HoldGuard;
 use providers::{AnswerFacts, RequestFacts, Scope};
@@ -103,6 +103,11 @@ impl AttemptFault {
         Self { trouble: Trouble::TimedOut, scope: Scope::Target, wait_ms: None, status: None, why }
     }
 
+    /// Whether another credential may fare better there.
+    const fn concerns_credential(&self) -> bool {
+        matches!(self.trouble, Trouble::RateLimited) || matches!(self.scope, Scope::Credential)
+    }
+
     const fn outcome(&self) -> UpstreamOutcome {
         match self.trouble {
             Trouble::RateLimited => UpstreamOutcome::RateLimited,
@@ -174,7 +179,7 @@ impl Asked<'_> {
             }
         };
         match entered {
-            Ok((entry, quota)) => self.try_target(index, target, entry, quota, exchange, way).await,
+            Ok(entered) => self.try_target(index, target, entered, exchange, way).await,
             Err(skip) => {
                 way.findings.passed_over(index, skip);
                 None
@@ -184,8 +189,8 @@ impl Asked<'_> {
 
     fn enter<'a>(&self, target: &'a TargetRoute, exchange: &Exchange, way: &Way) -> Result<(Entry<'a>, Option<HoldGuard>), Skip> {
         let clock = || self.gateway.clock.now().mono_us;
-        consider(target, &way.needs, clock, || {
-            let entry = if target.is_troubled() { Entry::begin(target, clock())? } else { Entry::plain(target, way.now_us) };
+        consider(target, &way.needs, clock, |open| {
+            let entry = Entry::begin(target, open, way.now_us, clock)?;
             Ok((entry, self.take_from_quota(target, exchange)?))
         })
     }
@@ -197,36 +202,57 @@ impl Asked<'_> {
             let now_us = self.gateway.clock.now().mono_us;
             let Some(entry) = Entry::begin_as_last_resort(target, now_us) else { continue };
             match self.take_from_quota(target, exchange) {
-                Ok(quota) => return self.try_target(index, target, entry, quota, exchange, way).await,
+                Ok(quota) => return self.try_target(index, target, (entry, quota), exchange, way).await,
                 Err(skip) => way.findings.passed_over(index, skip),
             }
         }
         None
     }
 
-    async fn try_target(
+    /// Tries a target with one credential after another, as long as the credential is what is at fault and there is another.
+    async fn try_target<'a>(
         &self,
         index: usize,
-        target: &TargetRoute,
-        entry: Entry<'_>,
-        quota: Option<HoldGuard>,
+        target: &'a TargetRoute,
+        (mut entry, mut quota): (Entry<'a>, Option<HoldGuard>),
         exchange: &mut Exchange,
         way: &mut Way,
     ) -> Option<Dispatched> {
-        let mark = exchange.attempt(&target.provider, quota);
-        way.findings.tried += 1;
-        let fault = match self.attempt(index, target, mark, self.left(way)).await {
-            Ok(answer) => {
-                self.answered(&answer, &entry, way);
-                return Some(answer);
+        let others = way.findings.tried + caps::CREDENTIAL_ATTEMPTS;
+        loop {
+            let mark = exchange.attempt(&target.provider, quota);
+            way.findings.tried += 1;
+            let fault = match self.attempt(index, target, entry.place, mark, self.left(way)).await {
+                Ok(answer) => {
+                    self.answered(&answer, &entry, way);
+                    return Some(answer);
+                }
+                Err(fault) => fault,
+            };
+            let now = self.gateway.clock.now();
+            exchange.attempt_failed(now.mono_us);
+            self.tell(target, &entry, &fault, exchange, way, now);
+            drop(entry);
+            way.now_us = now.mono_us;
+            let has_others = target.has_several_credentials() && fault.concerns_credential();
+            if !has_others || way.findings.tried >= others || !self.may_try(way) {
+                self.conclude_target(target, fault, way, now);
+                return None;
             }
-            Err(fault) => fault,
-        };
-        let now = self.gateway.clock.now();
-        exchange.attempt_failed(now.mono_us);
-        self.learn(target, &entry, fault, exchange, way, now);
-        way.now_us = now.mono_us;
-        None
+            match self.enter(target, exchange, way) {
+                Ok(another) => (entry, quota) = another,
+                // As if the target had answered so.
+                Err(skip) => {
+                    let is_prospect = matches!(skip, Skip::Resting { why: Why::Cooling(Trouble::RateLimited), .. } | Skip::NoRoom(_));
+                    if is_prospect {
+                        way.findings.passed_over(index, skip)
+                    } else {
+                        self.conclude_target(target, fault, way, now)
+                    }
+                    return None;
+                }
+            }
+        }
     }
 
     fn answered(&self, answer: &Dispatched, entry: &Entry<'_>, way: &Way) {
@@ -249,19 +275,24 @@ impl Asked<'_> {
         quota.reserve(exchange.subject().request.bits(), input, output, now_us).map(Some).map_err(Skip::NoRoom)
     }
 
-    /// Tells how the attempt went, and keeps what the client may have to be told.
-    fn learn(&self, target: &TargetRoute, entry: &Entry<'_>, fault: AttemptFault, exchange: &Exchange, way: &mut Way, now: Now) {
+    /// Tells how the attempt went, and writes it down.
+    fn tell(&self, target: &TargetRoute, entry: &Entry<'_>, fault: &AttemptFault, exchange: &Exchange, way: &Way, now: Now) {
         target.counters.count(fault.outcome());
         let (request, attempt) = (exchange.subject().request, way.findings.tried);
         let provider = target.provider.provider.name.as_str();
+        let credential = target.provider.credentials.get(entry.place).and_then(|credential| credential.id).map(tracing::field::display);
         let ms = now.mono_us.saturating_sub(way.now_us) / 1_000;
         tracing::info!(
-            %request, attempt, provider, model = target.model.as_str(), trouble = fault.trouble.as_str(), status = fault.status, ms,
-            "an attempt at a provider failed: {}", fault.why
+            %request, attempt, provider, model = target.model.as_str(), credential, trouble = fault.trouble.as_str(), status = fault.status,
+            ms, "an attempt at a provider failed: {}", fault.why
         );
         let random = (request.bits() as u64).wrapping_mul(u64::from(attempt) | 1);
-        entry.failed(target, fault.trouble, fault.scope, fault.wait_ms, now.mono_us, random);
-        let (provider, tried) = (provider.to_owned(), way.findings.tried);
+        entry.failed(fault.trouble, fault.scope, fault.wait_ms, now.mono_us, random);
+    }
+
+    /// Keeps what the client may have to be told.
+    fn conclude_target(&self, target: &TargetRoute, fault: AttemptFault, way: &mut Way, now: Now) {
+        let (provider, tried) = (target.provider.provider.name.as_str().to_owned(), way.findings.tried);
         match (fault.trouble, fault.status) {
             (Trouble::RateLimited, _) => way.findings.rate_limited_until(target.opens_us(now.mono_us)),
             (Trouble::TimedOut, _) => way.findings.last = Some(DispatchFault::TimedOut { provider, tried }),

@@ -89,7 +89,7 @@ async fn a_wrong_credential_is_an_alarm_for_all_that_goes_with_it_and_a_new_one_
     let same = json!({"name": "first", "kind": "openai", "base_url": rig.upstream.base_url(), "timeout_seconds": 9});
     define(&rig.store, &[same], &[], &[]).await;
     assert_eq!(rig.send(&rig.chat("org/small-2")).await.status, 503, "the same credential");
-    let other = store::CredentialChange::Store("sk-another".to_owned().into());
+    let other = store::CredentialChange::stored("sk-another".to_owned());
     let provider = serde_json::from_value(json!({"name": "first", "kind": "openai", "base_url": rig.upstream.base_url()})).unwrap();
     let draft = store::ProviderDraft { provider, credential: other };
     rig.store.put_provider(store::Actor::Operator, draft, store::Origin::Api, store::PutMode::Upsert).await.unwrap();

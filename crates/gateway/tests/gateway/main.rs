@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod answers;
+mod credentials;
 mod demo;
 mod fallback;
 mod faults;

@@ -154,7 +154,7 @@ pub(crate) fn chat(model: &str) -> Value {
 
 pub(crate) async fn define(store: &Store, providers: &[Value], models: &[Value], plans: &[Value]) {
     let providers = providers.iter().map(|p| serde_json::from_value::<Provider>(p.clone()).unwrap());
-    let credential = |_: &Provider| CredentialChange::Store("sk-provider-secret".to_owned().into());
+    let credential = |_: &Provider| CredentialChange::stored("sk-provider-secret");
     let desired = Desired {
         providers: providers.map(|provider| ProviderDraft { credential: credential(&provider), provider }).collect(),
         models: models.iter().map(|m| serde_json::from_value::<Model>(m.clone()).unwrap()).collect(),

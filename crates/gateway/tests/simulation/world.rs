@@ -153,7 +153,7 @@ async fn define(store: &Store) {
         let told = json!({"name": format!("t{target}"), "kind": "openai", "base_url": format!("http://t{target}.test/v1"),
             "timeout_seconds": 10, "first_byte_timeout_seconds": seconds});
         let provider: Provider = serde_json::from_value(told).unwrap();
-        ProviderDraft { credential: CredentialChange::Store("sk-test".to_owned().into()), provider }
+        ProviderDraft { credential: CredentialChange::stored("sk-test"), provider }
     };
     let targets: Vec<_> =
         (0..TARGETS).map(|target| json!({"provider": format!("t{target}"), "priority": target / 2, "weight": 1})).collect();

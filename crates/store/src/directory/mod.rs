@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use domain::{ApiKeyHash, Catalogue, OrgId, ProviderName};
+use domain::{ApiKeyHash, Catalogue, CredentialId, OrgId, ProviderName, UnixMicros};
 use hashbrown::HashMap;
 use secrecy::SecretString;
 
@@ -21,16 +21,25 @@ pub use org_entry::{OrgEntry, OrgState};
 pub(crate) use shards::Filling;
 use shards::Shards;
 
-use crate::CredentialKind;
+use crate::{CredentialInfo, CredentialKind};
 
-/// A credential and where it is kept.
+/// A credential, where it is kept and since when.
 #[derive(Clone)]
 pub(crate) struct Credential {
+    pub(crate) id: CredentialId,
     pub(crate) secret: SecretString,
     pub(crate) kind: CredentialKind,
+    pub(crate) added: UnixMicros,
 }
 
-pub(crate) type Credentials = HashMap<ProviderName, Credential>;
+impl Credential {
+    pub(crate) fn info(&self) -> CredentialInfo {
+        CredentialInfo { id: self.id, kind: self.kind.clone(), added: self.added }
+    }
+}
+
+/// The credentials of each provider that has any, in the order in which they take their turns.
+pub(crate) type Credentials = HashMap<ProviderName, Vec<Credential>>;
 
 /// Callers, organisations and the catalogue as they are now.
 pub struct Directory {
@@ -72,9 +81,11 @@ impl Directory {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// The provider's credential.
-    pub fn credential(&self, provider: &str) -> Option<SecretString> {
-        self.credentials.load().get(provider).map(|credential| credential.secret.clone())
+    /// The provider's credentials with their ids, in the order in which they take their turns.
+    pub fn credentials(&self, provider: &str) -> Vec<(CredentialId, SecretString)> {
+        let credentials = self.credentials.load();
+        let of_provider = credentials.get(provider).into_iter().flatten();
+        of_provider.map(|credential| (credential.id, credential.secret.clone())).collect()
     }
 
     /// Keys in memory, revoked and expired ones included.
@@ -92,7 +103,7 @@ impl Directory {
         self.catalogue.load_full()
     }
 
-    pub(crate) fn credentials(&self) -> Arc<Credentials> {
+    pub(crate) fn all_credentials(&self) -> Arc<Credentials> {
         self.credentials.load_full()
     }
 

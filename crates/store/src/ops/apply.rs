@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use domain::{Model, Plan};
 
+use super::credentials::{beside_stored, put_credentials};
 use super::definitions::Draft;
 use super::diff::Diff;
 use super::input;
-use super::providers::{put_credential, put_provider};
+use super::providers::put_provider;
 use crate::definitions::{Entries, Named};
 use crate::sql;
 use crate::store::Inner;
-use crate::{Actor, CredentialChange, CredentialKind, DatabaseFault, ErrorClass, OperationError, Origin, ProviderDraft, Store};
+use crate::{Actor, CredentialKind, DatabaseFault, ErrorClass, OperationError, Origin, ProviderDraft, Store};
 
 /// What there is to be.
 #[derive(Clone, Debug, Default)]
@@ -106,16 +107,19 @@ fn twice(desired: &Desired) -> Vec<String> {
 
 fn put_all(draft: &mut Draft, desired: Desired, options: ApplyOptions, faults: &mut Vec<String>) {
     let ApplyOptions { origin, overwrite, .. } = options;
-    for one in desired.providers {
+    for mut one in desired.providers {
         let is_there = draft.next.providers.get(one.provider.name()).is_some();
         // A credential of this run is news even for a provider that is left as it is, unless it has one of its own.
-        let has_stored = draft.credentials.get(&one.provider.name).is_some_and(|c| c.kind == CredentialKind::Stored);
-        let only_credential = is_there && !overwrite;
-        if only_credential && (has_stored || !matches!(one.credential, CredentialChange::Runtime { .. })) {
+        let has_stored = draft.credentials.get(&one.provider.name).into_iter().flatten().any(|c| c.kind == CredentialKind::Stored);
+        let only_credentials = is_there && !overwrite;
+        if only_credentials && (has_stored || !one.credential.is_of_this_run()) {
             continue;
         }
+        if origin == Origin::Discovered {
+            one.credential = beside_stored(draft, &one.provider.name, one.credential);
+        }
         let result =
-            if only_credential { put_credential(draft, &one.provider.name, one.credential) } else { put_provider(draft, one, origin) };
+            if only_credentials { put_credentials(draft, &one.provider.name, one.credential) } else { put_provider(draft, one, origin) };
         faults.extend(result.err().map(|fault| fault.message));
     }
     let now = draft.now;

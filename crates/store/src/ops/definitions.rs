@@ -11,8 +11,9 @@ use super::input;
 use crate::definitions::{Definitions, Entries, Entry, Named};
 use crate::directory::Credentials;
 use crate::load::{credential_place, headers_place};
+use crate::seal::Sealer;
 use crate::sql::audit::NewEntry;
-use crate::sql::definitions::{Kept, KeptProvider};
+use crate::sql::definitions::{Kept, KeptCredential, KeptProvider};
 use crate::sql::{self, Connection, Database, facts, value};
 use crate::store::Inner;
 use crate::{Actor, CredentialKind, DatabaseFault, InvalidInput, caps};
@@ -23,15 +24,16 @@ pub(crate) struct Draft {
     credentials_before: Arc<Credentials>,
     pub(crate) next: Definitions,
     pub(crate) credentials: Credentials,
+    pub(crate) sealer: Sealer,
     pub(crate) now: UnixMicros,
 }
 
 impl Draft {
     pub(crate) fn begin(inner: &Inner) -> Self {
         let before = inner.definitions.load_full();
-        let credentials_before = inner.directory.credentials();
+        let credentials_before = inner.directory.all_credentials();
         let (next, credentials) = (Definitions::clone(&before), Credentials::clone(&credentials_before));
-        Self { before, credentials_before, next, credentials, now: inner.now().wall }
+        Self { before, credentials_before, next, credentials, sealer: inner.sealer.clone(), now: inner.now().wall }
     }
 
     pub(crate) fn check(&self) -> Result<(), InvalidInput> {
@@ -111,11 +113,17 @@ impl Draft {
         let mut body = domain::Provider::clone(&entry.item);
         let headers = std::mem::take(&mut body.headers);
         let seal = |place: String, secret: &[u8]| inner.sealer.seal(&place, secret, inner.entropy.as_ref());
-        let stored = self.credentials.get(&entry.item.name).filter(|credential| credential.kind == CredentialKind::Stored);
+        let all = self.credentials.get(&entry.item.name).into_iter().flatten();
+        let stored = all.filter(|credential| credential.kind == CredentialKind::Stored);
         KeptProvider {
             body: value::to_json(&body),
             headers: (!headers.is_empty()).then(|| seal(headers_place(name), value::to_json(&headers).as_bytes())),
-            credential: stored.map(|credential| seal(credential_place(name), credential.secret.expose_secret().as_bytes())),
+            credentials: stored
+                .map(|credential| KeptCredential {
+                    sealed: seal(credential_place(name), credential.secret.expose_secret().as_bytes()),
+                    added: credential.added,
+                })
+                .collect(),
             origin: entry.origin,
             place: entry.place,
             updated: entry.updated,

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use domain::{LimitRow, Model, Plan, Provider};
-use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -150,18 +149,18 @@ fn of_kind<T: Named + Clone>(
     changes.extend(gone.map(|name| change(name, ChangeAction::Delete, Vec::new())));
 }
 
-/// A provider's fields; its credential among them where it is kept in the database.
+/// A provider's fields; its credentials among them, by their ids, where they are kept in the database.
 fn provider_fields(provider: &Provider, credentials: &Credentials) -> Value {
     let mut fields = object(provider);
-    let stored = credentials.get(&provider.name).filter(|credential| credential.kind == CredentialKind::Stored);
-    if let Some(credential) = stored {
-        fields.insert("api_key".into(), credential.secret.expose_secret().into());
-    }
+    let all = credentials.get(&provider.name).into_iter().flatten();
+    let stored = all.filter(|credential| credential.kind == CredentialKind::Stored);
+    let stored: Map<_, _> = stored.map(|credential| (credential.id.to_string(), Value::from("(secret)"))).collect();
+    fields.insert("api_key".into(), stored.into());
     fields.into()
 }
 
 fn is_secret(path: &str) -> bool {
-    path == "api_key" || path == "headers" || path.starts_with("headers.")
+    path == "headers" || path.starts_with("headers.")
 }
 
 fn hide(field: &mut FieldChange) {

@@ -149,14 +149,11 @@ pub(crate) fn provider(mut provider: Provider) -> Result<Provider, InvalidInput>
     Ok(provider)
 }
 
-pub(crate) fn credential(secret: &SecretString) -> Result<(), InvalidInput> {
+/// A credential; `param` is the member that gives it.
+pub(crate) fn credential(param: &str, secret: &SecretString) -> Result<(), InvalidInput> {
     let text = secret.expose_secret();
     let sound = !text.is_empty() && text.len() <= caps::MAX_CREDENTIAL_CHARS && text.bytes().all(|b| b.is_ascii_graphic());
-    if sound {
-        Ok(())
-    } else {
-        Err(fault("api_key", "the provider's key must have 1 to 8192 printable ASCII characters and no white space"))
-    }
+    if sound { Ok(()) } else { Err(fault(param, "the provider's key must have 1 to 8192 printable ASCII characters and no white space")) }
 }
 
 pub(crate) fn plan_rows(plan: &Plan) -> Result<(), InvalidInput> {

@@ -3,6 +3,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod credentials;
 pub(crate) mod custom_limits;
 pub(crate) mod definitions;
 pub(crate) mod diff;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use domain::{Model, Provider, ProviderName, ProviderState, UnixMicros};
-use secrecy::SecretString;
-use serde::Serialize;
 
+use super::credentials::{CredentialChange, CredentialInfo, put_credentials};
 use super::definitions::Draft;
 use super::input;
 use crate::definitions::Entry;
@@ -13,55 +12,24 @@ use crate::directory::{Credential, Credentials};
 use crate::store::Inner;
 use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, OperationError, Origin, Page, PageRequest, PutMode, Store, Written};
 
-/// What a put does with the provider's credential.
-#[derive(Clone, Debug, Default)]
-pub enum CredentialChange {
-    /// It stays as it is.
-    #[default]
-    Keep,
-    /// The provider has none from now on.
-    Clear,
-    /// This one, encrypted in the database. It takes the place of a runtime credential.
-    Store(SecretString),
-    /// This one, for this run only: the database doesn't learn it.
-    Runtime {
-        /// The credential.
-        secret: SecretString,
-        /// Where it was found: `Env` or `File`.
-        found: CredentialKind,
-    },
-}
-
-/// Where a provider's credential is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CredentialKind {
-    /// Encrypted in the database.
-    Stored,
-    /// In this environment variable.
-    Env(String),
-    /// In this file.
-    File(String),
-}
-
 /// A provider as it is to be.
 #[derive(Clone, Debug)]
 pub struct ProviderDraft {
     /// All but the credential. Its `headers` are encrypted in the database as well.
     pub provider: Provider,
-    /// The credential.
+    /// The credentials.
     pub credential: CredentialChange,
 }
 
-/// A provider with where it comes from. Its credential is never told.
+/// A provider with where it comes from. Its credentials are never told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProviderInfo {
     /// The provider. The values of `headers` may be secret: show their names only.
     pub provider: Arc<Provider>,
     /// Where it comes from.
     pub origin: Origin,
-    /// Where its credential is kept; `None`: it has none.
-    pub credential: Option<CredentialKind>,
+    /// What may be told of its credentials, in the order in which they take their turns.
+    pub credentials: Vec<CredentialInfo>,
     /// When it was last changed.
     pub updated: UnixMicros,
 }
@@ -80,12 +48,24 @@ pub enum PutProviderError {
     Unavailable(#[from] DatabaseFault),
 }
 
-/// Why a provider's state can't be set.
+/// What is to change of a provider.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderPatch {
+    /// Whether it takes requests; `None`: as it is.
+    pub state: Option<ProviderState>,
+    /// The credentials.
+    pub credential: CredentialChange,
+}
+
+/// Why a provider can't be changed.
 #[derive(Debug, thiserror::Error)]
-pub enum SetProviderStateError {
+pub enum ChangeProviderError {
     /// There is none of this name.
     #[error("there is no provider \"{0}\"")]
     NotFound(ProviderName),
+    /// The input is wrong.
+    #[error(transparent)]
+    Invalid(#[from] InvalidInput),
     /// The database failed.
     #[error(transparent)]
     Unavailable(#[from] DatabaseFault),
@@ -120,10 +100,11 @@ impl OperationError for PutProviderError {
     }
 }
 
-impl OperationError for SetProviderStateError {
+impl OperationError for ChangeProviderError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::NotFound(_) => ErrorClass::NotFound,
+            Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -163,21 +144,23 @@ impl Store {
         .await
     }
 
-    /// Enables, drains or disables a provider.
-    pub async fn set_provider_state(
+    /// Enables, drains or disables a provider, or replaces its credentials.
+    pub async fn change_provider(
         &self,
         actor: Actor,
         name: &ProviderName,
-        state: ProviderState,
-    ) -> Result<ProviderInfo, SetProviderStateError> {
+        patch: ProviderPatch,
+    ) -> Result<ProviderInfo, ChangeProviderError> {
         let name = name.clone();
         self.turn(move |inner| async move {
             let mut change = Draft::begin(&inner);
             let Some(entry) = change.before.providers.get(name.as_str()) else {
-                return Err(SetProviderStateError::NotFound(name));
+                return Err(ChangeProviderError::NotFound(name));
             };
+            let state = patch.state.unwrap_or(entry.item.state);
             let provider = Provider { state, ..Provider::clone(&entry.item) };
             change.next.providers.put(provider, entry.origin, change.now);
+            put_credentials(&mut change, &name, patch.credential)?;
             change.save(&inner, actor).await?;
             Ok(inner.provider(name.as_str()).ok_or_else(DatabaseFault::interrupted)?)
         })
@@ -213,43 +196,27 @@ impl Store {
 
     /// A page of the providers in the order they came, from memory.
     pub fn providers(&self, page: &PageRequest) -> Page<ProviderInfo> {
-        let credentials = self.inner.directory.credentials();
+        let credentials = self.inner.directory.all_credentials();
         self.inner.definitions.load().providers.page(page, |entry| info(entry, &credentials))
     }
 }
 
 impl Inner {
     fn provider(&self, name: &str) -> Option<ProviderInfo> {
-        let credentials = self.directory.credentials();
+        let credentials = self.directory.all_credentials();
         self.definitions.load().providers.get(name).map(|entry| info(entry, &credentials))
     }
 }
 
 fn info(entry: &Entry<Provider>, credentials: &Credentials) -> ProviderInfo {
-    let credential = credentials.get(&entry.item.name).map(|credential| credential.kind.clone());
-    ProviderInfo { provider: Arc::clone(&entry.item), origin: entry.origin, credential, updated: entry.updated }
+    let credentials = credentials.get(&entry.item.name).into_iter().flatten().map(Credential::info).collect();
+    ProviderInfo { provider: Arc::clone(&entry.item), origin: entry.origin, credentials, updated: entry.updated }
 }
 
-/// Puts a provider and its credential into a change under way.
+/// Puts a provider and its credentials into a change under way.
 pub(crate) fn put_provider(change: &mut Draft, draft: ProviderDraft, origin: Origin) -> Result<(), InvalidInput> {
     let provider = input::provider(draft.provider)?;
-    put_credential(change, &provider.name, draft.credential)?;
+    put_credentials(change, &provider.name, draft.credential)?;
     change.next.providers.put(provider, origin, change.now);
-    Ok(())
-}
-
-/// Puts a provider's credential into a change under way.
-pub(crate) fn put_credential(change: &mut Draft, name: &ProviderName, credential: CredentialChange) -> Result<(), InvalidInput> {
-    let (secret, kind) = match credential {
-        CredentialChange::Keep => return Ok(()),
-        CredentialChange::Clear => {
-            change.credentials.remove(name);
-            return Ok(());
-        }
-        CredentialChange::Store(secret) => (secret, CredentialKind::Stored),
-        CredentialChange::Runtime { secret, found } => (secret, found),
-    };
-    input::credential(&secret)?;
-    change.credentials.insert(name.clone(), Credential { secret, kind });
     Ok(())
 }

@@ -18,6 +18,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, text: include_str!("migrations/sqlite/0001_begin.sql") },
     Migration { version: 2, text: include_str!("migrations/sqlite/0002_waits_debt_shadow.sql") },
     Migration { version: 3, text: include_str!("migrations/sqlite/0003_usage_labels.sql") },
+    Migration { version: 4, text: include_str!("migrations/sqlite/0004_provider_credentials.sql") },
 ];
 
 /// Why the schema can't be brought up to date.
@@ -157,6 +158,51 @@ mod tests {
         assert_eq!(rows, [told("01", 5, 10, "provider"), told("04", 6, 20, "provider"), told("05", 7, 30, "estimate")]);
         let labels: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM usage_labels").fetch_one(&database.reads).await.unwrap();
         assert_eq!(labels, 2);
+    }
+
+    #[tokio::test]
+    async fn the_one_credential_of_an_older_schema_is_the_first_of_several() {
+        use domain::Entropy;
+        use secrecy::ExposeSecret as _;
+
+        use crate::load::{credential_place, load};
+        use crate::seal::{Sealer, SecretKey};
+
+        struct Sevens;
+        impl Entropy for Sevens {
+            fn fill(&self, bytes: &mut [u8]) {
+                bytes.fill(7);
+            }
+        }
+
+        let folder = tempfile::tempdir().unwrap();
+        let database = database(&folder).await;
+        migrate(&database, &MIGRATIONS[..3], NOW).await.unwrap();
+        let sealer = Sealer::new(&SecretKey::from_bytes([1; 32]));
+        for (place, name, secret) in [(0, "a", Some("sk-a")), (1, "b", None), (2, "c", Some("sk-c"))] {
+            let sealed = secret.map(|secret| sealer.seal(&credential_place(name), secret.as_bytes(), &Sevens));
+            let sql =
+                "INSERT INTO providers (name, body, headers, credential, origin, place, updated) VALUES ($1, $2, NULL, $3, 'api', $4, $5)";
+            let body = format!(r#"{{"name":"{name}","kind":"vllm","base_url":"http://x/v1"}}"#);
+            sqlx::query(sql)
+                .bind(name)
+                .bind(body)
+                .bind(sealed)
+                .bind(place)
+                .bind(30 + i64::from(place))
+                .execute(&database.writes)
+                .await
+                .unwrap();
+        }
+        migrate(&database, MIGRATIONS, NOW).await.unwrap();
+        let loaded = load(&database, &sealer, 1).await.unwrap();
+        let all = loaded.directory.all_credentials();
+        let shown = |name: &str| {
+            let all = all.get(name).into_iter().flatten();
+            all.map(|one| (one.secret.expose_secret().to_owned(), one.added.0)).collect::<Vec<_>>()
+        };
+        assert_eq!((shown("a"), shown("b"), shown("c")), (vec![("sk-a".into(), 30)], vec![], vec![("sk-c".into(), 32)]));
+        assert_eq!(loaded.definitions.providers.0.len(), 3);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Bringing everything to what a file says.
 
-use secrecy::ExposeSecret as _;
-use store::{Actor, ApplyOptions, CredentialChange, CredentialKind, Desired, ErrorClass, OperationError as _, Origin, ProviderDraft};
+use store::{
+    Actor, ApplyOptions, CredentialChange, CredentialKind, Desired, ErrorClass, NewCredential, OperationError as _, Origin, ProviderDraft,
+};
 
 use crate::support::{Bench, model, plan, provider};
 
@@ -12,7 +13,7 @@ fn desired(rpm: u64, secret: &str) -> Desired {
     Desired {
         providers: vec![ProviderDraft {
             provider: provider(r#"{"name":"main","kind":"vllm","headers":{"x-team":"blue"}}"#),
-            credential: CredentialChange::Store(secret.into()),
+            credential: CredentialChange::stored(secret),
         }],
         models: vec![model(r#"{"id":"tiny","parameters_b":1,"targets":[{"provider":"main","model":"tiny-1"}]}"#)],
         plans: vec![plan(&limits)],
@@ -34,10 +35,12 @@ pub(crate) async fn a_diff_says_what_changes_and_a_second_run_changes_nothing(b:
     next.providers[0].provider.headers.insert("x-new".into(), "yes".into());
     next.models[0].targets[0].priority = 2;
     next.plans[0].limits.remove(1);
+    let ids = |b: &Bench| b.store.credentials("main").unwrap().iter().map(|c| c.id.to_string()).collect::<String>();
+    let before = ids(&b);
     let diff = b.store.apply(Actor::System, next, FILE).await.unwrap();
     assert_eq!(
-        diff.to_string(),
-        "~ provider main\n    api_key: \"(secret)\" -> \"(secret)\"\n    headers.x-new: (none) -> \"(secret)\"\n    \
+        diff.to_string().replace(&before, "cred_0").replace(&ids(&b), "cred_1"),
+        "~ provider main\n    api_key.cred_1: (none) -> \"(secret)\"\n    api_key.cred_0: \"(secret)\" -> (none)\n    headers.x-new: (none) -> \"(secret)\"\n    \
          headers.x-team: \"(secret)\" -> \"(secret)\"\n~ model tiny\n    targets.main/tiny-1.priority: 0 -> 2\n~ plan team\n    \
          limits.category:small.rpm: 5 -> 6\n    limits.model:tiny: {\"enforce\":true,\"model\":\"tiny\",\"tpm\":7} -> (none)\n\
          0 to add, 3 to change, 0 to delete."
@@ -51,7 +54,7 @@ pub(crate) async fn a_dry_run_changes_nothing(b: Bench) {
     let diff = b.store.apply(Actor::Operator, desired(5, "sk-one"), ApplyOptions { dry_run: true, ..FILE }).await.unwrap();
     assert_eq!(diff.changes.len(), 3);
     assert!(b.store.plan("team").is_none() && b.store.provider("main").is_none());
-    assert!(b.store.directory().credential("main").is_none());
+    assert!(b.secrets("main").is_empty());
     assert!(b.store.audit(&Default::default()).await.unwrap().data.is_empty());
 }
 
@@ -87,23 +90,23 @@ pub(crate) async fn missing_ones_are_added_and_others_left(b: Bench) {
     b.plan(r#"{"id":"team","limits":[{"category":"small","rpm":50}]}"#).await;
     assert!(b.store.apply(Actor::System, desired(5, "sk-other"), seed).await.unwrap().is_empty());
     assert_eq!(b.store.plan("team").unwrap().item.limits[0].rpm, Some(50));
-    assert_eq!(b.store.directory().credential("main").unwrap().expose_secret(), "sk-one");
+    assert_eq!(b.secrets("main"), ["sk-one"]);
 
     let run = |name: &str| ProviderDraft {
         provider: provider(&format!(r#"{{"name":"{name}","kind":"ollama"}}"#)),
-        credential: CredentialChange::Runtime { secret: "sk-run".into(), found: CredentialKind::Env("X".into()) },
+        credential: CredentialChange::Replace(vec![NewCredential { secret: "sk-run".into(), found: CredentialKind::Env("X".into()) }]),
     };
     let found = Desired { providers: vec![run("main"), run("other")], ..Desired::default() };
     let options = ApplyOptions { origin: Origin::Discovered, ..seed };
     assert_eq!(b.store.apply(Actor::System, found.clone(), options).await.unwrap().changes.len(), 1);
-    assert_eq!(b.store.directory().credential("main").unwrap().expose_secret(), "sk-one");
-    assert_eq!(b.store.directory().credential("other").unwrap().expose_secret(), "sk-run");
+    assert_eq!(b.secrets("main"), ["sk-one"]);
+    assert_eq!(b.secrets("other"), ["sk-run"]);
     let mut b = b;
     b.reopen().await;
-    assert!(b.store.directory().credential("other").is_none());
+    assert!(b.secrets("other").is_empty());
     assert!(b.store.apply(Actor::System, found, options).await.unwrap().is_empty());
-    assert_eq!(b.store.directory().credential("other").unwrap().expose_secret(), "sk-run");
-    assert_eq!(b.store.directory().credential("main").unwrap().expose_secret(), "sk-one");
+    assert_eq!(b.secrets("other"), ["sk-run"]);
+    assert_eq!(b.secrets("main"), ["sk-one"]);
 }
 
 pub(crate) async fn all_or_nothing(b: Bench) {

@@ -4,6 +4,7 @@
 
 mod apply;
 mod concurrency;
+mod credentials;
 mod definitions;
 mod keys;
 mod orgs;
@@ -46,9 +47,15 @@ contract! { sqlite:
         a_models_life,
         a_plans_life,
         a_providers_life,
-        credentials_are_kept_but_never_told,
         faults_are_told_all_at_once_and_old_ones_do_not_block,
         what_the_file_manages_stays_the_files,
+    }
+    credentials {
+        they_are_kept_but_never_told,
+        several_take_their_turns_in_their_order,
+        one_is_added_and_one_removed,
+        what_was_found_leaves_what_was_added,
+        what_is_no_list_of_credentials_is_refused,
     }
     apply {
         a_diff_says_what_changes_and_a_second_run_changes_nothing,

@@ -3,7 +3,6 @@
 use std::task::Poll;
 
 use domain::KeyLimits;
-use secrecy::ExposeSecret as _;
 use store::{Actor, CredentialChange, NewKey, NewOrg, OpenError, OrgPatch, PageRequest, Store};
 
 use crate::support::{Bench, custom};
@@ -11,7 +10,7 @@ use crate::support::{Bench, custom};
 pub(crate) async fn a_reopened_store_is_the_same(bench: Bench) {
     let mut b = bench.seeded().await;
     assert!(b.store.is_new());
-    b.provider(r#"{"name":"main","kind":"openai","headers":{"x-team":"blue"}}"#, CredentialChange::Store("sk-kept".into())).await;
+    b.provider(r#"{"name":"main","kind":"openai","headers":{"x-team":"blue"}}"#, CredentialChange::stored("sk-kept")).await;
     let limits = vec![custom(r#"{"category":"large","rpm":9,"enforce":false}"#, Some(b.wall(-5)), Some(b.wall(500)))];
     let new = NewOrg { name: "Ünï \u{1F980}".into(), plan: "pro".into(), custom: limits };
     let org = b.store.create_org(Actor::Operator, new).await.unwrap();
@@ -37,7 +36,7 @@ pub(crate) async fn a_reopened_store_is_the_same(bench: Bench) {
     let after = (b.store.providers(&page), b.store.models(&page), b.store.plans(&page), b.store.org(org.id), describe(&b, &secret));
     assert_eq!(before, after);
     assert_eq!(b.store.pools().views(&b.store.directory().org(org.id).unwrap(), b.now()), views);
-    assert_eq!(b.store.directory().credential("main").unwrap().expose_secret(), "sk-kept");
+    assert_eq!(b.secrets("main"), ["sk-kept"]);
     assert!(!b.store.directory().caller(&revoked_secret.hash()).unwrap().is_valid_at(b.now().wall));
     assert!(b.store.directory().caller(&gone_secret.hash()).is_none());
     assert!(b.store.org(gone.id).is_none());

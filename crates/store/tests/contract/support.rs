@@ -7,6 +7,7 @@ use domain::{
     ApiKey, Category, Clock, Counted, CustomLimit, Endpoint, Entropy, Key, KeyId, Kind, LimitRow, Model, Money, Now, Org, Outcome, Plan,
     Provider, RefusalEvent, RequestId, TokenUsage, UnixMicros, UsageRecord,
 };
+use secrecy::ExposeSecret as _;
 use store::{Actor, CredentialChange, NewKey, NewOrg, Origin, ProviderDraft, PutMode, Store, StoreConfig};
 use tokio_util::task::TaskTracker;
 
@@ -115,6 +116,11 @@ impl Bench {
     pub(crate) async fn provider(&self, json: &str, credential: CredentialChange) {
         let draft = ProviderDraft { provider: provider(json), credential };
         self.store.put_provider(Actor::Operator, draft, Origin::Api, PutMode::Upsert).await.unwrap();
+    }
+
+    /// What a provider is called with.
+    pub(crate) fn secrets(&self, provider: &str) -> Vec<String> {
+        self.store.directory().credentials(provider).iter().map(|(_, secret)| secret.expose_secret().to_owned()).collect()
     }
 
     pub(crate) async fn org(&self, plan: &str) -> Org {

@@ -32,8 +32,13 @@ pub(crate) async fn run(args: ApplyArgs, client: &Client, surroundings: &Surroun
 fn written(configured: &ConfiguredProvider) -> anyhow::Result<Value> {
     let mut provider = serde_json::to_value(&configured.provider)?;
     if let Some(members) = provider.as_object_mut() {
-        let key = configured.credential.as_ref().map(|credential| credential.secret.expose_secret());
-        members.insert("api_key".into(), json!(key));
+        let keys: Vec<_> = configured.credentials.iter().map(|credential| credential.secret.expose_secret()).collect();
+        let key = match keys.as_slice() {
+            [] => Value::Null,
+            [one] => json!(one),
+            several => json!(several),
+        };
+        members.insert("api_key".into(), key);
     }
     Ok(provider)
 }

@@ -181,16 +181,53 @@ pub(crate) enum ProviderCommand {
     Add(ProviderArgs),
     /// List providers
     List,
-    /// How a provider, its models and its credential stand
+    /// How a provider, its models and its API keys stand
     State {
         /// Its name
         name: String,
     },
-    /// Ask a provider for its models
+    /// Ask a provider for its models, with each of its API keys
     Test {
         /// Its name
         name: String,
     },
+    /// The API keys that a provider is called with; several take turns
+    #[command(subcommand)]
+    Key(ProviderKeyCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProviderKeyCommand {
+    /// Add an API key: kept encrypted, used from the next request on
+    Add {
+        /// The provider's name
+        name: String,
+        #[command(flatten)]
+        key: OneKeyArgs,
+    },
+    /// Remove an API key: no request after this one uses it
+    Remove {
+        /// The provider's name
+        name: String,
+        /// The key's id, such as cred_0f3a5c7e9b1d
+        id: String,
+    },
+    /// List the keys: id, where each is kept, and since when. The keys themselves are never shown
+    List {
+        /// The provider's name
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct OneKeyArgs {
+    /// The environment variable that holds the key
+    #[arg(long, value_name = "NAME")]
+    pub(crate) api_key_env: Option<String>,
+    /// The file that holds the key, such as /dev/stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api_key_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -203,12 +240,12 @@ pub(crate) struct ProviderArgs {
     /// Where its API begins [default: the kind's usual address]
     #[arg(long, value_name = "URL")]
     pub(crate) base_url: Option<String>,
-    /// The environment variable that holds its API key
+    /// The environment variable that holds its API key; again for more, which take turns
     #[arg(long, value_name = "NAME", conflicts_with = "api_key_file")]
-    pub(crate) api_key_env: Option<String>,
-    /// The file that holds its API key
+    pub(crate) api_key_env: Vec<String>,
+    /// The file that holds its API key; again for more
     #[arg(long, value_name = "FILE")]
-    pub(crate) api_key_file: Option<PathBuf>,
+    pub(crate) api_key_file: Vec<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,23 +1,24 @@
-//! `[[providers]]`: upstreams and their credentials.
+//! `[[providers]]`: upstreams and their API keys.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use domain::{Provider, ProviderKind, ProviderState, checked_base_url, header_fault};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use store::CredentialKind;
 
 use super::cross::Places;
 use super::table::Table;
-use super::written::{Parse, Word, Written};
+use super::written::{OneOrSeveral, Parse, Word, Written};
+use crate::caps::MAX_PROVIDER_KEYS;
 
-/// A provider with its credential.
+/// A provider with its credentials.
 #[derive(Clone, Debug)]
 pub struct ConfiguredProvider {
     /// The provider.
     pub provider: Provider,
-    /// Its API key; `None`: it asks for none.
-    pub credential: Option<Credential>,
+    /// Its API keys, in the order in which they take turns; empty: it asks for none.
+    pub credentials: Vec<Credential>,
 }
 
 /// A provider's API key with where it was found.
@@ -49,7 +50,7 @@ fn provider(table: Table<'_>, environment: &BTreeMap<String, String>, places: &m
     let headers = headers(&table);
     let (rpm, tpm) = (table.get("rpm"), table.get("tpm"));
     let state = table.get::<Word<ProviderState>>("state").map(|Word(state)| state).unwrap_or_default();
-    let credential = credential(&table, environment);
+    let credentials = credentials(&table, environment);
     let kind_place = table.place();
     if let Some(kind) = kind
         && base_url.is_none()
@@ -64,7 +65,7 @@ fn provider(table: Table<'_>, environment: &BTreeMap<String, String>, places: &m
         if kind == ProviderKind::Demo && !provider.base_url.is_empty() {
             table.fault(kind_place, "base_url: the demo provider is built in and has none; remove base_url");
         }
-        ConfiguredProvider { provider, credential }
+        ConfiguredProvider { provider, credentials }
     });
     table.close();
     read
@@ -99,22 +100,44 @@ fn headers(table: &Table<'_>) -> BTreeMap<String, String> {
     headers
 }
 
-fn credential(table: &Table<'_>, environment: &BTreeMap<String, String>) -> Option<Credential> {
-    let text = table.located::<SecretString>("api_key");
-    let variable = table.located::<String>("api_key_env");
-    let file = table.located::<PathBuf>("api_key_file");
-    let places = [text.as_ref().map(|t| &t.1), variable.as_ref().map(|v| &v.1), file.as_ref().map(|f| &f.1)];
+fn credentials(table: &Table<'_>, environment: &BTreeMap<String, String>) -> Vec<Credential> {
+    let texts = table.located::<OneOrSeveral<SecretString>>("api_key");
+    let variables = table.located::<OneOrSeveral<String>>("api_key_env");
+    let files = table.located::<OneOrSeveral<PathBuf>>("api_key_file");
+    let places = [texts.as_ref().map(|t| &t.1), variables.as_ref().map(|v| &v.1), files.as_ref().map(|f| &f.1)];
     if let Some(second) = places.into_iter().flatten().max().filter(|_| places.iter().flatten().count() > 1) {
         table.fault(second.clone(), "give exactly one of api_key, api_key_env, api_key_file");
-        return None;
+        return Vec::new();
     }
-    let (secret, place) = match (text, variable, file) {
-        (Some((secret, _)), _, _) => return Some(Credential { secret, found: CredentialKind::Stored }),
-        (None, Some((name, place)), _) => (of_variable(name, environment), place),
-        (None, None, Some((path, place))) => (of_file(&path), place),
-        (None, None, None) => return None,
+    let of_text = |secret| Ok(Credential { secret, found: CredentialKind::Stored });
+    let (found, place): (Vec<Result<Credential, String>>, _) = match (texts, variables, files) {
+        (Some((texts, place)), _, _) => (texts.0.into_iter().map(of_text).collect(), place),
+        (None, Some((names, place)), _) => (names.0.into_iter().map(|name| of_variable(name, environment)).collect(), place),
+        (None, None, Some((paths, place))) => (paths.0.iter().map(|path| of_file(path)).collect(), place),
+        (None, None, None) => return Vec::new(),
     };
-    secret.map_err(|fault| table.fault(place, fault)).ok()
+    if found.len() > MAX_PROVIDER_KEYS {
+        table.fault(place.clone(), format!("{} keys are more than the {MAX_PROVIDER_KEYS} a provider may have", found.len()));
+    }
+    let mut credentials: Vec<Credential> = Vec::with_capacity(found.len());
+    for one in found {
+        match one {
+            Ok(one) if credentials.iter().any(|other| other.secret.expose_secret() == one.secret.expose_secret()) => {
+                table.fault(place.clone(), format!("the same key is there twice, the second time {}", place_of(&one.found)));
+            }
+            Ok(one) => credentials.push(one),
+            Err(fault) => table.fault(place.clone(), fault),
+        }
+    }
+    credentials
+}
+
+fn place_of(found: &CredentialKind) -> String {
+    match found {
+        CredentialKind::Stored => "in api_key".into(),
+        CredentialKind::Env(name) => format!("in environment variable {name}"),
+        CredentialKind::File(path) => format!("in {path}"),
+    }
 }
 
 fn of_variable(name: String, environment: &BTreeMap<String, String>) -> Result<Credential, String> {

@@ -215,21 +215,57 @@ fn secrets_are_in_no_debug_text_and_no_fault() {
 }
 
 #[test]
-fn a_credential_comes_from_one_of_three_places() {
+fn credentials_come_from_one_of_three_places() {
     use secrecy::ExposeSecret;
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("key");
+    let (path, other) = (dir.path().join("key"), dir.path().join("other"));
     std::fs::write(&path, "from-file\n").unwrap();
+    std::fs::write(&other, " from-another\n").unwrap();
+    let read = |line: &str| {
+        let variables = [("MY_KEY", "from-env"), ("MY_OTHER", " also-from-env ")];
+        Config::read(&sources(&format!("[[providers]]\nname = \"a\"\nkind = \"openai\"\n{line}"), &variables)).unwrap()
+    };
     for (line, expected) in [
-        ("api_key = \"inline\"".to_owned(), Some("inline")),
-        ("api_key_env = \"MY_KEY\"".to_owned(), Some("from-env")),
-        (format!("api_key_file = {:?}", path.display().to_string()), Some("from-file")),
-        (String::new(), None),
+        ("api_key = \"inline\"".to_owned(), &["inline"][..]),
+        ("api_key = [\"one\", \"two\"]".to_owned(), &["one", "two"]),
+        ("api_key_env = \"MY_KEY\"".to_owned(), &["from-env"]),
+        ("api_key_env = [\"MY_OTHER\", \"MY_KEY\"]".to_owned(), &["also-from-env", "from-env"]),
+        (format!("api_key_file = {path:?}"), &["from-file"]),
+        (format!("api_key_file = [{path:?}, {other:?}]"), &["from-file", "from-another"]),
+        (String::new(), &[]),
     ] {
-        let given = sources(&format!("[[providers]]\nname = \"a\"\nkind = \"openai\"\n{line}"), &[("MY_KEY", "from-env")]);
-        let config = Config::read(&given).unwrap();
-        assert_eq!(config.providers[0].credential.as_ref().map(|c| c.secret.expose_secret()), expected, "{line}");
+        let config = read(&line);
+        let found: Vec<_> = config.providers[0].credentials.iter().map(|c| c.secret.expose_secret()).collect();
+        assert_eq!(found, expected, "{line}");
     }
+    let kinds = read("api_key_env = [\"MY_OTHER\", \"MY_KEY\"]").providers.remove(0).credentials;
+    assert_eq!(kinds[1].found, ::store::CredentialKind::Env("MY_KEY".into()));
+}
+
+#[test]
+fn lists_of_credentials_are_checked_whole() {
+    let faults = |line: &str| {
+        let variables = [("MY_KEY", "sk-very-secret"), ("SAME", "sk-very-secret")];
+        let faults = faults_in(&sources(&format!("[[providers]]\nname = \"a\"\nkind = \"openai\"\n{line}"), &variables)).join("\n");
+        assert!(!faults.contains("very-secret"), "{faults}");
+        faults
+    };
+    for (line, part) in [
+        ("api_key = []", "the list is empty"),
+        ("api_key = [\"sk-very-secret\", \"\"]", "must not be empty"),
+        ("api_key = [\"sk-very-secret\", 5]", "expected a string, found an integer"),
+        ("api_key = [\"sk-very-secret\", \"sk-very-secret\"]", "the same key is there twice, the second time in api_key"),
+        ("api_key_env = [\"MY_KEY\", \"SAME\"]", "the second time in environment variable SAME"),
+        ("api_key_env = [\"MY_KEY\"]\napi_key = [\"x\"]", "give exactly one of"),
+        ("api_key_file = [\"/no/such\"]", "can't read /no/such"),
+    ] {
+        let told = faults(line);
+        assert!(told.contains(part), "{line}: {told}");
+    }
+    let two = faults("api_key_env = [\"NOT_SET\", \"NOR_THIS\"]");
+    assert!(two.contains("NOT_SET is not set") && two.contains("NOR_THIS is not set"), "{two}");
+    let many: Vec<_> = (0..33).map(|n| format!("\"k{n}\"")).collect();
+    assert!(faults(&format!("api_key = [{}]", many.join(","))).contains("33 keys are more than the 32"));
 }
 
 #[test]

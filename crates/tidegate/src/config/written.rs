@@ -149,6 +149,21 @@ impl<T: Parse> Parse for Vec<T> {
     }
 }
 
+/// One value, or an array of some.
+pub(crate) struct OneOrSeveral<T>(pub(crate) Vec<T>);
+
+impl<T: Parse> Parse for OneOrSeveral<T> {
+    fn parse(written: Written<'_>) -> Result<Self, String> {
+        match written {
+            Written::Toml(value) if value.as_array().is_some() => match Vec::parse(written)? {
+                none if none.is_empty() => Err("the list is empty: leave it out, or give at least one".into()),
+                several => Ok(Self(several)),
+            },
+            one => T::parse(one).map(|one| Self(vec![one])),
+        }
+    }
+}
+
 /// One of an enum's words, as its `Deserialize` names them.
 pub(crate) struct Word<T>(pub(crate) T);
 

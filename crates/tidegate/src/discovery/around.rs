@@ -43,7 +43,7 @@ pub(crate) async fn look_around(plan: Plan, store: &Store, gateway: &Arc<Gateway
     }
     for found in plan.found {
         let name = found.provider.name.clone();
-        let secret = found.credential.as_ref().map(|c| &c.secret);
+        let secret = found.credentials.first().map(|c| &c.secret);
         match gateway.probe(&found.provider, secret, TEST_TIMEOUT).await {
             Ok(probe) => models::take_over(store, &name, probe.models).await,
             Err(error) => tracing::warn!(provider = %name, %error, "a provider found in the environment does not tell its models"),
@@ -61,7 +61,8 @@ async fn look_at(candidate: Provider, store: &Store, gateway: &Arc<Gateway>) {
         return;
     };
     tracing::info!(provider = %name, base_url = candidate.base_url, models = probe.models.len(), "found a model server on this machine");
-    let desired = Desired { providers: vec![draft(&ConfiguredProvider { provider: candidate, credential: None })], ..Desired::default() };
+    let desired =
+        Desired { providers: vec![draft(&ConfiguredProvider { provider: candidate, credentials: Vec::new() })], ..Desired::default() };
     let options = ApplyOptions { origin: Origin::Discovered, overwrite: true, prune: false, dry_run: false };
     match store.apply(Actor::System, desired, options).await {
         Ok(_) => models::take_over(store, &name, probe.models).await,

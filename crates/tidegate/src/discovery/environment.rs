@@ -26,7 +26,7 @@ pub(crate) fn environment(environment: &BTreeMap<String, String>) -> Vec<Configu
         let key = environment.get(*variable).map(|v| v.trim()).filter(|v| !v.is_empty())?;
         let provider = provider(name, ProviderKind::Openai, base_url);
         let credential = Credential { secret: key.into(), found: CredentialKind::Env((*variable).into()) };
-        Some(ConfiguredProvider { provider, credential: Some(credential) })
+        Some(ConfiguredProvider { provider, credentials: vec![credential] })
     });
     found.collect()
 }

@@ -93,6 +93,44 @@ async fn keys_are_made_shown_once_listed_and_revoked() {
     server.running.shutdown().await;
 }
 
+/// Adds, lists, tests and removes keys of the provider `up`, whose first is `a-credential`.
+async fn several_keys(shell: &mut Shell, upstream: &Upstream) {
+    shell.surroundings.environment.insert("OTHER_KEY".into(), "another-credential".into());
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "third-credential\n").unwrap();
+    let path = file.path().display().to_string();
+    let added = shell.said(&["provider", "key", "add", "up", "--api-key-env", "OTHER_KEY"]).await;
+    assert!(added.starts_with("up has the key cred_") && added.trim_end().ends_with("from the next request on"), "{added}");
+    let third = shell.json(&["provider", "key", "add", "up", "--api-key-file", &path]).await;
+    let id = third["id"].as_str().unwrap();
+    let listed = shell.said(&["provider", "key", "list", "up"]).await;
+    assert!(listed.matches("stored").count() == 3 && listed.contains(id) && !listed.contains("-credential"), "{listed}");
+    assert_eq!(shell.json(&["provider", "key", "list", "up"]).await["data"].as_array().unwrap().len(), 3);
+
+    let models = || Script::json(200, &json!({ "object": "list", "data": [{ "id": "one" }] }));
+    (0..3).for_each(|_| upstream.push(models()));
+    let tested = shell.said(&["provider", "test", "up"]).await;
+    assert!(tested.contains("up: fine") && tested.contains("with each of its 3 keys"), "{tested}");
+    let sent: Vec<_> = upstream.received().iter().rev().take(3).map(|r| r.headers.get("authorization").unwrap().to_owned()).collect();
+    assert_eq!(sent, ["Bearer third-credential", "Bearer another-credential", "Bearer a-credential"]);
+    [models(), models(), Script::error(401, "no")].into_iter().for_each(|script| upstream.push(script));
+    let (exit, tested) = shell.run(&["provider", "test", "up"]).await.unwrap();
+    assert!(exit == Exit::Failed && tested.contains(id) && tested.contains("check the API key") && tested.contains("one"), "{tested}");
+
+    assert!(shell.said(&["provider", "key", "remove", "up", id]).await.contains("is called without cred_"));
+    assert!(!shell.said(&["provider", "key", "list", "up"]).await.contains(id));
+    for (line, part) in [
+        (&["provider", "key", "remove", "up", id][..], "has no key cred_"),
+        (&["provider", "key", "add", "up", "--api-key-env", "OTHER_KEY"], "has this key already, as cred_"),
+        (&["provider", "key", "add", "nobody", "--api-key-env", "OTHER_KEY"], "here is no provider \"nobody\""),
+        (&["provider", "key", "add", "up"], "usage"),
+        (&["provider", "key", "list", "nobody"], "here is no provider \"nobody\""),
+    ] {
+        let error = shell.run(line).await.unwrap_err();
+        assert!(error.contains(part), "{line:?}: {error}");
+    }
+}
+
 #[tokio::test]
 async fn providers_and_models() {
     let upstream = Upstream::start().await;
@@ -112,14 +150,16 @@ async fn providers_and_models() {
     upstream.push(Script::error(401, "no"));
     let (exit, tested) = shell.run(&["provider", "test", "up", "--json"]).await.unwrap();
     assert!(exit == Exit::Failed && tested.contains("check the API key") && !tested.contains("a-credential"), "{tested}");
+    several_keys(&mut shell, &upstream).await;
     let models = shell.said(&["model", "list"]).await;
     assert!(models.contains("llama-3.3-70b") && models.contains("medium") && models.contains("demo"), "{models}");
     assert!(shell.json(&["model", "list"]).await["data"].as_array().unwrap().len() >= 11);
     let state = shell.said(&["provider", "state", "demo"]).await;
-    assert!(state.starts_with("demo is enabled") && state.contains("(credential)") && state.contains("healthy"), "{state}");
+    assert!(state.starts_with("demo is enabled") && state.contains("(no key)") && state.contains("healthy"), "{state}");
     assert!(shell.json(&["provider", "state", "demo"]).await["targets"].as_array().unwrap().len() > 1);
-    let way = shell.said(&["model", "route", "llama-3.3-70b", "--input", "100", "--needs", "tools,vision"]).await;
+    let way = shell.said(&["model", "route", "demo-small", "--input", "100", "--needs", "tools,vision"]).await;
     assert!(way.contains("demo") && way.contains("try"), "{way}");
+    assert!(shell.said(&["model", "route", "llama-3.3-70b"]).await.contains("no provider has llama-3.3-70b"));
     let error = shell.run(&["model", "route", "llama-3.3-70b", "--needs", "telepathy"]).await.unwrap_err();
     assert!(error.contains("telepathy") || error.contains("tools"), "{error}");
     let error = shell.run(&["provider", "add", "x", "--kind", "openai", "--api-key-env", "NOT_SET"]).await.unwrap_err();

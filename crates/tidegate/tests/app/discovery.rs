@@ -74,7 +74,7 @@ async fn a_key_in_the_environment_makes_a_provider_for_as_long_as_it_is_there() 
     let upstream = Upstream::start().await;
     let found = |secret: &str| {
         let credential = Credential { secret: secret.into(), found: CredentialKind::Env("UP_KEY".into()) };
-        ConfiguredProvider { provider: written("up", "openai", &upstream.base_url()), credential: Some(credential) }
+        ConfiguredProvider { provider: written("up", "openai", &upstream.base_url()), credentials: vec![credential] }
     };
     let folder = Arc::new(tempfile::tempdir().unwrap());
     for (seed, secret) in [(1, "first-secret"), (2, "second-secret")] {
@@ -99,7 +99,7 @@ async fn configured_providers_and_the_setting_switch_it_off() {
     let upstream = Upstream::start().await;
     let text = provider("http://127.0.0.1:9/v1");
     for text in [text.as_str(), "[discovery]\nlocal = false\nenvironment = false"] {
-        let found = ConfiguredProvider { provider: written("found", "openai", &upstream.base_url()), credential: None };
+        let found = ConfiguredProvider { provider: written("found", "openai", &upstream.base_url()), credentials: Vec::new() };
         let local = written("local", "vllm", &upstream.base_url());
         let change = |s: &mut Settings| (s.found, s.local) = (vec![found], vec![local]);
         let server = start(text, change, Arc::new(tempfile::tempdir().unwrap()), 1).await;

@@ -1,9 +1,10 @@
-//! `/providers`: providers, their state and their cooldowns.
+//! `/providers`: providers, their API keys, their state and their cooldowns.
 
 pub(crate) mod cooldown;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod get;
+pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod patch;
 pub(crate) mod put;
