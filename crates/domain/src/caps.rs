@@ -24,5 +24,7 @@ pub(crate) const SEEN_SLICES: u64 = 30;
 pub(crate) const RELAPSE_US: u64 = 60_000_000;
 /// How long a probe keeps others away, should nothing be heard of it: an answer may take minutes.
 pub(crate) const PROBE_US: u64 = 5_000_000;
-/// Time between two probes of a target that should be left alone, where a request has nowhere else to go.
+/// Requests with nowhere else to go that may be at a target which should be left alone, at once.
+pub(crate) const LAST_RESORTS: u32 = 8;
+/// Time between two of them where the provider said when to come back, or where only the operator can mend it.
 pub(crate) const LAST_RESORT_US: u64 = 1_000_000;

@@ -81,7 +81,7 @@ impl Slot {
 
     /// The attempt ended and says nothing of it.
     pub(crate) fn let_go(&self, attempt: Attempt) {
-        if attempt.is_probe() {
+        if !attempt.is_plain() {
             self.with(|health| health.let_go(attempt));
         }
     }

@@ -77,7 +77,7 @@ fn rested(admits: Admits, party: Party) -> Result<(), Skip> {
     }
 }
 
-/// An attempt that has begun, with the credential at this place. Dropped untold, it says nothing of anybody.
+/// An attempt that has begun, with the credential at this place.
 pub(crate) struct Entry<'a> {
     target: &'a TargetRoute,
     pub(crate) place: usize,
@@ -121,36 +121,37 @@ impl<'a> Entry<'a> {
     }
 
     /// It answered.
-    pub(crate) fn answered(&self, now_us: u64) {
-        self.target.slot.succeeded(self.of_target, now_us);
-        for (attempt, slot) in self.of_credential.iter().zip(self.target.slots_of(self.place)) {
+    pub(crate) fn answered(mut self, now_us: u64) {
+        let begun_us = self.of_target.begun_us();
+        self.target.slot.succeeded(std::mem::replace(&mut self.of_target, Attempt::plain(begun_us)), now_us);
+        for (attempt, slot) in self.of_credential.iter_mut().zip(self.target.slots_of(self.place)) {
             if slot.is_troubled() {
-                slot.succeeded(*attempt, now_us);
+                slot.succeeded(std::mem::replace(attempt, Attempt::plain(begun_us)), now_us);
             }
         }
     }
 
     /// It did not, and what that says concerns so much. A refusal for rate concerns the credential at this model, where there are others.
-    pub(crate) fn failed(&self, trouble: Trouble, scope: Scope, wait_ms: Option<u64>, now_us: u64, random: u64) {
-        let [everywhere, here] = self.of_credential;
+    pub(crate) fn failed(mut self, trouble: Trouble, scope: Scope, wait_ms: Option<u64>, now_us: u64, random: u64) {
         let is_of_one = trouble == Trouble::RateLimited && self.target.has_several_credentials();
-        let of_credential = |n: usize, attempt| {
-            if let Some(slot) = self.target.slots_of(self.place).nth(n) {
-                slot.failed(attempt, trouble, wait_ms, now_us, random);
-            }
+        let [everywhere, here] = &mut self.of_credential;
+        let mut credentials = self.target.slots_of(self.place);
+        let (slot, attempt) = match scope {
+            Scope::Request => return,
+            Scope::Target if is_of_one => (credentials.nth(1), here),
+            Scope::Target => (Some(&*self.target.slot), &mut self.of_target),
+            Scope::Credential => (credentials.next(), everywhere),
         };
-        match scope {
-            Scope::Request => {}
-            Scope::Target if is_of_one => of_credential(1, here),
-            Scope::Target => self.target.slot.failed(self.of_target, trouble, wait_ms, now_us, random),
-            Scope::Credential => of_credential(0, everywhere),
+        let plain = Attempt::plain(attempt.begun_us());
+        if let Some(slot) = slot {
+            slot.failed(std::mem::replace(attempt, plain), trouble, wait_ms, now_us, random);
         }
     }
 }
 
+/// What was not told says nothing.
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        // What was told before is told.
         self.target.slot.let_go(self.of_target);
         for (attempt, slot) in self.of_credential.iter().zip(self.target.slots_of(self.place)) {
             slot.let_go(*attempt);

@@ -123,11 +123,15 @@ impl Trial {
         let (before, running) = (self.health.admits(self.now), self.history.running_probes(self.now));
         let Some(attempt) = self.health.begin_as_last_resort(self.now) else { return Ok(()) };
         prop_assert!(!attempt.is_probe() || running == 0, "two probes");
-        if until(before) > 0 {
+        if matches!(before, Admits::No { .. }) {
             let limited = matches!(before, Admits::No { why: Why::Cooling(Trouble::RateLimited), .. });
             prop_assert!(!limited, "tried although the provider said when");
-            prop_assert!(self.history.last_resorts.last().is_none_or(|last| last + S <= self.now), "hammered");
-            self.history.last_resorts.push(self.now);
+            if attempt.is_probe() {
+                prop_assert!(self.history.last_resorts.last().is_none_or(|last| last + S <= self.now), "hammered");
+                self.history.last_resorts.push(self.now);
+            }
+            let others = self.history.live.iter().filter(|a| !a.is_probe() && !a.is_plain()).count();
+            prop_assert!(others < 8, "too many at once");
         }
         self.history.live.push(attempt);
         Ok(())
@@ -138,12 +142,12 @@ impl Trial {
         let change = self.health.succeeded(attempt, self.now, 1_000);
         self.history.outcomes.push((self.now, true));
         self.history.in_a_row = 0;
-        prop_assert!(change.is_none() || attempt.is_probe());
+        prop_assert!(change.is_none() || !attempt.is_plain());
         if change.is_some() {
             prop_assert!(!self.health.needs_probe());
             self.history.forgotten = self.history.outcomes.len();
         }
-        prop_assert!(attempt.is_probe() || until(self.health.admits(self.now)) >= before, "shortened by one that knew nothing");
+        prop_assert!(!attempt.is_plain() || until(self.health.admits(self.now)) >= before, "shortened by one that knew nothing");
         Ok(())
     }
 

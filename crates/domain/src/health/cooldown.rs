@@ -11,6 +11,8 @@ pub(super) struct Cooldown {
     /// When it was last made longer.
     told_us: u64,
     trouble: Trouble,
+    /// Whether the provider said for how long.
+    is_its_word: bool,
     /// Cooldowns that began since something last succeeded.
     in_a_row: u32,
 }
@@ -41,6 +43,11 @@ impl Cooldown {
         self.runs(now_us) && self.trouble == Trouble::RateLimited
     }
 
+    /// Whether one runs for as long as the provider said.
+    pub(super) const fn is_its_word(&self, now_us: u64) -> bool {
+        self.runs(now_us) && self.is_its_word
+    }
+
     /// An attempt that began at `begun_us` shows that nothing should be sent for a while. What one burst of attempts meets is one cooldown,
     /// and a later shorter word never shortens it. A word that has just proved wrong counts no longer than the wait it should have been.
     pub(super) fn begin(&mut self, begun_us: u64, wait_ms: Option<u64>, trouble: Trouble, backoff: Backoff, now_us: u64, random: u64) {
@@ -58,13 +65,13 @@ impl Cooldown {
         }
         let until_us = now_us.saturating_add(wait_us);
         if until_us > self.until_us {
-            (self.until_us, self.told_us, self.trouble) = (until_us, now_us, trouble);
+            (self.until_us, self.told_us, self.trouble, self.is_its_word) = (until_us, now_us, trouble, word.is_some());
         }
     }
 
-    /// What began at `begun_us` has succeeded. Only a probe, which knew of it, ends one that runs.
-    pub(super) const fn succeeded(&mut self, begun_us: u64, is_probe: bool, now_us: u64) {
-        if self.until_us != 0 && begun_us >= self.told_us && (is_probe || !self.runs(now_us)) {
+    /// What began at `begun_us` has succeeded. Only what knew of it ends one that runs.
+    pub(super) const fn succeeded(&mut self, begun_us: u64, knew: bool, now_us: u64) {
+        if self.until_us != 0 && begun_us >= self.told_us && (knew || !self.runs(now_us)) {
             self.end();
         }
     }

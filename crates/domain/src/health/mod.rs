@@ -31,18 +31,25 @@ pub enum Admits {
     },
 }
 
-/// An attempt, from its begin until it is told how it went.
+/// An attempt, from its begin until it is told how it went, once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a probe keeps others away until it is told how it went"]
 pub struct Attempt {
     begun_us: u64,
-    probe: Option<u32>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Probe(u32),
+    LastResort,
 }
 
 impl Attempt {
     /// One at a place that nothing speaks against.
     pub const fn plain(begun_us: u64) -> Self {
-        Self { begun_us, probe: None }
+        Self { begun_us, kind: Kind::Plain }
     }
 
     /// When it began.
@@ -52,7 +59,12 @@ impl Attempt {
 
     /// Whether others wait for what comes of it.
     pub const fn is_probe(self) -> bool {
-        self.probe.is_some()
+        matches!(self.kind, Kind::Probe(_))
+    }
+
+    /// Whether nothing has to be told where it says nothing.
+    pub const fn is_plain(self) -> bool {
+        matches!(self.kind, Kind::Plain)
     }
 }
 
@@ -88,6 +100,8 @@ pub struct Health {
     alarm: Option<Alarm>,
     probe: Option<Probe>,
     probes: u32,
+    /// Last resorts that are under way.
+    last_resorts: u32,
     last_resort_us: Option<u64>,
     in_a_row: u32,
     outcomes: Outcomes,
@@ -123,31 +137,39 @@ impl Health {
         }
     }
 
-    /// Begins an attempt of a request that has nowhere else to go: also where one had better wait, unless a provider said when, but as a
-    /// probe and only now and then.
+    /// Begins an attempt of a request that has nowhere else to go, which had better be tried in vain than refused: at a place that should
+    /// be left alone some at once, one now and then where the provider said when or only the operator can help, none where it is rate
+    /// limited.
     pub fn begin_as_last_resort(&mut self, now_us: u64) -> Option<Attempt> {
         match self.admits(now_us) {
             Admits::Yes => return Some(Attempt::plain(now_us)),
             Admits::Probe => return Some(self.begin_probe(now_us)),
-            Admits::No { why: Why::Cooling(Trouble::RateLimited) | Why::Probing, .. } => return None,
-            Admits::No { why: Why::Cooling(_) | Why::Open, .. } => {}
+            Admits::No { .. } if self.cooldown.forbids_all(now_us) => return None,
+            Admits::No { .. } => {}
         }
-        let is_too_soon = self.last_resort_us.is_some_and(|last| now_us < last.saturating_add(caps::LAST_RESORT_US));
-        if is_too_soon || self.probing(now_us).is_some() || self.cooldown.forbids_all(now_us) {
-            return None;
+        if self.alarm.is_some() || self.cooldown.is_its_word(now_us) {
+            let is_too_soon = self.last_resort_us.is_some_and(|last| now_us < last.saturating_add(caps::LAST_RESORT_US));
+            if is_too_soon || self.probing(now_us).is_some() {
+                return None;
+            }
+            self.last_resort_us = Some(now_us);
+            return Some(self.begin_probe(now_us));
         }
-        self.last_resort_us = Some(now_us);
-        Some(self.begin_probe(now_us))
+        (self.last_resorts < caps::LAST_RESORTS).then(|| {
+            self.last_resorts += 1;
+            Attempt { begun_us: now_us, kind: Kind::LastResort }
+        })
     }
 
     /// It answered; its first byte came after `first_byte_us`.
     pub fn succeeded(&mut self, attempt: Attempt, now_us: u64, first_byte_us: u64) -> Option<Change> {
         self.outcomes.succeeded(now_us, first_byte_us);
         self.in_a_row = 0;
-        let is_probe = self.end_probe(attempt);
-        self.cooldown.succeeded(attempt.begun_us, is_probe, now_us);
+        self.end(attempt);
+        let knew = !attempt.is_plain();
+        self.cooldown.succeeded(attempt.begun_us, knew, now_us);
         let since_us = self.alarm.map(|alarm| alarm.since_us).max(self.circuit.since_us());
-        let recovers = is_probe && since_us.is_some_and(|since| attempt.begun_us >= since);
+        let recovers = knew && since_us.is_some_and(|since| attempt.begun_us >= since);
         recovers.then(|| {
             self.close(now_us);
             Change::Recovered
@@ -156,7 +178,7 @@ impl Health {
 
     /// It did not answer, and that says something of it. `wait_ms` is what the provider asked for.
     pub fn failed(&mut self, attempt: Attempt, trouble: Trouble, wait_ms: Option<u64>, now_us: u64, random: u64) -> Option<Change> {
-        let was_probe = self.end_probe(attempt);
+        self.end(attempt);
         if trouble.is_failure() {
             self.outcomes.failed(now_us);
             self.in_a_row = self.in_a_row.saturating_add(1);
@@ -174,11 +196,13 @@ impl Health {
         if !trouble.is_failure() {
             return None;
         }
-        if was_probe && let Some(alarm) = self.alarm {
+        if attempt.is_probe()
+            && let Some(alarm) = self.alarm
+        {
             self.cooldown.begin(attempt.begun_us, None, alarm.trouble, Backoff::ALARM, now_us, random);
         }
         if self.circuit.is_open() {
-            if was_probe {
+            if attempt.is_probe() {
                 self.circuit.open(now_us, random);
             }
             return None;
@@ -197,7 +221,7 @@ impl Health {
 
     /// The attempt ended and says nothing of it: the client was at fault, or left.
     pub fn let_go(&mut self, attempt: Attempt) {
-        self.end_probe(attempt);
+        self.end(attempt);
     }
 
     /// What an answer's headers told of the provider's own limits.
@@ -261,15 +285,16 @@ impl Health {
     fn begin_probe(&mut self, now_us: u64) -> Attempt {
         self.probes = self.probes.wrapping_add(1);
         self.probe = Some(Probe { number: self.probes, until_us: now_us.saturating_add(caps::PROBE_US) });
-        Attempt { begun_us: now_us, probe: Some(self.probes) }
+        Attempt { begun_us: now_us, kind: Kind::Probe(self.probes) }
     }
 
-    /// Whether the attempt was a probe, the latest one or one before it.
-    fn end_probe(&mut self, attempt: Attempt) -> bool {
-        if attempt.probe.is_some() && attempt.probe == self.probe.map(|probe| probe.number) {
-            self.probe = None;
+    /// The attempt is over. A probe that was replaced meanwhile leaves its successor be.
+    fn end(&mut self, attempt: Attempt) {
+        match attempt.kind {
+            Kind::Plain => {}
+            Kind::Probe(number) => self.probe = self.probe.filter(|probe| probe.number != number),
+            Kind::LastResort => self.last_resorts = self.last_resorts.saturating_sub(1),
         }
-        attempt.is_probe()
     }
 
     fn close(&mut self, now_us: u64) {

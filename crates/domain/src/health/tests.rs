@@ -148,20 +148,36 @@ fn a_last_resort_is_a_probe_now_and_then_and_never_while_the_provider_said_when(
     assert_eq!(health.admits(3 * S), no(43 * S, Why::Cooling(Trouble::RateLimited)), "it knew nothing of that");
     assert_eq!(health.begin_as_last_resort(9 * S), None);
     health.clear(9 * S);
+    fail(&mut health, Trouble::Overloaded, Some(20_000), 9 * S);
+    let probe = health.begin_as_last_resort(10 * S).unwrap();
+    health.succeeded(probe, 10 * S, 1);
+    assert!(health.is_untroubled(), "a probe's success ends it");
+}
+
+#[test]
+fn some_with_nowhere_else_to_go_may_try_at_once_what_only_fails() {
+    let mut health = Health::default();
+    for _ in 0..5 {
+        fail(&mut health, Trouble::Failed, None, S);
+    }
+    let tries: Vec<_> = (0..8).map(|_| health.begin_as_last_resort(S).unwrap()).collect();
+    assert!(tries.iter().all(|attempt| !attempt.is_probe() && !attempt.is_plain()));
+    assert_eq!(health.begin_as_last_resort(S), None, "eight at once");
+    health.failed(tries[0], Trouble::Failed, None, S, 0);
+    assert_eq!(health.admits(S), no(2 * S, Why::Open), "what was to be expected makes nobody wait longer");
+    let again = health.begin_as_last_resort(S).unwrap();
+    health.let_go(again);
+    assert_eq!(health.succeeded(tries[1], S, 1), Some(Change::Recovered));
+    assert!(health.is_untroubled());
+
     for _ in 0..5 {
         fail(&mut health, Trouble::Failed, Some(3_000), 9 * S);
     }
     fail(&mut health, Trouble::RateLimited, Some(3_500), 9 * S);
     health.circuit.open(9 * S, 0);
-    health.circuit.open(9 * S, 0);
-    assert_eq!(health.admits(9 * S), no(13 * S, Why::Open), "which is longer than the provider said");
+    assert_eq!(health.admits(9 * S), no(13 * S, Why::Open), "longer than the provider said");
     assert_eq!(health.begin_as_last_resort(12 * S), None, "but it did say so");
     assert!(health.begin_as_last_resort(12_500_000).is_some());
-    health.clear(9 * S);
-    fail(&mut health, Trouble::Overloaded, Some(20_000), 9 * S);
-    let probe = health.begin_as_last_resort(10 * S).unwrap();
-    health.succeeded(probe, 10 * S, 1);
-    assert!(health.is_untroubled(), "a probe's success ends it");
 }
 
 #[test]

@@ -34,11 +34,15 @@ impl Findings {
         }
     }
 
-    /// Targets for a last try, the one that opens first before the others: where nothing was tried, waiting would be worse.
-    pub(super) fn last_resorts(&mut self) -> Vec<(u64, usize)> {
-        let mut resting = if self.tried == 0 { self.resting.clone() } else { Vec::new() };
+    pub(super) fn has_last_resorts(&self) -> bool {
+        !self.resting.is_empty()
+    }
+
+    /// Targets that were left alone for another reason than their rate, the one that opens first before the others.
+    pub(super) fn last_resorts(&self) -> Vec<usize> {
+        let mut resting = self.resting.clone();
         resting.sort_unstable();
-        resting
+        resting.into_iter().map(|(_, index)| index).collect()
     }
 
     pub(super) fn conclude(self, has_targets: bool, now: impl FnOnce() -> Now) -> DispatchFault {

@@ -149,7 +149,9 @@ impl Asked<'_> {
                 }
             }
         }
-        if let Some(answer) = Box::pin(self.last_resort(exchange, &mut way)).await {
+        if way.findings.has_last_resorts()
+            && let Some(answer) = Box::pin(self.last_resort(exchange, &mut way)).await
+        {
             return Ok(answer);
         }
         Err(way.findings.conclude(!self.model.targets.is_empty(), || self.gateway.clock.now()))
@@ -195,14 +197,18 @@ impl Asked<'_> {
         })
     }
 
-    /// Everything is left alone, and not only for rate limits: waiting that long would be worse than a probe.
+    /// None answered: those that were left alone, and not for their rate, are tried after all. Refusing the request would be worse.
     async fn last_resort(&self, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
-        for (_, index) in way.findings.last_resorts() {
-            let target = self.model.targets.get(index)?;
+        for index in way.findings.last_resorts() {
+            let target = self.model.targets.get(index).filter(|_| self.may_try(way))?;
             let now_us = self.gateway.clock.now().mono_us;
             let Some(entry) = Entry::begin_as_last_resort(target, now_us) else { continue };
             match self.take_from_quota(target, exchange) {
-                Ok(quota) => return self.try_target(index, target, (entry, quota), exchange, way).await,
+                Ok(quota) => {
+                    if let Some(answer) = self.try_target(index, target, (entry, quota), exchange, way).await {
+                        return Some(answer);
+                    }
+                }
                 Err(skip) => way.findings.passed_over(index, skip),
             }
         }
@@ -224,15 +230,14 @@ impl Asked<'_> {
             way.findings.tried += 1;
             let fault = match self.attempt(index, target, entry.place, mark, self.left(way)).await {
                 Ok(answer) => {
-                    self.answered(&answer, &entry, way);
+                    self.answered(&answer, entry, way);
                     return Some(answer);
                 }
                 Err(fault) => fault,
             };
             let now = self.gateway.clock.now();
             exchange.attempt_failed(now.mono_us);
-            self.tell(target, &entry, &fault, exchange, way, now);
-            drop(entry);
+            self.tell(target, entry, &fault, exchange, way, now);
             way.now_us = now.mono_us;
             let has_others = target.has_several_credentials() && fault.concerns_credential();
             if !has_others || way.findings.tried >= others || !self.may_try(way) {
@@ -255,7 +260,7 @@ impl Asked<'_> {
         }
     }
 
-    fn answered(&self, answer: &Dispatched, entry: &Entry<'_>, way: &Way) {
+    fn answered(&self, answer: &Dispatched, entry: Entry<'_>, way: &Way) {
         match answer.answer {
             Answer::Whole { .. } | Answer::Stream(_) => {
                 entry.answered(answer.at.mono_us);
@@ -276,7 +281,7 @@ impl Asked<'_> {
     }
 
     /// Tells how the attempt went, and writes it down.
-    fn tell(&self, target: &TargetRoute, entry: &Entry<'_>, fault: &AttemptFault, exchange: &Exchange, way: &Way, now: Now) {
+    fn tell(&self, target: &TargetRoute, entry: Entry<'_>, fault: &AttemptFault, exchange: &Exchange, way: &Way, now: Now) {
         target.counters.count(fault.outcome());
         let (request, attempt) = (exchange.subject().request, way.findings.tried);
         let provider = target.provider.provider.name.as_str();
