@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{apply, audit, models, openapi, orgs, plans, providers, status};
+use crate::api::{apply, audit, models, openapi, orgs, plans, providers, route, status};
 use crate::app::App;
 use crate::problem::ErrorBody;
 use crate::shapes::choice::{Bucket, GroupBy};
@@ -35,6 +35,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(providers::test::create::test_provider))
         .routes(routes!(models::create::create_model, models::list::list_models))
         .routes(routes!(models::get::get_model, models::put::put_model, models::delete::delete_model))
+        .routes(routes!(route::get::get_route))
         .routes(routes!(plans::create::create_plan, plans::list::list_plans))
         .routes(routes!(plans::get::get_plan, plans::put::put_plan, plans::delete::delete_plan))
         .routes(routes!(apply::create::apply))

@@ -2,9 +2,12 @@
 //! Pure: it takes `now` and random bytes as values and knows no network, storage or HTTP.
 
 mod api_key;
+mod caps;
 mod catalogue;
 mod category;
 mod credential_id;
+mod feature;
+mod health;
 mod ids;
 mod limit_row;
 mod model;
@@ -25,6 +28,8 @@ pub use api_key::{ApiKey, ApiKeyHash, ParseApiKeyError};
 pub use catalogue::{Catalogue, CatalogueFault, CustomPool, Entitlement, ModelIndex, RowInForce};
 pub use category::Category;
 pub use credential_id::{CredentialId, ParseCredentialIdError};
+pub use feature::{Feature, Features};
+pub use health::{Admits, Allowance, Attempt, Change, Health, HealthState, QuotaRead, Standing, Trouble, Why};
 pub use ids::{KeyId, ModelId, OrgId, ParseIdError, PlanId, ProviderName, RequestId};
 pub use limit_row::{LimitRow, Selector};
 pub use model::{Model, Target, Tokenizer};
@@ -35,7 +40,10 @@ pub use plan::{HoldPolicy, OnExhausted, Plan};
 pub use pool::{DAY_US, Kind, PoolId, PoolLimit, PoolLimits, Source};
 pub use provider::{Provider, ProviderKind, ProviderState};
 pub use provider_rules::{checked_base_url, header_fault, is_link_local};
-pub use provider_runtime::{Cooldown, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester};
+pub use provider_runtime::{
+    AllowanceStatus, Cooldown, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, QuotaStatus, RouteQuestion, RouteStep,
+    SkipReason, Skipped, TargetStatus,
+};
 pub use rate_limit_body::RateLimitBody;
 pub use time::{Clock, Entropy, Now, UnixMicros};
 pub use usage::{Counted, Endpoint, Outcome, RefusalEvent, TokenUsage, UsageRecord};

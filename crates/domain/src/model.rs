@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Category, HoldPolicy, ModelId, Price, ProviderName};
+use crate::{Category, Features, HoldPolicy, ModelId, Price, ProviderName};
 
 /// Which tokenizer counts a model's text before its provider has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,28 @@ pub struct Target {
     /// Share of the requests among targets of the same priority.
     #[serde(default = "one")]
     pub weight: u32,
+    /// Longest input plus output in tokens there; absent: the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_window: Option<u64>,
+    /// What it can do there; absent: what the model can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Features>,
+    /// Its quota for us there: requests a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpm: Option<u64>,
+    /// Its quota for us there: tokens a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tpm: Option<u64>,
+    /// Its quota for us there: requests under way at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrent: Option<u64>,
+}
+
+impl Target {
+    /// A model at a provider under its own name, of which nothing else is said.
+    pub fn at(provider: ProviderName) -> Self {
+        Self { provider, model: None, priority: 0, weight: 1, context_window: None, features: None, rpm: None, tpm: None, concurrent: None }
+    }
 }
 
 fn one() -> u32 {
@@ -71,6 +93,9 @@ pub struct Model {
     /// Which tokenizer counts its text.
     #[serde(default)]
     pub tokenizer: Tokenizer,
+    /// What it can do; absent: everything is assumed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Features>,
     /// Where it can be had, in no particular order.
     #[serde(default)]
     pub targets: Vec<Target>,

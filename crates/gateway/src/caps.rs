@@ -26,8 +26,8 @@ pub(crate) const ERROR_BODY: Duration = Duration::from_secs(5);
 pub(crate) const FIRST_EVENT_BYTES: usize = 64 * 1024;
 /// A first read with more bytes than this is taken event by event: what it holds isn't known when it is read.
 pub(crate) const FIRST_READ_BYTES: u64 = 1_024;
-/// Attempts that one request may make at providers.
-pub(crate) const ATTEMPTS: u32 = 8;
+/// Attempts that one request may make at providers: as many as a model may have targets, each at another.
+pub(crate) const ATTEMPTS: u32 = 50;
 /// Bytes that one read of a provider's connection takes at most.
 pub(crate) const READ_BYTES: usize = 32 * 1024;
 /// Longest head of a provider's answer.
@@ -52,12 +52,8 @@ pub(crate) const ATTEMPT: Duration = Duration::from_secs(600);
 pub(crate) const STREAM_IDLE: Duration = Duration::from_secs(300);
 /// How long a provider may keep its connection open after `[DONE]` before it is closed.
 pub(crate) const AFTER_DONE: Duration = Duration::from_secs(1);
-/// Cooldown after a provider's 429 without a wait of its own, in milliseconds.
-pub(crate) const COOLDOWN_DEFAULT_MS: u64 = 1_000;
-/// Longest cooldown, in milliseconds.
-pub(crate) const COOLDOWN_MAX_MS: u64 = 60_000;
-/// How long a credential that its provider refused is left out while there are others, in milliseconds.
-pub(crate) const CREDENTIAL_REFUSED_MS: u64 = 60_000;
+/// Credentials of one target that one request may try, one after the other.
+pub(crate) const CREDENTIAL_ATTEMPTS: u32 = 8;
 /// How long the rest of an unwanted request body is read and thrown away, so that the client sees its answer.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 /// How much of it.

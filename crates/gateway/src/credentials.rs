@@ -1,14 +1,15 @@
-//! Which of its provider's credentials a target is called with: those that cool down are left out, the others take turns.
-//! When one cools down is decided by whoever calls.
+//! Which of its provider's credentials a target is called with: those that are left alone are left out, the others take turns.
+//! What each failure says of one is judged elsewhere.
 
 use std::sync::Arc;
 
-use domain::CredentialId;
+use domain::{Admits, CredentialId, Trouble, Why};
 use http::header::{HeaderName, HeaderValue};
 
-use crate::cooldown::{Slot, Why};
+use crate::health::Slot;
 use crate::rotation::OpenPlaces;
 use crate::routes::TargetRoute;
+use crate::routing::{Party, Skip};
 
 /// A credential ready to be sent.
 pub(crate) struct CredentialRoute {
@@ -16,19 +17,8 @@ pub(crate) struct CredentialRoute {
     pub(crate) id: Option<CredentialId>,
     /// The credential and the configured headers.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Its own state, at whatever target.
+    /// How it stands, at whatever target.
     pub(crate) slot: Arc<Slot>,
-}
-
-/// How a target may be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// With the credential at this place.
-    Take(usize),
-    /// With none: those that the provider takes are rate limited; the first opens then.
-    RateLimited { at_us: u64 },
-    /// With none: all are refused by the provider. The first to be tried again, and when.
-    Refused { at_us: u64, place: usize },
 }
 
 impl TargetRoute {
@@ -37,42 +27,51 @@ impl TargetRoute {
         self.provider.credentials.len() > 1
     }
 
-    /// The credential whose turn it is. The clock is read only where there was a cooldown.
-    pub(crate) fn turn(&self, now_us: impl FnOnce() -> u64) -> Turn {
-        if !self.has_several_credentials() {
-            return Turn::Take(0);
+    /// How the credential at this place stands at any target, and at this one where there are several.
+    pub(crate) fn slots_of(&self, place: usize) -> impl Iterator<Item = &Slot> {
+        let everywhere = self.provider.credentials.get(place).map(|credential| &*credential.slot);
+        everywhere.into_iter().chain(self.by_credential.get(place).map(|slot| &**slot))
+    }
+
+    /// Whether anything speaks, or may speak, against it or one of its credentials.
+    pub(crate) fn is_troubled(&self) -> bool {
+        let credentials = || self.provider.credentials.iter().map(|credential| &credential.slot).chain(&self.by_credential);
+        self.slot.is_troubled() || credentials().any(|slot| slot.is_troubled())
+    }
+
+    /// All its credentials.
+    pub(crate) fn all_credentials(&self) -> OpenPlaces {
+        OpenPlaces::of(self.provider.credentials.len(), |_| false)
+    }
+
+    /// The credentials that may be used here now. Where none may: when the first of those may that are rate limited, else of those that
+    /// are left alone for another reason; one that is refused is no prospect, however soon its rate limit ends.
+    pub(crate) fn open_credentials(&self, now_us: u64) -> Result<OpenPlaces, Skip> {
+        let mut first: Option<(bool, u64, Why)> = None;
+        let mut open = OpenPlaces::default();
+        for place in 0..self.provider.credentials.len() {
+            match self.closed_credential(place, now_us) {
+                None => open = open.with(place),
+                Some((until_us, why)) => {
+                    let later = !matches!(why, Why::Cooling(Trouble::RateLimited));
+                    if first.is_none_or(|(first_later, first_us, _)| (later, until_us) < (first_later, first_us)) {
+                        first = Some((later, until_us, why));
+                    }
+                }
+            }
         }
-        let mut slots = self.provider.credentials.iter().map(|credential| &credential.slot).chain(&self.by_credential);
-        let now_us = slots.any(|slot| slot.ever_cooled()).then(now_us);
-        let open = OpenPlaces::of(self.provider.credentials.len(), |place| {
-            now_us.is_some_and(|now_us| self.cooling_credential(place, now_us).is_some())
-        });
-        match self.provider.rotation.next(open) {
-            Some(place) => Turn::Take(place),
-            None => self.all_cooling(now_us.unwrap_or_default()),
+        match first {
+            Some((_, until_us, why)) if open.is_empty() => Err(Skip::Resting { until_us, why, party: Party::Credential }),
+            Some(_) | None => Ok(open),
         }
     }
 
-    /// When the credential at this place may be used here again and why not before.
-    fn cooling_credential(&self, place: usize, now_us: u64) -> Option<(u64, Why)> {
-        let everywhere = self.provider.credentials.get(place).and_then(|credential| credential.slot.cooling(now_us));
-        let here = self.by_credential.get(place).and_then(|slot| slot.cooling(now_us));
-        match (everywhere, here) {
-            // A refused one is no prospect, however soon its rate limit ends.
-            (Some(refused @ (_, Why::Refused)), _) => Some(refused),
-            (Some(one), Some(other)) => Some(if other.0 > one.0 { other } else { one }),
-            (one, other) => one.or(other),
-        }
-    }
-
-    fn all_cooling(&self, now_us: u64) -> Turn {
-        let places = 0..self.provider.credentials.len();
-        let all = places.filter_map(|place| self.cooling_credential(place, now_us).map(|(at_us, why)| (why == Why::Refused, at_us, place)));
-        // Those that will serve again come before those that were refused.
-        match all.min() {
-            Some((false, at_us, _)) => Turn::RateLimited { at_us },
-            Some((true, at_us, place)) => Turn::Refused { at_us, place },
-            None => Turn::Take(0),
-        }
+    fn closed_credential(&self, place: usize, now_us: u64) -> Option<(u64, Why)> {
+        let closed = |slot: &Slot| match slot.admits(now_us) {
+            Admits::No { until_us, why } => Some((until_us, why)),
+            Admits::Yes | Admits::Probe => None,
+        };
+        let is_limit = |(_, why): &(u64, Why)| matches!(why, Why::Cooling(Trouble::RateLimited));
+        self.slots_of(place).filter_map(closed).max_by_key(|closed| (!is_limit(closed), closed.0))
     }
 }

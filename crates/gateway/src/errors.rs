@@ -262,9 +262,22 @@ impl DispatchFault {
                 let message = format!("No provider has `{model}` yet: whoever runs this gateway has to add one that does.");
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "unavailable", message)
             }
-            Self::NoneTakes => {
+            Self::NoneTakes { opens: None } => {
                 let message = format!("No provider takes requests for `{model}` at the moment. Try again later, or use another model.");
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "unavailable", message)
+            }
+            Self::NoneTakes { opens: Some((at_us, now)) } => {
+                let wait_us = at_us.max(now.mono_us + 1) - now.mono_us;
+                let message = format!(
+                    "No provider answers for `{model}` at the moment. Try again in {} s, or use another model.",
+                    wait_us.div_ceil(1_000_000)
+                );
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "unavailable", message).wait(wait_us)
+            }
+            Self::Unfit { lacking } => {
+                let message =
+                    format!("No provider of `{model}` can do what this request needs: {lacking}. Leave that out, or use a model that can.");
+                Problem::invalid(StatusCode::BAD_REQUEST, "unsupported_feature", message)
             }
             Self::TimedOut { provider, tried } => {
                 let message = format!(

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use domain::{Clock, Entropy, Now, ProviderName, ProviderRuntime, ProviderStatus, RequestId};
+use domain::{Clock, Entropy, Now, ProviderName, ProviderRuntime, ProviderStatus, RequestId, RouteQuestion, RouteStep};
 use futures_util::FutureExt as _;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Request, Response};
@@ -18,10 +18,11 @@ use tokio_util::task::TaskTracker;
 use crate::admit::Waiters;
 use crate::authenticate::{Caller, authenticate};
 use crate::body::Body;
-use crate::cooldown::Cooldowns;
+use crate::dry_run::dry_run;
 use crate::header_text::HeaderText;
+use crate::health::Slots;
 use crate::linger::Linger;
-use crate::metrics::{Metrics, Sizes};
+use crate::metrics::{Metrics, Sizes, Targets};
 use crate::pipeline::{Received, call, json_response};
 use crate::problem::{Problem, json};
 use crate::quota::Quotas;
@@ -61,7 +62,7 @@ pub struct Gateway {
     entropy: Arc<dyn Entropy>,
     routes: ArcSwap<Routes>,
     compiling: Mutex<()>,
-    cooldowns: Cooldowns,
+    pub(crate) slots: Slots,
     quotas: Quotas,
     linger: Linger,
     is_ending: AtomicBool,
@@ -75,8 +76,8 @@ impl Gateway {
     /// Puts the data plane together.
     pub fn new(parts: GatewayParts) -> Arc<Self> {
         let GatewayParts { config, store, clock, entropy, tasks, network } = parts;
-        let (cooldowns, quotas, metrics) = (Cooldowns::default(), Quotas::default(), Metrics::default());
-        let routes = Routes::compile(store.directory(), &cooldowns, &quotas, &metrics);
+        let (slots, quotas, metrics) = (Slots::default(), Quotas::default(), Metrics::default());
+        let routes = Routes::compile(store.directory(), &slots, &quotas, &metrics);
         Arc::new(Self {
             upstream: Upstream::new(config.proxy_from_environment, network),
             routes: ArcSwap::from_pointee(routes),
@@ -91,7 +92,7 @@ impl Gateway {
             entropy,
             tasks,
             metrics,
-            cooldowns,
+            slots,
             quotas,
         })
     }
@@ -100,6 +101,7 @@ impl Gateway {
     pub fn register(self: &Arc<Self>, registry: &mut Registry) {
         self.metrics.register(registry);
         registry.register_collector(Box::new(Sizes(Arc::downgrade(self))));
+        registry.register_collector(Box::new(Targets(Arc::downgrade(self))));
     }
 
     /// Answers a request for a path under `/v1` or `/openai/v1`.
@@ -185,7 +187,7 @@ impl Gateway {
     fn compile(&self) -> Guard<Arc<Routes>> {
         let _alone = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
         if self.routes.load().generation() != self.store.directory().generation() {
-            let routes = Routes::compile(self.store.directory(), &self.cooldowns, &self.quotas, &self.metrics);
+            let routes = Routes::compile(self.store.directory(), &self.slots, &self.quotas, &self.metrics);
             self.routes.store(Arc::new(routes));
         }
         self.routes.load()
@@ -213,17 +215,23 @@ impl Gateway {
 
     /// Lets go of what nobody needs any more. To be called about once a minute.
     pub fn sweep(&self) {
-        self.cooldowns.sweep(self.clock.now().mono_us);
+        self.slots.sweep(self.clock.now().mono_us);
     }
 }
 
 impl ProviderRuntime for Gateway {
     fn status(&self, provider: &ProviderName) -> ProviderStatus {
-        let (cooldowns, in_flight) = self.cooldowns.of(provider, self.clock.now());
-        ProviderStatus { cooldowns, in_flight }
+        self.slots.of(provider, self.clock.now())
     }
 
     fn clear_cooldown(&self, provider: &ProviderName) {
-        self.cooldowns.clear(provider);
+        self.slots.clear(provider, self.clock.now().mono_us);
+    }
+
+    fn route(&self, model: &str, question: &RouteQuestion) -> Option<Vec<RouteStep>> {
+        let routes = self.routes();
+        let mut random = [0; 8];
+        self.entropy.fill(&mut random);
+        Some(dry_run(routes.find(model)?, question, u64::from_le_bytes(random), self.clock.now()))
     }
 }

@@ -81,7 +81,8 @@ async fn answer(
     })?;
     let mut exchange = Exchange::new(gateway, subject, admitted);
     let before_us = now.mono_us.saturating_sub(received.arrived.mono_us);
-    let asked = Asked { gateway, model: &resolved.model, facts, body: &received.body, headers: received.headers };
+    let begun_us = now.mono_us.saturating_add(exchange.waited_us());
+    let asked = Asked { gateway, model: &resolved.model, facts, body: &received.body, headers: received.headers, begun_us };
     match asked.dispatch(&mut exchange).await {
         Ok(dispatched) => {
             let at_us = dispatched.at.mono_us;

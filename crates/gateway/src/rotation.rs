@@ -7,13 +7,22 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 pub(crate) struct Rotation(AtomicUsize);
 
 /// Which of several are open: bit `n` for the one at place `n`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OpenPlaces(u32);
 
 impl OpenPlaces {
     /// Those of the first `count` places, at most 32, that are not closed.
     pub(crate) fn of(count: usize, is_closed: impl Fn(usize) -> bool) -> Self {
         Self((0..count.min(32)).filter(|place| !is_closed(*place)).fold(0, |open, place| open | 1 << place))
+    }
+
+    /// These and the one at `place`, if that is below 32.
+    pub(crate) const fn with(self, place: usize) -> Self {
+        if place < 32 { Self(self.0 | 1 << place) } else { self }
+    }
+
+    pub(crate) const fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     fn nth(self, n: usize) -> usize {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Catalogue, CredentialId, Endpoint, Model, Provider, ProviderState};
+use domain::{Catalogue, CredentialId, Endpoint, Features, Model, Provider};
 use hashbrown::HashMap;
 use http::Uri;
 use http::header::{HeaderName, HeaderValue};
@@ -14,11 +14,12 @@ use secrecy::{ExposeSecret, SecretString};
 use store::Directory;
 
 use crate::caps;
-use crate::cooldown::{Cooldowns, Slot};
 use crate::credentials::CredentialRoute;
+use crate::health::{Place, Slot, Slots};
 use crate::metrics::{Metrics, ModelCounters, TargetCounters};
 use crate::quota::{Quota, Quotas};
 use crate::rotation::Rotation;
+use crate::target_order::{Candidate, order};
 
 /// Everything that dispatch needs, as of one generation.
 pub(crate) struct Routes {
@@ -31,6 +32,8 @@ pub(crate) struct Routes {
 pub(crate) struct ModelRoute {
     pub(crate) model: Arc<Model>,
     pub(crate) targets: Vec<TargetRoute>,
+    /// For all attempts of a request together: the longest of its providers'.
+    pub(crate) timeout: Duration,
     pub(crate) counters: ModelCounters,
 }
 
@@ -41,6 +44,11 @@ pub(crate) struct TargetRoute {
     pub(crate) model: String,
     pub(crate) priority: u32,
     pub(crate) weight: u32,
+    /// Longest input plus output there, where another target takes more. Where none does, the provider tells the client.
+    pub(crate) window: Option<u64>,
+    /// What it can do, where that is known.
+    pub(crate) features: Option<Features>,
+    pub(crate) quota: Option<Arc<Quota>>,
     pub(crate) slot: Arc<Slot>,
     /// The state of each credential here; empty where there are not several.
     pub(crate) by_credential: Vec<Arc<Slot>>,
@@ -58,7 +66,6 @@ pub(crate) struct ProviderRoute {
     pub(crate) rotation: Rotation,
     pub(crate) timeout: Duration,
     pub(crate) first_byte_timeout: Duration,
-    pub(crate) quota: Option<Arc<Quota>>,
     /// What a client must never see in a provider's words.
     pub(crate) secrets: Vec<String>,
 }
@@ -106,12 +113,7 @@ pub(crate) fn is_absolute(uri: &Uri) -> bool {
 }
 
 impl ProviderRoute {
-    pub(crate) fn new(
-        provider: &Arc<Provider>,
-        credentials: &[(CredentialId, SecretString)],
-        quota: Option<Arc<Quota>>,
-        cooldowns: &Cooldowns,
-    ) -> Self {
+    pub(crate) fn new(provider: &Arc<Provider>, credentials: &[(CredentialId, SecretString)], slots: &Slots) -> Self {
         let (call, dialect) = match wire(provider.kind) {
             Wire::Demo => (Call::Demo, None),
             Wire::OpenAi(dialect) => {
@@ -124,11 +126,12 @@ impl ProviderRoute {
         let with = |(id, secret): &(CredentialId, SecretString)| CredentialRoute {
             id: Some(*id),
             headers: headers(provider, dialect.map(|dialect| dialect.credential_header(secret.expose_secret()))),
-            slot: cooldowns.of_credential(&provider.name, None, *id),
+            slot: slots.slot(Place::new(&provider.name, None, Some(*id))),
         };
         let mut routes: Vec<_> = credentials.iter().map(with).collect();
         if routes.is_empty() {
-            routes.push(CredentialRoute { id: None, headers: headers(provider, None), slot: Arc::default() });
+            let slot = slots.slot(Place::new(&provider.name, None, None));
+            routes.push(CredentialRoute { id: None, headers: headers(provider, None), slot });
         }
         let seconds = |s: Option<f64>| s.and_then(|s| Duration::try_from_secs_f64(s).ok()).filter(|d| !d.is_zero());
         let timeout = seconds(provider.timeout_seconds).unwrap_or(caps::ATTEMPT);
@@ -139,17 +142,8 @@ impl ProviderRoute {
             rotation: Rotation::default(),
             timeout,
             first_byte_timeout: seconds(provider.first_byte_timeout_seconds).unwrap_or(timeout).min(timeout),
-            quota,
             secrets: secrets(provider, credentials),
             provider: Arc::clone(provider),
-        }
-    }
-
-    /// Whether it takes requests.
-    pub(crate) fn is_enabled(&self) -> bool {
-        match self.provider.state {
-            ProviderState::Enabled => true,
-            ProviderState::Draining | ProviderState::Disabled => false,
         }
     }
 }
@@ -171,8 +165,8 @@ fn secrets(provider: &Provider, credentials: &[(CredentialId, SecretString)]) ->
 }
 
 impl Routes {
-    /// Compiles the directory's catalogue. Cooldowns and quotas are the same objects as before.
-    pub(crate) fn compile(directory: &Directory, cooldowns: &Cooldowns, quotas: &Quotas, metrics: &Metrics) -> Self {
+    /// Compiles the directory's catalogue. How targets stand, and quotas, are the same objects as before.
+    pub(crate) fn compile(directory: &Directory, slots: &Slots, quotas: &Quotas, metrics: &Metrics) -> Self {
         let generation = directory.generation();
         let catalogue = Arc::clone(&directory.catalogue());
         let provider_routes: HashMap<&str, Arc<ProviderRoute>> = catalogue
@@ -180,14 +174,13 @@ impl Routes {
             .iter()
             .map(|provider| {
                 let credentials = directory.credentials(provider.name.as_str());
-                let quota = quotas.of(provider, catalogue.window_us());
-                let route = ProviderRoute::new(provider, &credentials, quota, cooldowns);
+                let route = ProviderRoute::new(provider, &credentials, slots);
                 (provider.name.as_str(), Arc::new(route))
             })
             .collect();
         let mut by_name = HashMap::new();
         for (_, model) in catalogue.models() {
-            let route = Arc::new(ModelRoute::new(model, &provider_routes, cooldowns, metrics, &catalogue));
+            let route = Arc::new(ModelRoute::new(model, &provider_routes, slots, quotas, metrics, &catalogue));
             by_name.entry(model.id.as_str().to_owned()).or_insert(route);
         }
         for (_, model) in catalogue.models() {
@@ -219,27 +212,42 @@ impl ModelRoute {
     fn new(
         model: &Arc<Model>,
         providers: &HashMap<&str, Arc<ProviderRoute>>,
-        cooldowns: &Cooldowns,
+        slots: &Slots,
+        quotas: &Quotas,
         metrics: &Metrics,
         catalogue: &Catalogue,
     ) -> Self {
+        let window = |target: &domain::Target| target.context_window.or(model.context_window).unwrap_or(u64::MAX);
+        let widest = model.targets.iter().map(window).max();
         let targets = model.targets.iter().filter_map(|target| {
             let provider = providers.get(target.provider.as_str())?;
             let name = target.model.as_deref().unwrap_or(model.id.as_str());
             let ids = provider.credentials.iter().filter_map(|credential| credential.id);
             let ids = ids.filter(|_| provider.credentials.len() > 1);
             Some(TargetRoute {
-                by_credential: ids.map(|id| cooldowns.of_credential(&target.provider, Some(name), id)).collect(),
+                by_credential: ids.map(|id| slots.slot(Place::new(&target.provider, Some(name), Some(id)))).collect(),
                 provider: Arc::clone(provider),
                 model: name.into(),
                 priority: target.priority,
                 weight: target.weight,
-                slot: cooldowns.slot(&target.provider, name),
+                window: Some(window(target)).filter(|window| Some(*window) < widest),
+                features: target.features.or(model.features),
+                quota: quotas.of(&provider.provider, target, name, catalogue.window_us()),
+                slot: slots.slot(Place::new(&target.provider, Some(name), None)),
                 counters: metrics.target(&target.provider, &model.id),
             })
         });
         let mut targets: Vec<_> = targets.collect();
         targets.sort_by_key(|target| target.priority);
-        Self { model: Arc::clone(model), targets, counters: metrics.model(&model.id, catalogue.plans().map(|plan| &plan.id)) }
+        let timeout = targets.iter().map(|target| target.provider.timeout).max().unwrap_or(caps::ATTEMPT);
+        let counters = metrics.model(&model.id, catalogue.plans().map(|plan| &plan.id));
+        Self { model: Arc::clone(model), targets, timeout, counters }
+    }
+
+    /// The places of its targets, first to last, as a request with these random bits takes them.
+    pub(crate) fn order(&self, random: u64) -> Vec<usize> {
+        let places = self.targets.iter().enumerate();
+        let candidates: Vec<_> = places.map(|(index, t)| Candidate { index, priority: t.priority, weight: t.weight }).collect();
+        order(&candidates, random)
     }
 }

@@ -139,6 +139,11 @@ impl Exchange {
         &self.subject
     }
 
+    /// How long it waited before it was let in.
+    pub(crate) const fn waited_us(&self) -> u64 {
+        self.waited_us
+    }
+
     /// Input and output as they are held, for a provider's quota.
     pub(crate) fn held(&self) -> (u64, u64) {
         self.open.as_ref().map_or((0, 0), |open| (open.input.best_known(), open.covered))

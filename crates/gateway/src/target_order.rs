@@ -1,7 +1,5 @@
 //! In which order a request tries its model's targets: by priority, within one by weight. It doesn't look at their state.
 
-use crate::caps;
-
 /// A target's place, priority and weight.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate {
@@ -10,7 +8,7 @@ pub(crate) struct Candidate {
     pub(crate) weight: u32,
 }
 
-/// The places of the targets to try, first to last, at most as many as one request may try. `candidates` are sorted by
+/// The places of the targets to try, first to last. `candidates` are sorted by
 /// priority; `random` decides the shares, so that the same request always takes the same way. Weight 0 comes last.
 pub(crate) fn order(candidates: &[Candidate], random: u64) -> Vec<usize> {
     let mut out = Vec::with_capacity(candidates.len());
@@ -30,7 +28,6 @@ pub(crate) fn order(candidates: &[Candidate], random: u64) -> Vec<usize> {
             out.push(left.remove(drawn.unwrap_or(0)).index);
         }
     }
-    out.truncate(caps::ATTEMPTS as usize);
     out
 }
 
@@ -70,10 +67,10 @@ mod tests {
     }
 
     #[test]
-    fn a_request_takes_the_same_way_each_time_and_a_bounded_one() {
+    fn a_request_takes_the_same_way_each_time() {
         let list = candidates(&[(0, 1); 20]);
         assert_eq!(order(&list, 7), order(&list, 7));
-        assert_eq!(order(&list, 7).len(), 8);
+        assert_eq!(order(&list, 7).len(), 20);
         assert_eq!(order(&[], 7), Vec::<usize>::new());
     }
 }

@@ -99,6 +99,7 @@ fn unknown(name: &str, category: Option<Category>) -> Model {
         input_price: Price::default(),
         output_price: Price::default(),
         tokenizer: Tokenizer::default(),
+        features: None,
         targets: Vec::new(),
     }
 }

@@ -7,4 +7,5 @@ pub(crate) mod openapi;
 pub(crate) mod orgs;
 pub(crate) mod plans;
 pub(crate) mod providers;
+pub(crate) mod route;
 pub(crate) mod status;

@@ -41,6 +41,64 @@ mirror! {
 }
 
 mirror! {
+    /// Something that not every model can do.
+    Feature = domain::Feature, "snake_case", {
+        /// Calling tools or functions.
+        Tools,
+        /// Reading images.
+        Vision,
+        /// Hearing audio.
+        Audio,
+        /// Watching videos.
+        Video,
+        /// Reading files.
+        Files,
+        /// Answering with some JSON object.
+        JsonObject,
+        /// Answering with JSON of a given schema.
+        JsonSchema,
+    }
+}
+
+mirror! {
+    /// How a target or a credential stands.
+    HealthState = domain::HealthState, "snake_case", {
+        /// Requests go there.
+        Healthy,
+        /// It is left alone until a moment.
+        Cooling,
+        /// It failed too often, and is left alone until a moment.
+        Open,
+        /// It failed too often; one request at a time sees whether it answers again.
+        HalfOpen,
+        /// The operator has to mend something; one request now and then sees whether that was done.
+        Alarm,
+    }
+}
+
+mirror! {
+    /// Why a target is passed over.
+    SkipReason = domain::SkipReason, "snake_case", {
+        /// Its provider is disabled.
+        Disabled,
+        /// Its provider finishes what it has.
+        Draining,
+        /// It can't do what is needed.
+        FeatureMissing,
+        /// Input and output are too long for it, and another target takes more.
+        ContextTooSmall,
+        /// It, or its credential, is left alone for a while.
+        Cooling,
+        /// It failed too often.
+        CircuitOpen,
+        /// A probe is under way.
+        Probing,
+        /// Its quota, or its provider's, has no room.
+        NoRoom,
+    }
+}
+
+mirror! {
     /// What a limit counts.
     Kind = domain::Kind, "lowercase", {
         /// Requests admitted in the window.

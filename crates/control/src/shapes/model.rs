@@ -6,7 +6,7 @@ use store::Managed;
 use utoipa::ToSchema;
 
 use super::amount::Amount;
-use super::choice::{Category, ManagedBy, Tokenizer};
+use super::choice::{Category, Feature, ManagedBy, Tokenizer};
 use super::text::{Invalid, at_most, each, printable};
 use super::time::Time;
 use crate::caps::MAX_TARGETS;
@@ -26,6 +26,24 @@ pub(crate) struct Target {
     /// Share of the requests among targets of the same priority.
     #[serde(default = "one")]
     weight: u32,
+    /// Longest input plus output in tokens there; absent: the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    context_window: Option<u64>,
+    /// What it can do there; absent: what the model can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    features: Option<Vec<Feature>>,
+    /// Its own quota for us: requests a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    rpm: Option<u64>,
+    /// Its own quota for us: tokens a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    tpm: Option<u64>,
+    /// Its own quota for us: requests under way at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 1)]
+    concurrent: Option<u64>,
 }
 
 const fn one() -> u32 {
@@ -66,6 +84,9 @@ pub(crate) struct ModelInput {
     /// Which tokenizer counts its text; absent: `o200k_base`.
     #[serde(default)]
     tokenizer: Option<Tokenizer>,
+    /// What it can do; absent: everything is assumed.
+    #[serde(default)]
+    features: Option<Vec<Feature>>,
     /// Where it can be had.
     #[serde(default)]
     targets: Vec<Target>,
@@ -90,6 +111,7 @@ impl ModelInput {
             input_price: self.input_price.unwrap_or_default().0,
             output_price: self.output_price.unwrap_or_default().0,
             tokenizer: self.tokenizer.map_or_else(Default::default, Into::into),
+            features: self.features.map(able),
             targets: each("targets", self.targets, Target::into_target)?,
         })
     }
@@ -98,12 +120,47 @@ impl ModelInput {
 impl Target {
     fn into_target(self) -> Result<domain::Target, Invalid> {
         self.model.as_deref().map_or(Ok(()), |model| printable("model", model))?;
-        Ok(domain::Target { provider: self.provider.into(), model: self.model, priority: self.priority, weight: self.weight })
+        for (name, limit) in
+            [("context_window", self.context_window), ("rpm", self.rpm), ("tpm", self.tpm), ("concurrent", self.concurrent)]
+        {
+            if limit == Some(0) {
+                return Err(Invalid::new(name, "expected 1 or more; to send nothing there, leave the target out"));
+            }
+        }
+        Ok(domain::Target {
+            provider: self.provider.into(),
+            model: self.model,
+            priority: self.priority,
+            weight: self.weight,
+            context_window: self.context_window,
+            features: self.features.map(able),
+            rpm: self.rpm,
+            tpm: self.tpm,
+            concurrent: self.concurrent,
+        })
     }
 
     fn of(target: &domain::Target) -> Self {
-        Self { provider: target.provider.as_str().into(), model: target.model.clone(), priority: target.priority, weight: target.weight }
+        Self {
+            provider: target.provider.as_str().into(),
+            model: target.model.clone(),
+            priority: target.priority,
+            weight: target.weight,
+            context_window: target.context_window,
+            features: target.features.map(names),
+            rpm: target.rpm,
+            tpm: target.tpm,
+            concurrent: target.concurrent,
+        }
     }
+}
+
+fn able(features: Vec<Feature>) -> domain::Features {
+    features.into_iter().map(domain::Feature::from).collect()
+}
+
+fn names(features: domain::Features) -> Vec<Feature> {
+    features.iter().map(Into::into).collect()
 }
 
 /// A model of the catalogue.
@@ -134,6 +191,9 @@ pub(crate) struct Model {
     output_price: Amount,
     /// Which tokenizer counts its text.
     tokenizer: Tokenizer,
+    /// What it can do; `null`: everything is assumed.
+    #[schema(required)]
+    features: Option<Vec<Feature>>,
     /// Where it can be had.
     targets: Vec<Target>,
     /// Who manages it. What the file manages is applied anew at each start.
@@ -157,6 +217,7 @@ impl Model {
             input_price: Amount(model.input_price),
             output_price: Amount(model.output_price),
             tokenizer: model.tokenizer.into(),
+            features: model.features.map(names),
             targets: model.targets.iter().map(Target::of).collect(),
             managed_by: kept.origin.into(),
             updated: Time(kept.updated),

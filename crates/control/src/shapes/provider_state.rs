@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use store::ProviderPatch;
 use utoipa::ToSchema;
 
-use super::choice::ProviderState;
+use super::choice::{HealthState, ProviderState};
 use super::provider_key::{Keys, KeysSchema};
 use super::time::Time;
 
@@ -45,6 +45,96 @@ pub(crate) struct Cooldown {
     why: String,
 }
 
+/// What a provider said is left of one of its own limits; `null`: it didn't say.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Allowance {
+    /// The limit's number.
+    #[schema(required)]
+    limit: Option<u64>,
+    /// What is left of it.
+    #[schema(required)]
+    remaining: Option<u64>,
+    /// When it is whole again.
+    #[schema(required)]
+    resets_at: Option<Time>,
+}
+
+/// What a provider last said, in an answer's headers, of its own limits.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OwnQuota {
+    /// Of requests.
+    #[schema(required)]
+    requests: Option<Allowance>,
+    /// Of tokens.
+    #[schema(required)]
+    tokens: Option<Allowance>,
+    /// When it said so.
+    told_at: Time,
+}
+
+/// How a model at a provider, or an API key, stands at this moment.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TargetStanding {
+    /// The model's name at the provider; `null`: an API key, whatever the model.
+    #[schema(required)]
+    model: Option<String>,
+    /// The API key's id; `null`: whatever the key.
+    #[schema(required)]
+    key: Option<String>,
+    /// How it stands.
+    state: HealthState,
+    /// Why it isn't healthy.
+    #[schema(required)]
+    why: Option<String>,
+    /// Since when it isn't.
+    #[schema(required)]
+    since: Option<Time>,
+    /// Until when nothing goes there.
+    #[schema(required)]
+    until: Option<Time>,
+    /// When one request may see whether it answers again.
+    #[schema(required)]
+    next_probe: Option<Time>,
+    /// Answers among what came of attempts in the last 5 minutes, from 0 to 1; `null`: nothing came.
+    #[schema(required)]
+    success_rate: Option<f64>,
+    /// The time below which 95 of 100 first bytes came in the last 5 minutes.
+    #[schema(required)]
+    p95_ms: Option<f64>,
+    /// Failures since it last answered.
+    failures_in_a_row: u32,
+    /// Attempts in progress.
+    in_flight: u64,
+    /// What the provider last said of its own limits; `null`: it never did.
+    #[schema(required)]
+    quota: Option<OwnQuota>,
+}
+
+impl From<domain::TargetStatus> for TargetStanding {
+    fn from(of: domain::TargetStatus) -> Self {
+        let allowance = |a: domain::AllowanceStatus| Allowance { limit: a.limit, remaining: a.remaining, resets_at: a.resets_at.map(Time) };
+        let quota = |q: domain::QuotaStatus| OwnQuota {
+            requests: q.requests.map(allowance),
+            tokens: q.tokens.map(allowance),
+            told_at: Time(q.told_at),
+        };
+        Self {
+            model: of.model,
+            key: of.credential.map(|id| id.to_string()),
+            state: of.state.into(),
+            why: of.why,
+            since: of.since.map(Time),
+            until: of.until.map(Time),
+            next_probe: of.next_probe.map(Time),
+            success_rate: of.success_percent.map(|percent| (percent * 100.0).round() / 1e4),
+            p95_ms: of.p95_us.map(|us| us as f64 / 1e3),
+            failures_in_a_row: of.failures_in_a_row,
+            in_flight: of.in_flight,
+            quota: of.quota.map(quota),
+        }
+    }
+}
+
 /// How a provider stands at this moment.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProviderStanding {
@@ -63,6 +153,8 @@ pub(crate) struct ProviderStanding {
     cooldowns: Vec<Cooldown>,
     /// Attempts in progress.
     in_flight: u64,
+    /// Its models, as far as some model of the catalogue has them, and its API keys; a key at one model only where it isn't well.
+    targets: Vec<TargetStanding>,
 }
 
 impl ProviderStanding {
@@ -79,6 +171,7 @@ impl ProviderStanding {
             why: main.map(|c| c.why),
             cooldowns,
             in_flight: status.in_flight,
+            targets: status.targets.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -11,7 +11,8 @@ async fn a_model_is_made_shown_and_listed() {
     let wanted = json!({
         "id": "openai/gpt-oss-120b", "aliases": ["gpt-oss"], "parameters_b": 117, "context_window": 131072, "max_output_tokens": 32768,
         "default_output_tokens": 512, "input_price": "0.15", "output_price": 0.6, "tokenizer": "o200k",
-        "targets": [{"provider": "local"}, {"provider": "local", "model": "oss", "priority": 1, "weight": 3}]
+        "features": ["json_schema", "tools"], "targets": [{"provider": "local"}, {"provider": "local", "model": "oss", "priority": 1,
+            "weight": 3, "context_window": 8192, "features": ["vision"], "rpm": 60, "tpm": 90000, "concurrent": 4}]
     });
     let answer = api.post("/models", wanted).await;
     assert_eq!(answer.headers[header::LOCATION], "/api/v1/models/openai%2Fgpt-oss-120b");

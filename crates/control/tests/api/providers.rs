@@ -1,7 +1,7 @@
 //! `/providers`: credentials and headers go in and never come out.
 
 use axum::http::Method;
-use domain::{Cooldown, CredentialId, UnixMicros};
+use domain::{AllowanceStatus, Cooldown, CredentialId, HealthState, QuotaStatus, TargetStatus, UnixMicros};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
@@ -162,6 +162,29 @@ async fn cooldowns_are_told_and_ended() {
     assert_eq!(api.get("/providers/local/state").await.expect(200)["cooldowns"], json!([]));
     assert_eq!(api.get("/providers/nowhere/state").await.fault(404).0, "not_found");
     assert_eq!(api.delete("/providers/nowhere/cooldown").await.fault(404).0, "not_found");
+}
+
+#[tokio::test]
+async fn how_targets_and_credentials_stand_is_told() {
+    let api = Api::new().await;
+    let at = |text: &str| Some(text.parse::<UnixMicros>().unwrap());
+    let told = AllowanceStatus { limit: Some(500), remaining: Some(499), resets_at: at("2026-02-05T15:30:00.12Z") };
+    let open = TargetStatus {
+        model: Some("m".into()),
+        credential: Some(CredentialId::of_fingerprint([1; 6])),
+        state: HealthState::Open,
+        why: Some("it failed too often".into()),
+        since: at("2026-02-05T15:29:00Z"),
+        until: at("2026-02-05T15:30:02Z"),
+        next_probe: at("2026-02-05T15:30:02Z"),
+        success_percent: Some(66.666_67),
+        p95_us: Some(98_304),
+        failures_in_a_row: 5,
+        in_flight: 1,
+        quota: Some(QuotaStatus { requests: Some(told), tokens: None, told_at: UnixMicros(0) }),
+    };
+    *api.providers.targets.lock().unwrap() = vec![TargetStatus::default(), open];
+    insta::assert_json_snapshot!("provider_state_targets", api.get("/providers/local/state").await.expect(200)["targets"]);
 }
 
 #[tokio::test]

@@ -1,14 +1,16 @@
 //! One attempt at one target over HTTP: sends, judges what comes, and reads until it is clear that the target answers.
 
 use std::future::{Future, poll_fn};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::UnixMicros;
 use futures_util::TryFutureExt as _;
 use http::{Method, Request, Response};
-use providers::{AnswerFault, Ending, Fault, FirstEvent, StreamFault, StreamReader, StreamSettings, Verdict};
+use providers::{AnswerFault, Ending, Fault, FirstEvent, Scope, StreamFault, StreamReader, StreamSettings, Verdict};
 use tokio::time::{Instant, timeout_at};
 
+use super::learn::{quota_read, trouble};
 use super::{Answer, Asked, AttemptFault, Dispatched, headers};
 use crate::caps;
 use crate::relay::{Opened, Silence, Source};
@@ -24,24 +26,26 @@ pub(super) struct Deadlines {
 }
 
 impl Deadlines {
-    pub(super) fn of(target: &TargetRoute) -> Self {
+    /// `left` is the time for all attempts together.
+    pub(super) fn of(target: &TargetRoute, left: Duration) -> Self {
         let now = Instant::now();
-        Self { first_byte: now + target.provider.first_byte_timeout, whole: now + target.provider.timeout }
+        Self { first_byte: now + target.provider.first_byte_timeout.min(left), whole: now + target.provider.timeout.min(left) }
     }
 }
 
 pub(super) fn by<F: Future>(deadline: Instant, work: F) -> impl Future<Output = Result<F::Output, AttemptFault>> {
-    timeout_at(deadline, work).map_err(|_| AttemptFault::TimedOut)
+    timeout_at(deadline, work).map_err(|_| AttemptFault::timed_out())
 }
 
 impl Asked<'_> {
-    /// Asks the target at `index`, with the credential at the place `credential` of its provider's.
+    /// Asks the target at `index`, with the credential at the place `credential` of its provider's, within the time `left`.
     pub(super) async fn attempt(
         &self,
         index: usize,
         target: &TargetRoute,
         credential: usize,
         mark: SentMark,
+        left: Duration,
     ) -> Result<Dispatched, AttemptFault> {
         match &target.provider.call {
             Call::Http(addresses) => {
@@ -50,21 +54,30 @@ impl Asked<'_> {
                 *request.uri_mut() = addresses.get(self.facts.endpoint).clone();
                 let own = target.provider.credentials.get(credential).map_or(&[][..], |credential| &credential.headers);
                 *request.headers_mut() = headers::upstream(self.headers, own);
-                self.attempt_http(index, target, &mut request).await
+                self.attempt_http(index, target, &mut request, left).await
             }
             Call::Demo => {
                 mark.set();
-                Box::pin(self.attempt_demo(index, target)).await
+                Box::pin(self.attempt_demo(index, target, left)).await
             }
             Call::Broken(why) => Err(AttemptFault::failed(*why)),
         }
     }
 
-    async fn attempt_http(&self, index: usize, target: &TargetRoute, request: &mut Request<Outgoing>) -> Result<Dispatched, AttemptFault> {
+    async fn attempt_http(
+        &self,
+        index: usize,
+        target: &TargetRoute,
+        request: &mut Request<Outgoing>,
+        left: Duration,
+    ) -> Result<Dispatched, AttemptFault> {
         let in_flight = Self::in_flight(target);
-        let deadlines = Deadlines::of(target);
+        let deadlines = Deadlines::of(target, left);
         let response = self.gateway.upstream.send(request, deadlines.first_byte).await.map_err(fault)?;
         let (head, body) = response.into_parts();
+        if let Some(quota) = quota_read(&head.headers, || self.gateway.clock.now()) {
+            target.slot.told(quota);
+        }
         if !head.status.is_success() {
             return Box::pin(self.refused(index, target, Response::from_parts(head, body), deadlines.whole)).await;
         }
@@ -144,9 +157,6 @@ impl Asked<'_> {
         let body = by(soon, read(body, caps::ERROR_BODY_BYTES)).await.and_then(|read| read).unwrap_or_default();
         let now = self.gateway.clock.now();
         let verdict = providers::judge(status, head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())), &body);
-        let scope = verdict.scope;
-        let failed =
-            || AttemptFault::Failed { why: format!("it answered with status {status}"), wait_ms: verdict.wait_ms(now.wall), scope };
         match verdict.fault {
             Fault::Client if matches!(status, 400 | 413 | 422) => {
                 target.counters.count(crate::metrics::UpstreamOutcome::Rejected);
@@ -156,9 +166,17 @@ impl Asked<'_> {
                 headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
                 Ok(Dispatched { status: head.status, headers, answer: Answer::Rejected { body }, target: index, at: now })
             }
-            Fault::RateLimited => Err(AttemptFault::RateLimited { wait_ms: verdict.wait_ms(now.wall), scope }),
-            Fault::Credential | Fault::Billing | Fault::Missing => Err(AttemptFault::OperatorFault { status, scope }),
-            Fault::Client | Fault::Overloaded | Fault::Failed => Err(failed()),
+            Fault::Client
+            | Fault::RateLimited
+            | Fault::Overloaded
+            | Fault::Failed
+            | Fault::Credential
+            | Fault::Billing
+            | Fault::Missing => Err(AttemptFault {
+                status: Some(status),
+                why: format!("it answered with status {status}").into(),
+                ..judged(&verdict, now.wall)
+            }),
         }
     }
 
@@ -170,17 +188,14 @@ impl Asked<'_> {
     }
 }
 
-const ERROR_AS_ANSWER: &str = "it reported an error instead of an answer";
-
 /// An error inside a 200. Whoever's fault it is, the next target is tried: it may understand what this one didn't.
 fn in_band(verdict: &Verdict, now: UnixMicros) -> AttemptFault {
-    let (wait_ms, scope) = (verdict.wait_ms(now), verdict.scope);
-    match verdict.fault {
-        Fault::RateLimited => AttemptFault::RateLimited { wait_ms, scope },
-        Fault::Client | Fault::Overloaded | Fault::Failed | Fault::Credential | Fault::Billing | Fault::Missing => {
-            AttemptFault::Failed { why: ERROR_AS_ANSWER.to_owned(), wait_ms, scope }
-        }
-    }
+    AttemptFault { why: "it reported an error instead of an answer".into(), ..judged(verdict, now) }
+}
+
+fn judged(verdict: &Verdict, now: UnixMicros) -> AttemptFault {
+    let scope = if verdict.fault == Fault::Client { Scope::Request } else { verdict.scope };
+    AttemptFault { trouble: trouble(verdict.fault), scope, wait_ms: verdict.wait_ms(now), status: None, why: "".into() }
 }
 
 fn fault(fault: SendFault) -> AttemptFault {
@@ -188,7 +203,7 @@ fn fault(fault: SendFault) -> AttemptFault {
         SendFault::Connect(why) => AttemptFault::failed(format!("no connection to it ({why})")),
         SendFault::Broke(why) => AttemptFault::failed(format!("the connection to it broke ({why})")),
         SendFault::NoTls(why) => AttemptFault::failed(why),
-        SendFault::TimedOut => AttemptFault::TimedOut,
+        SendFault::TimedOut => AttemptFault::timed_out(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! An attempt at the built-in simulated server: the same stops as for any provider, without a network.
 
+use std::time::Duration;
+
 use domain::Category;
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -13,9 +15,9 @@ use crate::relay::{Opened, Silence, Simulated, Source};
 use crate::routes::TargetRoute;
 
 impl Asked<'_> {
-    pub(super) async fn attempt_demo(&self, index: usize, target: &TargetRoute) -> Result<Dispatched, AttemptFault> {
+    pub(super) async fn attempt_demo(&self, index: usize, target: &TargetRoute, left: Duration) -> Result<Dispatched, AttemptFault> {
         let in_flight = Self::in_flight(target);
-        let deadlines = Deadlines::of(target);
+        let deadlines = Deadlines::of(target, left);
         let now = self.gateway.clock.now();
         let settings = Settings {
             model: &self.facts.model,
@@ -27,7 +29,7 @@ impl Asked<'_> {
         let (answer, content_type) = match reply(self.facts, self.body, &settings) {
             Reply::Whole(timed) => {
                 if timed.due_us > 0 {
-                    by(deadlines.whole, sleep(std::time::Duration::from_micros(timed.due_us))).await?;
+                    by(deadlines.whole, sleep(Duration::from_micros(timed.due_us))).await?;
                 }
                 (self.whole(timed.bytes)?, "application/json")
             }

@@ -1,24 +1,30 @@
-//! Fifth stop: finds a target that answers. Each is tried at most once with each credential, under the one hold of the request,
-//! and only until something was produced. What a stream's further events say is the relay's matter.
+//! Fifth stop: finds a target that answers. Each is tried at most once, under the one hold of the request, and only until
+//! something was produced. What a stream's further events say is the relay's matter.
 
 mod attempt;
 mod demo;
+mod findings;
 mod headers;
+mod learn;
+
+use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
-use domain::Now;
+use domain::{Features, Now, Trouble, Why};
 use http::{HeaderMap, StatusCode};
-use limits::{HoldGuard, Retry};
+use limits::HoldGuard;
 use providers::{AnswerFacts, RequestFacts, Scope};
 
-use crate::cooldown::{InFlight, Why};
-use crate::credentials::Turn;
+use crate::Gateway;
+use crate::caps;
+use crate::health::InFlight;
 use crate::metrics::UpstreamOutcome;
 use crate::relay::Opened;
 use crate::routes::{ModelRoute, TargetRoute};
+use crate::routing::{Entry, Needs, Skip, consider};
 use crate::settle::Exchange;
-use crate::target_order::{Candidate, order};
-use crate::{Gateway, caps};
+use findings::Findings;
 
 /// A request to be answered by some target.
 pub(crate) struct Asked<'a> {
@@ -28,6 +34,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) body: &'a Bytes,
     /// The client's.
     pub(crate) headers: &'a HeaderMap,
+    /// When it was let in.
+    pub(crate) begun_us: u64,
 }
 
 /// What a target answered.
@@ -59,8 +67,10 @@ pub(crate) enum DispatchFault {
     AllRateLimited { at_us: u64, now: Now },
     /// The model has no target at any provider that exists.
     NoTarget,
-    /// No target takes requests.
-    NoneTakes,
+    /// No target takes requests; the first that is left alone for a while opens at this moment of the steady clock.
+    NoneTakes { opens: Option<(u64, Now)> },
+    /// Each target lacks something that the request needs.
+    Unfit { lacking: Features },
     /// The last failure: a provider was too slow.
     TimedOut { provider: String, tried: u32 },
     /// The last failure.
@@ -71,221 +81,231 @@ pub(crate) enum DispatchFault {
 
 /// Why one attempt gave no answer.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum AttemptFault {
-    RateLimited { wait_ms: Option<u64>, scope: Scope },
-    OperatorFault { status: u16, scope: Scope },
-    TimedOut,
-    Failed { why: String, wait_ms: Option<u64>, scope: Scope },
+pub(crate) struct AttemptFault {
+    trouble: Trouble,
+    /// Whom it concerns.
+    scope: Scope,
+    /// What the provider asked for.
+    wait_ms: Option<u64>,
+    /// Its answer's, if that was no success.
+    status: Option<u16>,
+    /// For the client.
+    why: Cow<'static, str>,
 }
 
 impl AttemptFault {
-    fn failed(why: impl Into<String>) -> Self {
-        Self::Failed { why: why.into(), wait_ms: None, scope: Scope::Target }
+    fn failed(why: impl Into<Cow<'static, str>>) -> Self {
+        Self { trouble: Trouble::Failed, scope: Scope::Target, wait_ms: None, status: None, why: why.into() }
+    }
+
+    const fn timed_out() -> Self {
+        let why = Cow::Borrowed("it took too long");
+        Self { trouble: Trouble::TimedOut, scope: Scope::Target, wait_ms: None, status: None, why }
     }
 
     /// Whether another credential may fare better there.
     const fn concerns_credential(&self) -> bool {
-        match self {
-            Self::RateLimited { .. } => true,
-            Self::OperatorFault { scope, .. } | Self::Failed { scope, .. } => matches!(scope, Scope::Credential),
-            Self::TimedOut => false,
-        }
+        matches!(self.trouble, Trouble::RateLimited) || matches!(self.scope, Scope::Credential)
     }
 
     const fn outcome(&self) -> UpstreamOutcome {
-        match self {
-            Self::RateLimited { .. } => UpstreamOutcome::RateLimited,
-            Self::OperatorFault { .. } => UpstreamOutcome::OperatorFault,
-            Self::TimedOut => UpstreamOutcome::TimedOut,
-            Self::Failed { .. } => UpstreamOutcome::Failed,
+        match self.trouble {
+            Trouble::RateLimited => UpstreamOutcome::RateLimited,
+            Trouble::TimedOut => UpstreamOutcome::TimedOut,
+            Trouble::Credential | Trouble::Billing | Trouble::Missing => UpstreamOutcome::OperatorFault,
+            Trouble::Overloaded | Trouble::Failed => UpstreamOutcome::Failed,
         }
     }
 }
 
-/// What was learned on the way.
-#[derive(Default)]
-struct Findings {
-    tried: u32,
-    /// The earliest moment at which a rate-limited target opens.
-    opens_us: Option<u64>,
-    /// Targets that cool down for another reason: the first to open, and when.
-    cooling: Option<(u64, usize)>,
-    last: Option<DispatchFault>,
-}
-
-impl Findings {
-    fn rate_limited_until(&mut self, at_us: u64) {
-        self.opens_us = Some(self.opens_us.map_or(at_us, |earlier| earlier.min(at_us)));
-    }
-
-    fn cooling_until(&mut self, at_us: u64, target: usize) {
-        if self.cooling.is_none_or(|(earlier, _)| at_us < earlier) {
-            self.cooling = Some((at_us, target));
-        }
-    }
+/// Where a request stands on its way from target to target.
+struct Way {
+    findings: Findings,
+    needs: Needs,
+    /// Output that was asked for, in tokens.
+    output: u64,
+    is_counted: bool,
+    /// The time as it was last read.
+    now_us: u64,
 }
 
 impl Asked<'_> {
     /// Tries targets until one answers.
     pub(crate) async fn dispatch(&self, exchange: &mut Exchange) -> Result<Dispatched, DispatchFault> {
-        let mut findings = Findings::default();
-        let targets = &self.model.targets;
-        if let [_] = targets.as_slice() {
-            if let Some(answer) = self.consider(0, exchange, &mut findings).await {
+        let output = self.facts.max_output.unwrap_or(0);
+        let needs = Needs { features: self.facts.features, tokens: exchange.held().0.saturating_add(output) };
+        let mut way = Way { findings: Findings::default(), needs, output, is_counted: false, now_us: self.begun_us };
+        if let [target] = self.model.targets.as_slice() {
+            if let Some(answer) = self.go_to(0, target, exchange, &mut way).await {
                 return Ok(answer);
             }
         } else {
-            let places = targets.iter().enumerate();
-            let candidates: Vec<_> = places.map(|(index, t)| Candidate { index, priority: t.priority, weight: t.weight }).collect();
-            let random = exchange.subject().request.bits() as u64;
-            for index in order(&candidates, random) {
-                if let Some(answer) = self.consider(index, exchange, &mut findings).await {
+            for index in self.model.order(exchange.subject().request.bits() as u64) {
+                if let Some(target) = self.model.targets.get(index)
+                    && self.may_try(&way)
+                    && let Some(answer) = self.go_to(index, target, exchange, &mut way).await
+                {
                     return Ok(answer);
-                }
-                if findings.tried >= caps::ATTEMPTS {
-                    break;
                 }
             }
         }
-        // Everything cools down, and not only for rate limits: waiting that long would be worse than one more try.
-        if findings.tried == 0
-            && let Some((_, index)) = findings.cooling
-            && let Some(target) = targets.get(index)
-            && let Turn::Take(place) | Turn::Refused { place, .. } = target.turn(|| self.gateway.clock.now().mono_us)
-            && let Some(answer) = self.try_target(index, target, place, exchange, &mut findings).await
+        if way.findings.has_last_resorts()
+            && let Some(answer) = Box::pin(self.last_resort(exchange, &mut way)).await
         {
             return Ok(answer);
         }
-        Err(self.conclude(findings))
+        Err(way.findings.conclude(!self.model.targets.is_empty(), || self.gateway.clock.now()))
     }
 
-    fn conclude(&self, findings: Findings) -> DispatchFault {
-        match (findings.last, findings.opens_us) {
-            (Some(fault), _) => fault,
-            (None, Some(at_us)) => DispatchFault::AllRateLimited { at_us, now: self.gateway.clock.now() },
-            (None, None) if self.model.targets.is_empty() => DispatchFault::NoTarget,
-            (None, None) => DispatchFault::NoneTakes,
-        }
+    /// Whether attempts and time are left.
+    fn may_try(&self, way: &Way) -> bool {
+        way.findings.tried < caps::ATTEMPTS && !self.left(way).is_zero()
     }
 
-    /// Tries a target unless its state speaks against it.
-    async fn consider(&self, index: usize, exchange: &mut Exchange, findings: &mut Findings) -> Option<Dispatched> {
-        let target = self.model.targets.get(index).filter(|target| target.provider.is_enabled())?;
-        // Cooldowns are rare, so that the clock is read only where there was one.
-        match target.slot.ever_cooled().then(|| target.slot.cooling(self.gateway.clock.now().mono_us)).flatten() {
-            None => {}
-            Some((at_us, Why::RateLimited)) => {
-                findings.rate_limited_until(at_us);
-                return None;
-            }
-            Some((at_us, Why::Overloaded | Why::Refused)) => {
-                findings.cooling_until(at_us, index);
-                return None;
-            }
-        }
-        match target.turn(|| self.gateway.clock.now().mono_us) {
-            Turn::Take(credential) => self.try_target(index, target, credential, exchange, findings).await,
-            Turn::RateLimited { at_us } => {
-                findings.rate_limited_until(at_us);
-                None
-            }
-            Turn::Refused { at_us, .. } => {
-                findings.cooling_until(at_us, index);
-                None
-            }
-        }
+    /// Time left for all attempts together.
+    fn left(&self, way: &Way) -> Duration {
+        self.model.timeout.saturating_sub(Duration::from_micros(way.now_us.saturating_sub(self.begun_us)))
     }
 
-    /// Tries a target with one credential after another, as long as the credential is what is at fault and there is another.
-    async fn try_target(
-        &self,
-        index: usize,
-        target: &TargetRoute,
-        mut credential: usize,
-        exchange: &mut Exchange,
-        findings: &mut Findings,
-    ) -> Option<Dispatched> {
-        loop {
-            let quota = self.take_from_quota(target, exchange, findings)?;
-            let mark = exchange.attempt(&target.provider, quota);
-            findings.tried += 1;
-            let fault = match self.attempt(index, target, credential, mark).await {
-                Ok(answer) => return Some(answer),
-                Err(fault) => fault,
-            };
-            let now = self.gateway.clock.now();
-            exchange.attempt_failed(now.mono_us);
-            self.tell(target, credential, &fault);
-            if target.has_several_credentials() && fault.concerns_credential() {
-                credential = self.leave_out(target, credential, fault, findings, now)?;
-            } else {
-                self.learn(target, fault, findings, now);
-                return None;
-            }
-        }
-    }
-
-    /// The provider's own quota has room: what was taken from it, if there is one. `None`: it has not.
-    fn take_from_quota(&self, target: &TargetRoute, exchange: &Exchange, findings: &mut Findings) -> Option<Option<HoldGuard>> {
-        let Some(quota) = &target.provider.quota else { return Some(None) };
-        let (input, output) = exchange.held();
-        let now = self.gateway.clock.now().mono_us;
-        match quota.reserve(exchange.subject().request.bits(), input, output, now) {
-            Ok(hold) => Some(Some(hold)),
-            Err(refusal) => {
-                if let Retry::At { at, .. } = refusal.retry {
-                    findings.rate_limited_until(at);
+    /// Tries a target unless something speaks against it.
+    async fn go_to(&self, index: usize, target: &TargetRoute, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
+        let entered = loop {
+            match self.enter(target, exchange, way) {
+                // The bound said so; the count may not.
+                Err(Skip::TooLong { .. }) if !way.is_counted => {
+                    Box::pin(exchange.know_input()).await;
+                    way.is_counted = true;
+                    way.needs.tokens = exchange.held().0.saturating_add(way.output);
                 }
+                entered => break entered,
+            }
+        };
+        match entered {
+            Ok(entered) => self.try_target(index, target, entered, exchange, way).await,
+            Err(skip) => {
+                way.findings.passed_over(index, skip);
                 None
             }
         }
     }
 
-    fn tell(&self, target: &TargetRoute, credential: usize, fault: &AttemptFault) {
-        target.counters.count(fault.outcome());
-        let provider = target.provider.provider.name.as_str();
-        let credential = target.provider.credentials.get(credential).and_then(|credential| credential.id).map(tracing::field::display);
-        tracing::info!(provider, model = target.model.as_str(), credential, ?fault, "an attempt at a provider failed");
+    fn enter<'a>(&self, target: &'a TargetRoute, exchange: &Exchange, way: &Way) -> Result<(Entry<'a>, Option<HoldGuard>), Skip> {
+        let clock = || self.gateway.clock.now().mono_us;
+        consider(target, &way.needs, clock, |open| {
+            let entry = Entry::begin(target, open, way.now_us, clock)?;
+            Ok((entry, self.take_from_quota(target, exchange)?))
+        })
     }
 
-    /// Leaves a credential out for a while, and gives the place of another to try with. Where there is none it is as if the target had
-    /// answered so.
-    fn leave_out(&self, target: &TargetRoute, place: usize, fault: AttemptFault, findings: &mut Findings, now: Now) -> Option<usize> {
-        let everywhere = target.provider.credentials.get(place).map(|credential| &credential.slot);
-        match &fault {
-            AttemptFault::RateLimited { wait_ms, scope } => {
-                let slot = if *scope == Scope::Credential { everywhere } else { target.by_credential.get(place) };
-                slot?.cool(*wait_ms, Why::RateLimited, now.mono_us);
+    /// None answered: those that were left alone, and not for their rate, are tried after all. Refusing the request would be worse.
+    async fn last_resort(&self, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
+        for index in way.findings.last_resorts() {
+            let target = self.model.targets.get(index).filter(|_| self.may_try(way))?;
+            let now_us = self.gateway.clock.now().mono_us;
+            let Some(entry) = Entry::begin_as_last_resort(target, now_us) else { continue };
+            match self.take_from_quota(target, exchange) {
+                Ok(quota) => {
+                    if let Some(answer) = self.try_target(index, target, (entry, quota), exchange, way).await {
+                        return Some(answer);
+                    }
+                }
+                Err(skip) => way.findings.passed_over(index, skip),
             }
-            AttemptFault::OperatorFault { .. } | AttemptFault::Failed { .. } | AttemptFault::TimedOut => {
-                everywhere?.cool(Some(caps::CREDENTIAL_REFUSED_MS), Why::Refused, now.mono_us);
-            }
-        }
-        match (target.turn(|| now.mono_us), fault) {
-            (Turn::Take(other), _) if findings.tried < caps::ATTEMPTS => return Some(other),
-            (Turn::RateLimited { at_us }, _) => findings.rate_limited_until(at_us),
-            (Turn::Take(_) | Turn::Refused { .. }, AttemptFault::RateLimited { .. }) => findings.rate_limited_until(now.mono_us + 1),
-            (Turn::Take(_) | Turn::Refused { .. }, fault) => self.learn(target, fault, findings, now),
         }
         None
     }
 
-    /// Cools the target down where that was asked for, and keeps what the client may have to be told.
-    fn learn(&self, target: &TargetRoute, fault: AttemptFault, findings: &mut Findings, now: Now) {
-        let (provider, tried) = (target.provider.provider.name.as_str().to_owned(), findings.tried);
-        match fault {
-            AttemptFault::RateLimited { wait_ms, .. } => {
-                target.slot.cool(wait_ms, Why::RateLimited, now.mono_us);
-                let opens = target.slot.cooling(now.mono_us).map_or(now.mono_us + 1, |(at, _)| at);
-                findings.rate_limited_until(opens);
-            }
-            AttemptFault::OperatorFault { status, .. } => findings.last = Some(DispatchFault::OperatorFault { provider, status, tried }),
-            AttemptFault::TimedOut => findings.last = Some(DispatchFault::TimedOut { provider, tried }),
-            AttemptFault::Failed { why, wait_ms, .. } => {
-                if wait_ms.is_some() {
-                    target.slot.cool(wait_ms, Why::Overloaded, now.mono_us);
+    /// Tries a target with one credential after another, as long as the credential is what is at fault and there is another.
+    async fn try_target<'a>(
+        &self,
+        index: usize,
+        target: &'a TargetRoute,
+        (mut entry, mut quota): (Entry<'a>, Option<HoldGuard>),
+        exchange: &mut Exchange,
+        way: &mut Way,
+    ) -> Option<Dispatched> {
+        let others = way.findings.tried + caps::CREDENTIAL_ATTEMPTS;
+        loop {
+            let mark = exchange.attempt(&target.provider, quota);
+            way.findings.tried += 1;
+            let fault = match self.attempt(index, target, entry.place, mark, self.left(way)).await {
+                Ok(answer) => {
+                    self.answered(&answer, entry, way);
+                    return Some(answer);
                 }
-                findings.last = Some(DispatchFault::Failed { provider, why, tried });
+                Err(fault) => fault,
+            };
+            let now = self.gateway.clock.now();
+            exchange.attempt_failed(now.mono_us);
+            self.tell(target, entry, &fault, exchange, way, now);
+            way.now_us = now.mono_us;
+            let has_others = target.has_several_credentials() && fault.concerns_credential();
+            if !has_others || way.findings.tried >= others || !self.may_try(way) {
+                self.conclude_target(target, fault, way, now);
+                return None;
+            }
+            match self.enter(target, exchange, way) {
+                Ok(another) => (entry, quota) = another,
+                // As if the target had answered so.
+                Err(skip) => {
+                    let is_prospect = matches!(skip, Skip::Resting { why: Why::Cooling(Trouble::RateLimited), .. } | Skip::NoRoom(_));
+                    if is_prospect {
+                        way.findings.passed_over(index, skip)
+                    } else {
+                        self.conclude_target(target, fault, way, now)
+                    }
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn answered(&self, answer: &Dispatched, entry: Entry<'_>, way: &Way) {
+        match answer.answer {
+            Answer::Whole { .. } | Answer::Stream(_) => {
+                entry.answered(answer.at.mono_us);
+                if way.findings.tried > 1 {
+                    self.gateway.metrics.recovered.inc();
+                }
+            }
+            Answer::Rejected { .. } => {}
+        }
+    }
+
+    /// What is taken from the quotas of the provider and the target, if there are any.
+    fn take_from_quota(&self, target: &TargetRoute, exchange: &Exchange) -> Result<Option<HoldGuard>, Skip> {
+        let Some(quota) = &target.quota else { return Ok(None) };
+        let (input, output) = exchange.held();
+        let now_us = self.gateway.clock.now().mono_us;
+        quota.reserve(exchange.subject().request.bits(), input, output, now_us).map(Some).map_err(Skip::NoRoom)
+    }
+
+    /// Tells how the attempt went, and writes it down.
+    fn tell(&self, target: &TargetRoute, entry: Entry<'_>, fault: &AttemptFault, exchange: &Exchange, way: &Way, now: Now) {
+        target.counters.count(fault.outcome());
+        let (request, attempt) = (exchange.subject().request, way.findings.tried);
+        let provider = target.provider.provider.name.as_str();
+        let credential = target.provider.credentials.get(entry.place).and_then(|credential| credential.id).map(tracing::field::display);
+        let ms = now.mono_us.saturating_sub(way.now_us) / 1_000;
+        tracing::info!(
+            %request, attempt, provider, model = target.model.as_str(), credential, trouble = fault.trouble.as_str(), status = fault.status,
+            ms, "an attempt at a provider failed: {}", fault.why
+        );
+        let random = (request.bits() as u64).wrapping_mul(u64::from(attempt) | 1);
+        entry.failed(fault.trouble, fault.scope, fault.wait_ms, now.mono_us, random);
+    }
+
+    /// Keeps what the client may have to be told.
+    fn conclude_target(&self, target: &TargetRoute, fault: AttemptFault, way: &mut Way, now: Now) {
+        let (provider, tried) = (target.provider.provider.name.as_str().to_owned(), way.findings.tried);
+        match (fault.trouble, fault.status) {
+            (Trouble::RateLimited, _) => way.findings.rate_limited_until(target.opens_us(now.mono_us)),
+            (Trouble::TimedOut, _) => way.findings.last = Some(DispatchFault::TimedOut { provider, tried }),
+            (Trouble::Credential | Trouble::Billing | Trouble::Missing, Some(status)) => {
+                way.findings.last = Some(DispatchFault::OperatorFault { provider, status, tried });
+            }
+            (Trouble::Overloaded | Trouble::Failed | Trouble::Credential | Trouble::Billing | Trouble::Missing, _) => {
+                way.findings.last = Some(DispatchFault::Failed { provider, why: fault.why.into_owned(), tried });
             }
         }
     }

@@ -43,7 +43,9 @@ fn all_but_429() -> Vec<Problem> {
     ];
     let dispatched = [
         DispatchFault::NoTarget,
-        DispatchFault::NoneTakes,
+        DispatchFault::NoneTakes { opens: None },
+        DispatchFault::NoneTakes { opens: Some((2, Now { mono_us: 1, wall: UnixMicros(1) })) },
+        DispatchFault::Unfit { lacking: domain::Features::NONE.with(domain::Feature::Vision) },
         DispatchFault::TimedOut { provider: provider(), tried: 1 },
         DispatchFault::Failed { provider: provider(), why: "it answered with status 500".into(), tried: 3 },
         DispatchFault::OperatorFault { provider: provider(), status: 401, tried: 1 },
@@ -65,13 +67,14 @@ fn all_but_429() -> Vec<Problem> {
 #[tokio::test]
 async fn every_error_is_openais_object_and_none_has_the_words_of_the_429() {
     for problem in all_but_429() {
+        let may_wait = problem.status == 503 && problem.wait_us.is_some();
         let (status, headers, body) = written(problem).await;
         let error = body["error"].as_object().unwrap();
         assert!(["message", "type", "param", "code"].iter().all(|name| error.contains_key(*name)), "{body}");
         let message = error["message"].as_str().unwrap();
         assert!(message.ends_with(['.', '?']) && message.chars().next().unwrap().is_uppercase(), "{message}");
         assert!(!body.to_string().to_lowercase().contains("rate limit"), "{body}");
-        assert!(status != 429 && !headers.iter().any(|(name, _)| name.starts_with("retry-after")), "{body}");
+        assert!(status != 429 && headers.iter().any(|(name, _)| name.starts_with("retry-after")) == may_wait, "{body}");
     }
 }
 

@@ -4,6 +4,7 @@
 mod histogram;
 mod refusals;
 mod sizes;
+mod targets;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -20,6 +21,7 @@ use prometheus_client::registry::Registry;
 pub(crate) use histogram::Histogram;
 pub(crate) use refusals::Refusals;
 pub(crate) use sizes::Sizes;
+pub(crate) use targets::Targets;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RequestLabels {
@@ -97,6 +99,8 @@ pub(crate) struct Metrics {
     pub(crate) waits: Histogram,
     /// Answers that were cut short because there was no room.
     pub(crate) cut: Count,
+    /// Requests that one target answered after another had failed.
+    pub(crate) recovered: Count,
     /// Tokens that were processed without room.
     pub(crate) debt_tokens: Count,
     /// Inputs that were tokenized before a decision.
@@ -118,6 +122,7 @@ impl Metrics {
         registry.register("open_streams", "Streams being relayed", self.open_streams.clone());
         registry.register("open_requests", "Requests admitted and not yet settled", self.open_requests.clone());
         registry.register("answers_cut", "Answers cut short because their limits had no room", self.cut.clone());
+        registry.register("recovered_requests", "Requests answered by one target after another failed", self.recovered.clone());
         registry.register("debt_tokens", "Tokens processed without room", self.debt_tokens.clone());
         registry.register("counted_inputs", "Inputs tokenized before a decision", self.counted_inputs.clone());
         registry.register_collector(Box::new(

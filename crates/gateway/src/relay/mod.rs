@@ -22,9 +22,9 @@ pub(crate) use silence::Silence;
 pub(crate) use source::{Simulated, Source, SourceBroke};
 pub(crate) use whole::{Waiting, deliver_whole};
 
-use crate::cooldown::InFlight;
+use crate::health::InFlight;
 use crate::metrics::UpstreamOutcome;
-use crate::settle::{Exchange, OutputTokens, Pass, Tally};
+use crate::settle::{Exchange, OutputTokens, Pass, Subject, Tally};
 use pause::{Pause, Piece, Tick};
 
 /// A stream whose first event has come.
@@ -257,6 +257,7 @@ impl Relay {
             joined(&[&out, &end.tail])
         } else {
             self.source = None;
+            broke(end.fault.as_ref(), &exchange, target);
             let event = fault_event(end.fault.as_ref(), &exchange, target);
             joined(&[&out, &end.tail, &event])
         };
@@ -326,6 +327,14 @@ fn tally(end: &StreamEnd, charged: u64) -> Tally {
 fn count(exchange: &Exchange, target: usize, outcome: UpstreamOutcome) {
     if let Some(target) = exchange.subject().model.targets.get(target) {
         target.counters.count(outcome);
+    }
+}
+
+/// The target's standing hears of it.
+fn broke(fault: Option<&StreamFault>, exchange: &Exchange, target: usize) {
+    let Subject { model, request, .. } = exchange.subject();
+    if let Some(target) = model.targets.get(target) {
+        target.broke(fault, exchange.gateway().clock.now(), request.bits() as u64);
     }
 }
 

@@ -22,9 +22,9 @@ use super::source::Piece;
 use super::{Opened, Relay, Silence, Source, SourceBroke};
 use crate::admit::{Admission, RequestPools};
 use crate::authenticate::Caller;
-use crate::cooldown::InFlight;
 use crate::dispatch::Asked;
 use crate::estimate::estimate;
+use crate::health::InFlight;
 use crate::pipeline::{Received, subject};
 use crate::resolve::{Resolved, resolve};
 use crate::settle::{Exchange, Pass};
@@ -226,7 +226,8 @@ impl Rig {
         exchange.attempt(&target.provider, None).set();
         let total = script.unread();
         let (facts, headers) = (self.facts(), http::HeaderMap::new());
-        let asked = Asked { gateway: &self.gateway, model: &resolved.model, facts: &facts, body: &self.body, headers: &headers };
+        let asked =
+            Asked { gateway: &self.gateway, model: &resolved.model, facts: &facts, body: &self.body, headers: &headers, begun_us: 0 };
         let deadline = Instant::now() + Duration::from_secs(60);
         let mut opening = Box::pin(asked.open(Source::Scripted(script), deadline));
         let mut cx = Context::from_waker(Waker::noop());

@@ -1,7 +1,7 @@
 //! What a request carries to the model, as far as a bound needs it: how many messages or texts, and how many media.
 //! It refuses to read what they say.
 
-use domain::Endpoint;
+use domain::{Endpoint, Feature, Features};
 
 use crate::caps;
 use crate::json::{Cursor, Halt, Kind, Text};
@@ -18,20 +18,26 @@ pub(super) struct Contents {
     /// Messages or texts.
     pub(super) items: u64,
     pub(super) media: u64,
+    /// What the media need.
+    pub(super) features: Features,
     /// The media's figures added up.
     pub(super) media_tokens: u64,
 }
 
 /// The input tokens that a member of a message or of a content part stands for, if it holds an image, audio, video or a file.
 pub(crate) fn media_figure(name: &Text<'_>) -> Option<u64> {
-    let figure = |name: &[u8]| match name {
-        b"image_url" | b"image" | b"input_image" | b"image_embeds" | b"image_pil" => Some(caps::TOKENS_PER_IMAGE),
-        b"input_audio" | b"audio_url" | b"audio" => Some(caps::TOKENS_PER_AUDIO),
-        b"video_url" | b"video" => Some(caps::TOKENS_PER_VIDEO),
-        b"file" | b"input_file" => Some(caps::TOKENS_PER_FILE),
+    medium(name).map(|(figure, _)| figure)
+}
+
+fn medium(name: &Text<'_>) -> Option<(u64, Feature)> {
+    let medium = |name: &[u8]| match name {
+        b"image_url" | b"image" | b"input_image" | b"image_embeds" | b"image_pil" => Some((caps::TOKENS_PER_IMAGE, Feature::Vision)),
+        b"input_audio" | b"audio_url" | b"audio" => Some((caps::TOKENS_PER_AUDIO, Feature::Audio)),
+        b"video_url" | b"video" => Some((caps::TOKENS_PER_VIDEO, Feature::Video)),
+        b"file" | b"input_file" => Some((caps::TOKENS_PER_FILE, Feature::Files)),
         _ => None,
     };
-    if name.plain { figure(name.raw) } else { figure(name.decode().as_bytes()) }
+    if name.plain { medium(name.raw) } else { medium(name.decode().as_bytes()) }
 }
 
 /// The fault of a request that carries nothing.
@@ -80,10 +86,11 @@ fn part(cursor: &mut Cursor<'_>, found: &mut Contents) -> Result<(), Halt> {
 }
 
 fn media(cursor: &mut Cursor<'_>, name: Text<'_>, found: &mut Contents) -> Result<(), Halt> {
-    if let Some(figure) = media_figure(&name)
+    if let Some((figure, feature)) = medium(&name)
         && cursor.peek() != b'n'
     {
         found.media += 1;
+        found.features = found.features.with(feature);
         found.media_tokens += figure;
     }
     cursor.skip()

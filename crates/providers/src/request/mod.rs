@@ -7,7 +7,7 @@ mod names;
 
 use std::ops::Range;
 
-use domain::Endpoint;
+use domain::{Endpoint, Feature, Features};
 
 use crate::json::{Cursor, Flaw, Kind, What, place, whole_number};
 
@@ -38,6 +38,8 @@ pub struct RequestFacts {
     pub messages: u64,
     /// Whether tools or functions are declared.
     pub has_tools: bool,
+    /// What it needs beyond text.
+    pub features: Features,
     /// How many images, audio clips, videos and files there are.
     pub media: u64,
     /// The media's figures added up, in tokens.
@@ -106,6 +108,7 @@ struct Reading {
     n: Option<u64>,
     best_of: Option<u64>,
     has_tools: bool,
+    format: Features,
     contents: Option<Contents>,
 }
 
@@ -122,17 +125,22 @@ impl Reading {
             n: None,
             best_of: None,
             has_tools: false,
+            format: Features::NONE,
             contents: None,
         }
     }
 
     fn member(&mut self, cursor: &mut Cursor<'_>, param: Param, at: usize) -> Result<(), Stop> {
+        let generates = self.endpoint != Endpoint::Embeddings;
+        if param == Param::ResponseFormat {
+            self.format = self.format.and(if generates { response_format(cursor)? } else { cursor.skip().map(|()| Features::NONE)? });
+            return Ok(());
+        }
         let bit = 1 << param as u16;
         if self.seen & bit != 0 {
             return Err(Stop::repeated(param.name(), at));
         }
         self.seen |= bit;
-        let generates = self.endpoint != Endpoint::Embeddings;
         match param {
             Param::Model => self.model = Some(model(cursor)?),
             Param::Stream if generates => self.stream = flag(cursor, param.name())?.unwrap_or(false),
@@ -152,7 +160,7 @@ impl Reading {
                 self.has_tools |= cursor.kind()? == Kind::Array;
                 cursor.skip()?;
             }
-            Param::Messages | Param::Prompt | Param::Input => cursor.skip()?,
+            Param::Messages | Param::Prompt | Param::Input | Param::ResponseFormat => cursor.skip()?,
         }
         Ok(())
     }
@@ -199,6 +207,7 @@ impl Reading {
             Endpoint::Completions => self.n.max(self.best_of).unwrap_or(1).saturating_mul(contents.items),
             Endpoint::Embeddings => 0,
         };
+        let tools = if self.has_tools { Features::NONE.with(Feature::Tools) } else { Features::NONE };
         Ok(RequestFacts {
             endpoint: self.endpoint,
             model,
@@ -209,11 +218,34 @@ impl Reading {
             choices,
             messages: contents.items,
             has_tools: self.has_tools,
+            features: contents.features.and(self.format).and(tools),
             media: contents.media,
             media_tokens: contents.media_tokens,
             usage_slot: self.usage_slot,
         })
     }
+}
+
+/// What `{"type": "json_schema", …}` asks of the model.
+fn response_format(cursor: &mut Cursor<'_>) -> Result<Features, Stop> {
+    let mut needed = Features::NONE;
+    if cursor.kind()? != Kind::Object {
+        cursor.skip()?;
+        return Ok(needed);
+    }
+    cursor.members(|cursor, name| {
+        if !name.is("type") || cursor.kind()? != Kind::String {
+            return Ok::<_, Stop>(cursor.skip()?);
+        }
+        let kind = cursor.string()?;
+        if kind.is("json_schema") {
+            needed = needed.with(Feature::JsonSchema);
+        } else if kind.is("json_object") {
+            needed = needed.with(Feature::JsonObject);
+        }
+        Ok(())
+    })?;
+    Ok(needed)
 }
 
 fn model(cursor: &mut Cursor<'_>) -> Result<(String, Range<usize>), Stop> {

@@ -18,9 +18,11 @@ pub(super) enum Param {
     Input,
     Tools,
     Functions,
+    ResponseFormat,
 }
 
 impl Param {
+    /// Those that nothing else may look like: that a provider answers in another form than was asked harms nobody else.
     const ALL: [Self; 12] = [
         Self::Model,
         Self::Stream,
@@ -50,6 +52,7 @@ impl Param {
             Self::Input => "input",
             Self::Tools => "tools",
             Self::Functions => "functions",
+            Self::ResponseFormat => "response_format",
         }
     }
 
@@ -67,6 +70,7 @@ impl Param {
             b"input" => Self::Input,
             b"tools" => Self::Tools,
             b"functions" => Self::Functions,
+            b"response_format" => Self::ResponseFormat,
             _ => return None,
         })
     }

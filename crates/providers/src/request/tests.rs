@@ -199,3 +199,23 @@ fn no_fault_speaks_of_rate_limits() {
         assert!(!told.contains("rate limit"), "{told}");
     }
 }
+
+#[test]
+fn what_a_request_needs_beyond_text_is_told() {
+    let needs = |rest: &str| {
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":[{{"type":"text","text":"a"}}]}}]{rest}}}"#);
+        read_request(ChatCompletions, body.as_bytes()).unwrap().features.to_string()
+    };
+    assert_eq!(needs(""), "");
+    assert_eq!(needs(r#","response_format":{"type":"text"},"tool_choice":"none""#), "");
+    assert_eq!(needs(r#","response_format":null"#), "");
+    assert_eq!(needs(r#","response_format":{"json_schema":{"type":"object"},"type":"json_schema"}"#), "json_schema");
+    assert_eq!(needs(r#","Response_Format":{"type":"json_schema"}"#), "");
+    assert_eq!(needs(r#","response_format":{"type":"json_object"},"tools":[{"type":"function"}]"#), "tools, json_object");
+    let media = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}},{"type":"input_audio",
+        "input_audio":{}},{"type":"file","file":{}},{"type":"video_url","video_url":{}}]}]}"#;
+    let facts = read_request(ChatCompletions, media.as_bytes()).unwrap();
+    assert_eq!(facts.features.to_string(), "vision, audio, video, files");
+    let embedding = read_request(Embeddings, br#"{"model":"m","input":"a","response_format":{"type":"json_schema"}}"#).unwrap();
+    assert!(embedding.features.is_empty());
+}

@@ -59,6 +59,16 @@ impl Quota {
         headers.into_iter().for_each(|(name, value)| limits.take(name, value));
         limits.quota()
     }
+
+    /// Whether a header of this name, in lower case, may be one of these.
+    pub fn is_told_by(name: &str) -> bool {
+        match name.as_bytes().first() {
+            Some(b'x') => name.starts_with("x-ratelimit") || name.starts_with("x-rate-limit") || name.starts_with("x-tokenlimit"),
+            Some(b'r') => name.starts_with("ratelimit"),
+            Some(b'a') => name.starts_with("anthropic-ratelimit"),
+            Some(_) | None => false,
+        }
+    }
 }
 
 impl Limits {

@@ -181,6 +181,11 @@ pub(crate) enum ProviderCommand {
     Add(ProviderArgs),
     /// List providers
     List,
+    /// How a provider, its models and its API keys stand
+    State {
+        /// Its name
+        name: String,
+    },
     /// Ask a provider for its models, with each of its API keys
     Test {
         /// Its name
@@ -247,6 +252,23 @@ pub(crate) struct ProviderArgs {
 pub(crate) enum ModelCommand {
     /// List models with their category and targets
     List,
+    /// See where a request would go now, and why not elsewhere; nothing is sent
+    Route(RouteArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RouteArgs {
+    /// The model's id or an alias
+    pub(crate) model: String,
+    /// The request's input in tokens
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    pub(crate) input: u64,
+    /// The output that it asks for in tokens
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    pub(crate) output: u64,
+    /// What it needs beyond text: tools, vision, audio, video, files, json_object, json_schema
+    #[arg(long, value_name = "FEATURE", value_delimiter = ',')]
+    pub(crate) needs: Vec<String>,
 }
 
 #[derive(Debug, Args)]

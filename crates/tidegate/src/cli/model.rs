@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Exit;
 use super::args::ModelCommand;
-use super::client::Client;
+use super::client::{Client, encode};
 use super::output::{Output, text};
 use super::table::Table;
 
@@ -19,8 +19,30 @@ pub(crate) async fn run(command: ModelCommand, client: &Client, output: &mut Out
                 })
             })?;
         }
+        ModelCommand::Route(args) => {
+            let (needs, model) = (encode(&args.needs.join(",")), encode(&args.model));
+            let path = format!("/route?model={model}&input_tokens={}&output_tokens={}&features={needs}", args.input, args.output);
+            let route = client.get(&path).await?;
+            output.say(&route, || way(&route))?;
+        }
     }
     Ok(Exit::Done)
+}
+
+/// A line for each target, in order.
+fn way(route: &Value) -> String {
+    let targets = route.get("targets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if targets.is_empty() {
+        return format!("no provider has {}", text(route, "model"));
+    }
+    let row = |table: Table, (place, target): (usize, &Value)| {
+        let is_tried = target.get("tried").and_then(Value::as_bool).unwrap_or(false);
+        let decision = if is_tried { "try".to_owned() } else { format!("skip: {}", text(target, "why")) };
+        let share = format!("{}/{}", text(target, "priority"), text(target, "weight"));
+        table.row([(place + 1).to_string(), text(target, "provider"), text(target, "model"), share, decision, text(target, "until")])
+    };
+    let header = ["", "provider", "model there", "priority/weight", "decision", "until"];
+    targets.iter().enumerate().fold(Table::new(header), row).to_string()
 }
 
 /// `openai, local (as qwen3:32b)`.

@@ -40,6 +40,10 @@ pub(crate) async fn run(
                 providers.iter().fold(Table::new(header), |table, provider| table.row(members.map(|member| text(provider, member))))
             })?;
         }
+        ProviderCommand::State { name } => {
+            let state = client.get(&format!("/providers/{}/state", encode(&name))).await?;
+            output.say(&state, || standing(&state))?;
+        }
         ProviderCommand::Test { name } => {
             let test = client.send(Method::POST, &format!("/providers/{}/test", encode(&name)), &json!({})).await?;
             let is_ok = test.get("ok").and_then(Value::as_bool).unwrap_or(false);
@@ -109,6 +113,28 @@ fn wanted(args: &ProviderArgs, surroundings: &Surroundings) -> anyhow::Result<Va
         }
     }
     Ok(wanted)
+}
+
+/// The provider in a line, then a line for each of its API keys and models.
+fn standing(state: &Value) -> String {
+    let head = format!("{} is {}, {} attempts in progress", text(state, "name"), text(state, "state"), text(state, "in_flight"));
+    let targets = state.get("targets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let row = |table: Table, target: &Value| {
+        let of = ["model", "key"].map(|member| text(target, member));
+        let of = of.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" with ");
+        let of = if of.is_empty() { "(no key)".to_owned() } else { of };
+        let rate = target.get("success_rate").and_then(Value::as_f64).map(|rate| format!("{:.0} %", rate * 100.0)).unwrap_or_default();
+        let left = |of: &str| {
+            let allowance = target.get("quota").and_then(|quota| quota.get(of)).filter(|told| !told.is_null())?;
+            let number = |member| Some(text(allowance, member)).filter(|n| !n.is_empty()).unwrap_or_else(|| "?".to_owned());
+            Some(format!("{} of {} {of}", number("remaining"), number("limit")))
+        };
+        let quota = ["requests", "tokens"].into_iter().filter_map(left).collect::<Vec<_>>().join(", ");
+        let [state, why, since, until, probe, p95] = ["state", "why", "since", "until", "next_probe", "p95_ms"].map(|m| text(target, m));
+        table.row([of, state, why, since, until, probe, rate, p95, quota])
+    };
+    let header = ["model or key", "state", "why", "since", "until", "next probe", "success", "p95 ms", "quota left"];
+    format!("{head}\n{}", targets.iter().fold(Table::new(header), row))
 }
 
 fn tested(name: &str, test: &Value, is_ok: bool) -> String {

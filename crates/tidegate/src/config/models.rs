@@ -1,6 +1,6 @@
 //! `[[models]]`: the catalogue.
 
-use domain::{Category, Model, ModelId, Target, Tokenizer};
+use domain::{Category, Feature, Features, Model, ModelId, Target, Tokenizer};
 
 use super::cross::Places;
 use super::table::Table;
@@ -25,6 +25,7 @@ fn model(table: Table<'_>, places: &mut Places) -> Option<Model> {
     let default_output_tokens = table.whole("default_output_tokens", 1, MOST_TOKENS);
     let (input_price, output_price) = (table.get("input_price").unwrap_or_default(), table.get("output_price").unwrap_or_default());
     let tokenizer = table.get::<Word<Tokenizer>>("tokenizer").map(|Word(t)| t).unwrap_or_default();
+    let features = features(&table);
     let targets = targets(table.tables("targets"), id.as_ref().map(|(id, _)| id.as_str()), places);
     let read = id.map(|(id, place)| {
         let (aliases, aliases_place) = aliases.unwrap_or_else(|| (Vec::new(), place.clone()));
@@ -46,6 +47,7 @@ fn model(table: Table<'_>, places: &mut Places) -> Option<Model> {
             input_price,
             output_price,
             tokenizer,
+            features,
             targets,
         }
     });
@@ -61,11 +63,20 @@ fn targets(tables: Vec<Table<'_>>, model: Option<&str>, places: &mut Places) -> 
         let name = table.checked("model", |name: String| if name.is_empty() { Err("must not be empty".into()) } else { Ok(name) });
         let priority = table.get("priority").unwrap_or(0);
         let weight = table.checked("weight", |w: u32| if w > 0 { Ok(w) } else { Err("must be 1 or more".into()) }).unwrap_or(1);
+        let context_window = table.whole("context_window", 1, MOST_TOKENS);
+        let features = features(&table);
+        let [rpm, tpm, concurrent] = ["rpm", "tpm", "concurrent"].map(|name| table.whole(name, 1, MOST_TOKENS));
         if let Some((provider, place)) = provider {
             places.add_in("target", model.unwrap_or_default(), &provider, place);
-            targets.push(Target { provider: provider.into(), model: name, priority, weight });
+            let provider = provider.into();
+            targets.push(Target { provider, model: name, priority, weight, context_window, features, rpm, tpm, concurrent });
         }
         table.close();
     }
     targets
+}
+
+fn features(table: &Table<'_>) -> Option<Features> {
+    let features = table.get::<Vec<Word<Feature>>>("features")?;
+    Some(features.into_iter().map(|Word(feature)| feature).collect())
 }

@@ -72,6 +72,10 @@ const FAULTY: &[(&str, &[(&str, &str)])] = &[
         &[("4:25", "add [[providers]] with name = \"nobody\""), ("4:44", "weight: must be 1 or more")],
     ),
     (
+        "[[models]]\nid = \"m\"\ncategory = \"small\"\nfeatures = [\"telepathy\"]\ntargets = [{ provider = \"demo\", rpm = 0 }]",
+        &[("4:12", "unknown choice \"telepathy\""), ("5:39", "rpm: must lie between 1 and")],
+    ),
+    (
         "[[models]]\nid = \"m\"\ncategory = \"small\"\naliases = [\"n\"]\n[[models]]\nid = \"n\"\ncategory = \"small\"",
         &[("6:6", "model name \"n\" is defined twice")],
     ),
@@ -275,6 +279,19 @@ fn an_entry_may_refer_to_what_is_built_in_or_found() {
     assert_eq!(faults_in(&given).len(), 2, "neither the environment's providers nor the demo are there beside configured ones");
     given.demo = true;
     assert_eq!(faults_in(&given).len(), 1);
+}
+
+#[test]
+fn a_target_says_what_it_can_do_and_how_much() {
+    let text = "[[models]]\nid = \"m\"\ncategory = \"small\"\nfeatures = [\"tools\"]\ntargets = [{ provider = \"demo\", context_window = 8_192, \
+                features = [\"vision\", \"tools\"], rpm = 5, tpm = 6, concurrent = 7 }]";
+    let mut given = sources(text, &[]);
+    given.demo = true;
+    let model = Config::read(&given).unwrap().models.remove(0);
+    let target = &model.targets[0];
+    assert_eq!(model.features.unwrap().to_string(), "tools");
+    assert_eq!(target.features.unwrap().to_string(), "tools, vision");
+    assert_eq!((target.context_window, target.rpm, target.tpm, target.concurrent), (Some(8_192), Some(5), Some(6), Some(7)));
 }
 
 const EXAMPLE: &str = include_str!("../../../../tidegate.example.toml");

@@ -53,7 +53,7 @@ fn plan(provider: &ProviderName, names: &[String], find: impl Fn(&str) -> Option
 fn with_target(mut model: Model, provider: &ProviderName, name: &str) -> Model {
     if !model.targets.iter().any(|t| t.provider == *provider) {
         let there = (model.id.as_str() != name).then(|| name.to_owned());
-        model.targets.push(Target { provider: provider.clone(), model: there, priority: 0, weight: 1 });
+        model.targets.push(Target { model: there, ..Target::at(provider.clone()) });
     }
     model
 }
@@ -70,6 +70,7 @@ fn bare(id: ModelId) -> Model {
         input_price: Money::default(),
         output_price: Money::default(),
         tokenizer: Tokenizer::default(),
+        features: None,
         targets: Vec::new(),
     }
 }

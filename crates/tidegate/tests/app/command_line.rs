@@ -154,6 +154,14 @@ async fn providers_and_models() {
     let models = shell.said(&["model", "list"]).await;
     assert!(models.contains("llama-3.3-70b") && models.contains("medium") && models.contains("demo"), "{models}");
     assert!(shell.json(&["model", "list"]).await["data"].as_array().unwrap().len() >= 11);
+    let state = shell.said(&["provider", "state", "demo"]).await;
+    assert!(state.starts_with("demo is enabled") && state.contains("(no key)") && state.contains("healthy"), "{state}");
+    assert!(shell.json(&["provider", "state", "demo"]).await["targets"].as_array().unwrap().len() > 1);
+    let way = shell.said(&["model", "route", "demo-small", "--input", "100", "--needs", "tools,vision"]).await;
+    assert!(way.contains("demo") && way.contains("try"), "{way}");
+    assert!(shell.said(&["model", "route", "llama-3.3-70b"]).await.contains("no provider has llama-3.3-70b"));
+    let error = shell.run(&["model", "route", "llama-3.3-70b", "--needs", "telepathy"]).await.unwrap_err();
+    assert!(error.contains("telepathy") || error.contains("tools"), "{error}");
     let error = shell.run(&["provider", "add", "x", "--kind", "openai", "--api-key-env", "NOT_SET"]).await.unwrap_err();
     assert!(error.contains("NOT_SET is not set"), "{error}");
     server.running.shutdown().await;

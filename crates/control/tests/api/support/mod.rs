@@ -11,7 +11,9 @@ use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use control::{ControlConfig, ControlParts, hash_operator_token};
-use domain::{Clock, Cooldown, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester};
+use domain::{
+    Clock, Cooldown, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, RouteQuestion, RouteStep, TargetStatus,
+};
 use serde_json::{Value, json};
 use store::{Actor, ApplyOptions, Desired, Origin, Store, StoreConfig};
 use testkit::{ManualClock, SeededEntropy};
@@ -34,16 +36,25 @@ pub(crate) const HEADER_VALUE: &str = "header-value-of-the-tests";
 pub(crate) struct Providers {
     pub(crate) cooldowns: Mutex<Vec<Cooldown>>,
     pub(crate) cleared: Mutex<Vec<String>>,
+    pub(crate) targets: Mutex<Vec<TargetStatus>>,
+    pub(crate) route: Mutex<Vec<RouteStep>>,
+    pub(crate) asked: Mutex<Vec<RouteQuestion>>,
 }
 
 impl ProviderRuntime for Providers {
     fn status(&self, _: &ProviderName) -> ProviderStatus {
-        ProviderStatus { cooldowns: self.cooldowns.lock().unwrap().clone(), in_flight: 3 }
+        let targets = self.targets.lock().unwrap().clone();
+        ProviderStatus { cooldowns: self.cooldowns.lock().unwrap().clone(), in_flight: 3, targets }
     }
 
     fn clear_cooldown(&self, provider: &ProviderName) {
         self.cleared.lock().unwrap().push(provider.to_string());
         self.cooldowns.lock().unwrap().clear();
+    }
+
+    fn route(&self, model: &str, question: &RouteQuestion) -> Option<Vec<RouteStep>> {
+        self.asked.lock().unwrap().push(*question);
+        (model != "nothing").then(|| self.route.lock().unwrap().clone())
     }
 }
 

@@ -11,7 +11,8 @@ use crate::segments::Segments;
 
 /// End a provider's cooldown
 ///
-/// The next request may try it. Where there is no cooldown nothing changes.
+/// The cooldowns of all its models and of its credential end, and open circuits close: the next request may try it. Where there is none
+/// nothing changes.
 #[utoipa::path(delete, path = "/providers/{name}/cooldown", tag = "providers",
     params(("name" = String, Path, description = "The provider's name")),
     responses((status = 204, description = "It is not cooling down"), DeleteErrors, NotFound))]

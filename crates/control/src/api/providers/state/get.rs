@@ -12,7 +12,8 @@ use crate::shapes::provider_state::ProviderStanding;
 
 /// Get a provider's state
 ///
-/// Whether it is cooling down, until when and why, and how many attempts are in progress.
+/// Whether it is cooling down, until when and why, and how many attempts are in progress; for each of its models and for its
+/// credential how it stands, since when, until when, how it did in the last 5 minutes, and its own limits as it last told them.
 #[utoipa::path(get, path = "/providers/{name}/state", tag = "providers", params(("name" = String, Path, description = "The provider's name")),
     responses((status = 200, description = "How it stands", body = ProviderStanding), ReadErrors, NotFound))]
 pub(crate) async fn get_provider_state(

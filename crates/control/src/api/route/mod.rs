@@ -1,0 +1,4 @@
+//! `/route`: where a request would go.
+
+pub(crate) mod get;
+mod query;
