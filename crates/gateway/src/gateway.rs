@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use domain::{Clock, Entropy, Now, ProviderName, ProviderRuntime, ProviderStatus, RequestId};
+use domain::{Clock, Entropy, Now, ProviderName, ProviderRuntime, ProviderStatus, RequestId, SpendRuntime, SpendStanding};
 use futures_util::FutureExt as _;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Request, Response};
 use prometheus_client::registry::Registry;
-use store::{Recorder, Store};
+use store::{DatabaseFault, Recorder, Store};
 use tokio_util::task::TaskTracker;
 
 use crate::admit::Waiters;
@@ -21,13 +21,14 @@ use crate::body::Body;
 use crate::cooldown::Cooldowns;
 use crate::header_text::HeaderText;
 use crate::linger::Linger;
-use crate::metrics::{Metrics, Sizes};
+use crate::metrics::{Metrics, Sizes, SpendSizes};
 use crate::pipeline::{Received, call, json_response};
 use crate::problem::{Problem, json};
 use crate::quota::Quotas;
 use crate::receive::receive;
 use crate::router::{Route, route};
 use crate::routes::Routes;
+use crate::spend::{SpendGuard, ceilings};
 use crate::uncounted::Uncounted;
 use crate::upstream::{Network, Upstream};
 use crate::{GatewayConfig, errors, models};
@@ -58,6 +59,7 @@ pub struct Gateway {
     pub(crate) uncounted: Uncounted,
     pub(crate) waiters: Waiters,
     pub(crate) upstream: Upstream,
+    pub(crate) spend: Arc<SpendGuard>,
     entropy: Arc<dyn Entropy>,
     routes: ArcSwap<Routes>,
     compiling: Mutex<()>,
@@ -77,8 +79,11 @@ impl Gateway {
         let GatewayParts { config, store, clock, entropy, tasks, network } = parts;
         let (cooldowns, quotas, metrics) = (Cooldowns::default(), Quotas::default(), Metrics::default());
         let routes = Routes::compile(store.directory(), &cooldowns, &quotas, &metrics);
+        let spend = SpendGuard::new(store.clone(), Arc::clone(&clock));
+        spend.set_ceilings(ceilings(config.spend_per_day, routes.catalogue()));
         Arc::new(Self {
             upstream: Upstream::new(config.proxy_from_environment, network),
+            spend,
             routes: ArcSwap::from_pointee(routes),
             compiling: Mutex::new(()),
             uncounted: Uncounted::default(),
@@ -100,6 +105,7 @@ impl Gateway {
     pub fn register(self: &Arc<Self>, registry: &mut Registry) {
         self.metrics.register(registry);
         registry.register_collector(Box::new(Sizes(Arc::downgrade(self))));
+        registry.register_collector(Box::new(SpendSizes(Arc::downgrade(self))));
     }
 
     /// Answers a request for a path under `/v1` or `/openai/v1`.
@@ -183,9 +189,30 @@ impl Gateway {
         let _alone = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
         if self.routes.load().generation() != self.store.directory().generation() {
             let routes = Routes::compile(self.store.directory(), &self.cooldowns, &self.quotas, &self.metrics);
+            if self.spend.set_ceilings(ceilings(self.config.spend_per_day, routes.catalogue())) {
+                self.load_spend_meanwhile();
+            }
             self.routes.store(Arc::new(routes));
         }
         self.routes.load()
+    }
+
+    /// Counts what the day has cost so far, where there are ceilings on it. To be called before the first request.
+    ///
+    /// # Errors
+    /// The database does not tell.
+    pub async fn load_spend(&self) -> Result<(), DatabaseFault> {
+        self.spend.load().await
+    }
+
+    /// The same for ceilings that were set while requests are served.
+    fn load_spend_meanwhile(&self) {
+        let spend = Arc::clone(&self.spend);
+        self.tasks.spawn(async move {
+            if let Err(error) = spend.load().await {
+                tracing::error!(%error, "what was spent today before there was a ceiling can't be read, and doesn't count");
+            }
+        });
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {
@@ -211,6 +238,14 @@ impl Gateway {
     /// Lets go of what nobody needs any more. To be called about once a minute.
     pub fn sweep(&self) {
         self.cooldowns.sweep(self.clock.now().mono_us);
+    }
+}
+
+impl SpendRuntime for Gateway {
+    fn spend(&self) -> Vec<SpendStanding> {
+        // A change of the ceilings shows before the next request.
+        drop(self.routes());
+        self.spend.standings()
     }
 }
 

@@ -28,6 +28,7 @@ mod rotation;
 mod router;
 mod routes;
 mod settle;
+mod spend;
 mod target_order;
 mod uncounted;
 mod upstream;

@@ -206,6 +206,9 @@ impl Asked<'_> {
         findings: &mut Findings,
     ) -> Option<Dispatched> {
         loop {
+            if !exchange.hold_spend_at(&target.provider.provider.name) {
+                return None;
+            }
             let quota = self.take_from_quota(target, exchange, findings)?;
             let mark = exchange.attempt(&target.provider, quota);
             findings.tried += 1;

@@ -4,6 +4,7 @@
 mod histogram;
 mod refusals;
 mod sizes;
+mod spend;
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU64};
@@ -20,6 +21,7 @@ use prometheus_client::registry::Registry;
 pub(crate) use histogram::Histogram;
 pub(crate) use refusals::Refusals;
 pub(crate) use sizes::Sizes;
+pub(crate) use spend::SpendSizes;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RequestLabels {

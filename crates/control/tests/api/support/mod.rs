@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use control::{ControlConfig, ControlParts, hash_operator_token};
-use domain::{Clock, Cooldown, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester};
+use domain::{Clock, Cooldown, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, SpendRuntime, SpendStanding};
 use serde_json::{Value, json};
 use store::{Actor, ApplyOptions, Desired, Origin, Store, StoreConfig};
 use testkit::{ManualClock, SeededEntropy};
@@ -34,6 +34,7 @@ pub(crate) const HEADER_VALUE: &str = "header-value-of-the-tests";
 pub(crate) struct Providers {
     pub(crate) cooldowns: Mutex<Vec<Cooldown>>,
     pub(crate) cleared: Mutex<Vec<String>>,
+    pub(crate) spend: Mutex<Vec<SpendStanding>>,
 }
 
 impl ProviderRuntime for Providers {
@@ -44,6 +45,12 @@ impl ProviderRuntime for Providers {
     fn clear_cooldown(&self, provider: &ProviderName) {
         self.cleared.lock().unwrap().push(provider.to_string());
         self.cooldowns.lock().unwrap().clear();
+    }
+}
+
+impl SpendRuntime for Providers {
+    fn spend(&self) -> Vec<SpendStanding> {
+        self.spend.lock().unwrap().clone()
     }
 }
 
@@ -122,6 +129,7 @@ impl Api {
             },
             store: store.clone(),
             providers: Arc::clone(&providers) as Arc<dyn ProviderRuntime>,
+            spend: Arc::clone(&providers) as Arc<dyn SpendRuntime>,
             tester: Arc::clone(&providers) as Arc<dyn ProviderTester>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
         };
