@@ -80,6 +80,13 @@ async fn answer(
         fault.into_problem(&facts.model, shape)
     })?;
     let mut exchange = Exchange::new(gateway, subject, admitted);
+    if gateway.spend.is_on()
+        && let Err(refused) = exchange.hold_spend()
+    {
+        let problem = refused.into_problem(&facts.model);
+        exchange.nothing(problem.status.as_u16());
+        return Err(problem);
+    }
     let before_us = now.mono_us.saturating_sub(received.arrived.mono_us);
     let begun_us = now.mono_us.saturating_add(exchange.waited_us());
     let asked = Asked { gateway, model: &resolved.model, facts, body: &received.body, headers: received.headers, begun_us };
