@@ -243,7 +243,7 @@ impl DaySpend {
     }
 
     /// The provider that was asked is not any more.
-    pub fn let_go(&mut self, hold: &mut SpendHold) {
+    fn let_go(&mut self, hold: &mut SpendHold) {
         if let Some(provider) = hold.provider.take()
             && hold.day == self.day
         {

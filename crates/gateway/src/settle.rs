@@ -179,9 +179,6 @@ impl Exchange {
     pub(crate) fn attempt_failed(&mut self, now_us: u64) {
         let was_sent = self.was_sent();
         self.sent.store(0, Relaxed);
-        if let Some(spend) = &mut self.spend {
-            spend.let_go();
-        }
         if let Some(quota) = self.open.as_mut().and_then(|open| open.quota.take()) {
             if was_sent { quota.refund_tokens(now_us) } else { quota.refund_all(now_us) }
         }

@@ -152,13 +152,6 @@ impl SpendTicket {
         is_taken
     }
 
-    /// The provider is asked no more.
-    pub(crate) fn let_go(&mut self) {
-        if let Some(hold) = &mut self.hold {
-            self.guard.lock().let_go(hold);
-        }
-    }
-
     /// It may cost so much.
     pub(crate) fn grow(&mut self, amount: Money) {
         if let Some(hold) = self.hold.as_mut().filter(|hold| hold.amount() < amount) {
