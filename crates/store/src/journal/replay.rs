@@ -15,6 +15,7 @@ use super::format::{BootId, Found, Framed, HEADER, Header, HeaderFault, Take, re
 use super::ledger_bytes::take_ledger;
 use super::records::{self, Figure, Grant, Whose};
 use super::tail::Position;
+use crate::caps;
 
 /// Why a journal can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -64,9 +65,7 @@ impl Files {
         let mut first_header = None;
         for (segment, len) in listed.into_iter().rev() {
             let wanted = if has_snapshot && segment != recorded.segment { HEADER as u64 } else { len };
-            let mut bytes = vec![0; usize::try_from(wanted).unwrap_or(usize::MAX)];
-            let read = disk.read(segment, 0, &mut bytes).map_err(|source| failed(segment, source))?;
-            bytes.truncate(read);
+            let bytes = read_up_to(disk, segment, wanted).map_err(|source| failed(segment, source))?;
             let header = match Header::decode(&bytes) {
                 Ok(header) => header,
                 Err(HeaderFault::Version(found)) => return Err(ReplayFault::Version { path: disk.path(segment), found }),
@@ -104,6 +103,26 @@ impl Files {
         files.read.reverse();
         files.is_gone = files.read.is_empty() && recorded != Position::default();
         Ok(files)
+    }
+}
+
+/// The beginning of a segment, without the zeros at the end of it: what a killed server had reserved takes no memory.
+fn read_up_to(disk: &dyn Disk, segment: u64, wanted: u64) -> io::Result<Vec<u8>> {
+    let (mut bytes, mut zeros, mut piece) = (Vec::new(), 0, vec![0; caps::JOURNAL_REPLAY_BYTES]);
+    loop {
+        let at = (bytes.len() + zeros) as u64;
+        let size = usize::try_from(wanted - at).unwrap_or(usize::MAX).min(piece.len());
+        let read = disk.read(segment, at, piece.get_mut(..size).unwrap_or_default())?;
+        let read = piece.get(..read).unwrap_or_default();
+        if read.is_empty() {
+            return Ok(bytes);
+        }
+        if read.iter().all(|byte| *byte == 0) {
+            zeros += read.len();
+        } else {
+            bytes.resize(bytes.len() + std::mem::take(&mut zeros), 0);
+            bytes.extend_from_slice(read);
+        }
     }
 }
 
