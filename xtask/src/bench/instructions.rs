@@ -85,8 +85,10 @@ fn count(bench: &Bench<'_>, running: &mut Running, work: Work) -> anyhow::Result
         let words: Vec<String> = line.split(' ').map(str::to_owned).chain(common.clone()).collect();
         bench.load(&words, LIMIT)
     };
-    // First requests make lasting things that the later ones find.
-    let warmed = load("closed --conns 1 --count 200 --secs 60").and_then(|_| control(bench, running, "--zero"));
+    // First requests and streams make lasting things that the later ones find.
+    let warmed = load("closed --conns 1 --count 200 --secs 60");
+    let warmed = warmed.and_then(|_| load("stream --conns 1 --chunks 20 --delay-us 4000"));
+    let warmed = warmed.and_then(|_| control(bench, running, "--zero"));
     running.check()?;
     warmed?;
     let line = load(args)?;
