@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Clock, OrgId, PoolView, ProviderRuntime, ProviderTester};
+use domain::{Clock, OrgId, PoolView, ProviderRuntime, ProviderTester, SpendRuntime};
 use http::Uri;
 use store::Store;
 
@@ -29,6 +29,8 @@ pub struct ControlParts {
     pub store: Store,
     /// What the data plane knows of providers.
     pub providers: Arc<dyn ProviderRuntime>,
+    /// What the data plane knows of the day's spend.
+    pub spend: Arc<dyn SpendRuntime>,
     /// Who can try a provider.
     pub tester: Arc<dyn ProviderTester>,
     /// The time.
@@ -55,6 +57,10 @@ impl App {
 
     pub(crate) fn providers(&self) -> &dyn ProviderRuntime {
         &*self.0.providers
+    }
+
+    pub(crate) fn spend(&self) -> &dyn SpendRuntime {
+        &*self.0.spend
     }
 
     pub(crate) fn tester(&self) -> &dyn ProviderTester {

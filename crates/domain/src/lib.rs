@@ -20,6 +20,7 @@ mod provider;
 mod provider_rules;
 mod provider_runtime;
 mod rate_limit_body;
+mod spend;
 mod time;
 mod usage;
 mod view;
@@ -45,6 +46,7 @@ pub use provider_runtime::{
     SkipReason, Skipped, TargetStatus,
 };
 pub use rate_limit_body::RateLimitBody;
+pub use spend::{DaySpend, SpendAlarms, SpendCeilings, SpendDay, SpendHold, SpendLevel, SpendRuntime, SpendScope, SpendStanding};
 pub use time::{Clock, Entropy, Now, UnixMicros};
 pub use usage::{Counted, Endpoint, Outcome, RefusalEvent, TokenUsage, UsageRecord};
 pub use view::PoolView;

@@ -48,6 +48,9 @@ pub struct Plan {
     /// What happens when a hold can't be extended.
     #[serde(default)]
     pub on_exhausted: OnExhausted,
+    /// What organisations on it may spend at providers in a UTC day, together, at the catalogue's prices; absent: no ceiling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spend_per_day: Option<Money>,
     /// At most one row a selector. A model without any row is not in the plan.
     #[serde(default)]
     pub limits: Vec<LimitRow>,

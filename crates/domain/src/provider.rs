@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ProviderName;
+use crate::{Money, ProviderName};
 
 /// Which language a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct Provider {
     /// The provider's own quota for us: tokens a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpm: Option<u64>,
+    /// What may be spent at it in a UTC day, at the catalogue's prices; absent: no ceiling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spend_per_day: Option<Money>,
     /// Whether it takes requests.
     #[serde(default)]
     pub state: ProviderState,

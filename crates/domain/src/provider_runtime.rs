@@ -110,6 +110,8 @@ pub enum SkipReason {
     Probing,
     /// Its quota, or its provider's, has no room.
     NoRoom,
+    /// Its provider's ceiling on the day's spend is reached.
+    Spent,
 }
 
 /// A target passed over.

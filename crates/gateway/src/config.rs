@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::RateLimitBody;
+use domain::{Money, RateLimitBody};
 use providers::demo::Speed;
 
 /// The data plane's settings.
@@ -20,6 +20,8 @@ pub struct GatewayConfig {
     pub max_wait: Duration,
     /// How long an answer may stand still for want of room before it ends.
     pub max_pause: Duration,
+    /// What may be spent at all providers together in a UTC day, at the catalogue's prices; `None`: no ceiling.
+    pub spend_per_day: Option<Money>,
     /// Whether `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured.
     pub proxy_from_environment: bool,
     /// How fast the built-in simulated server answers.
@@ -35,6 +37,7 @@ impl Default for GatewayConfig {
             micro_wait: Duration::ZERO,
             max_wait: Duration::from_secs(30),
             max_pause: Duration::from_secs(300),
+            spend_per_day: None,
             proxy_from_environment: true,
             demo_speed: Speed::Believable,
         }

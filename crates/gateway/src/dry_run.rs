@@ -6,14 +6,17 @@ use domain::{Now, RouteQuestion, RouteStep, SkipReason, Skipped, Why};
 use crate::quota::{NoRoom, QuotaOf};
 use crate::routes::{ModelRoute, TargetRoute};
 use crate::routing::{Needs, Party, Skip, consider};
+use crate::spend::{SpendGuard, price};
 
 /// The targets in the order that these random bits draw.
-pub(crate) fn dry_run(model: &ModelRoute, question: &RouteQuestion, random: u64, now: Now) -> Vec<RouteStep> {
+pub(crate) fn dry_run(model: &ModelRoute, question: &RouteQuestion, random: u64, now: Now, spend: &SpendGuard) -> Vec<RouteStep> {
+    let cost = price(&model.model, question.input_tokens, question.output_tokens);
     let tokens = question.input_tokens.saturating_add(question.output_tokens);
     let needs = Needs { features: question.features, tokens };
     let step = |target: &TargetRoute| {
         let room = || target.quota.as_ref().map_or(Ok(()), |quota| quota.look(question.input_tokens, question.output_tokens, now.mono_us));
-        let looked = consider(target, &needs, || now.mono_us, |_| room().map_err(Skip::NoRoom));
+        let affords = || if spend.has_room_at(&target.provider.provider.name, cost) { Ok(()) } else { Err(Skip::Spent) };
+        let looked = affords().and_then(|()| consider(target, &needs, || now.mono_us, |_| room().map_err(Skip::NoRoom)));
         RouteStep {
             provider: target.provider.provider.name.clone(),
             model: target.model.clone(),
@@ -29,6 +32,7 @@ fn skipped(skip: Skip, now: Now) -> Skipped {
     let (reason, why, until_us) = match skip {
         Skip::Disabled => (SkipReason::Disabled, "its provider is disabled".into(), None),
         Skip::Draining => (SkipReason::Draining, "its provider is draining".into(), None),
+        Skip::Spent => (SkipReason::Spent, "its provider's ceiling on the day's spend has no room".into(), None),
         Skip::Lacks(features) => (SkipReason::FeatureMissing, format!("it can't do what is needed: {features}"), None),
         Skip::TooLong { window } => {
             (SkipReason::ContextTooSmall, format!("it takes {window} tokens of input and output, and another target takes more"), None)

@@ -13,6 +13,7 @@ use crate::dispatch::DispatchFault;
 use crate::problem::{Content, ErrorObject, Problem, json};
 use crate::receive::ReceiveFault;
 use crate::resolve::ResolveFault;
+use crate::spend::SpendRefused;
 
 /// Nothing lies at this path.
 pub(crate) fn unknown_path(method: &http::Method, path: &str) -> Problem {
@@ -302,6 +303,17 @@ impl DispatchFault {
                 Problem::new(StatusCode::BAD_GATEWAY, "server_error", "provider_error", message)
             }
         }
+    }
+}
+
+impl SpendRefused {
+    /// The answer to a caller who asked for `model` under this name. What the operator spends is none of its business.
+    pub(crate) fn into_problem(self, model: &str) -> Problem {
+        let message = format!(
+            "This gateway takes no more requests for `{model}` today, as its operator has decided. Try again tomorrow (UTC), or ask whoever \
+             runs it."
+        );
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "server_error", "unavailable", message).final_word()
     }
 }
 

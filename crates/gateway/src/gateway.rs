@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use domain::{Clock, Entropy, Now, ProviderName, ProviderRuntime, ProviderStatus, RequestId, RouteQuestion, RouteStep};
+use domain::{
+    Clock, Entropy, Now, ProviderName, ProviderRuntime, ProviderStatus, RequestId, RouteQuestion, RouteStep, SpendRuntime, SpendStanding,
+};
 use futures_util::FutureExt as _;
 use http::header::{CONNECTION, HeaderName, HeaderValue};
 use http::{Request, Response};
 use prometheus_client::registry::Registry;
-use store::{Recorder, Store};
+use store::{DatabaseFault, Recorder, Store};
 use tokio_util::task::TaskTracker;
 
 use crate::admit::Waiters;
@@ -22,13 +24,14 @@ use crate::dry_run::dry_run;
 use crate::header_text::HeaderText;
 use crate::health::Slots;
 use crate::linger::Linger;
-use crate::metrics::{Metrics, Sizes, Targets};
+use crate::metrics::{Metrics, Sizes, SpendSizes, Targets};
 use crate::pipeline::{Received, call, json_response};
 use crate::problem::{Problem, json};
 use crate::quota::Quotas;
 use crate::receive::receive;
 use crate::router::{Route, route};
 use crate::routes::Routes;
+use crate::spend::{SpendGuard, ceilings};
 use crate::uncounted::Uncounted;
 use crate::upstream::{Network, Upstream};
 use crate::{GatewayConfig, errors, models};
@@ -59,6 +62,7 @@ pub struct Gateway {
     pub(crate) uncounted: Uncounted,
     pub(crate) waiters: Waiters,
     pub(crate) upstream: Upstream,
+    pub(crate) spend: Arc<SpendGuard>,
     entropy: Arc<dyn Entropy>,
     routes: ArcSwap<Routes>,
     compiling: Mutex<()>,
@@ -78,8 +82,11 @@ impl Gateway {
         let GatewayParts { config, store, clock, entropy, tasks, network } = parts;
         let (slots, quotas, metrics) = (Slots::default(), Quotas::default(), Metrics::default());
         let routes = Routes::compile(store.directory(), &slots, &quotas, &metrics);
+        let spend = SpendGuard::new(store.clone(), Arc::clone(&clock));
+        spend.set_ceilings(ceilings(config.spend_per_day, routes.catalogue()));
         Arc::new(Self {
             upstream: Upstream::new(config.proxy_from_environment, network),
+            spend,
             routes: ArcSwap::from_pointee(routes),
             compiling: Mutex::new(()),
             uncounted: Uncounted::default(),
@@ -102,39 +109,43 @@ impl Gateway {
         self.metrics.register(registry);
         registry.register_collector(Box::new(Sizes(Arc::downgrade(self))));
         registry.register_collector(Box::new(Targets(Arc::downgrade(self))));
+        registry.register_collector(Box::new(SpendSizes(Arc::downgrade(self))));
     }
 
     /// Answers a request for a path under `/v1` or `/openai/v1`.
-    pub async fn handle<B>(self: &Arc<Self>, request: Request<B>, peer: SocketAddr) -> Response<Body>
+    pub fn handle<B>(self: &Arc<Self>, request: Request<B>, peer: SocketAddr) -> impl Future<Output = Response<Body>> + Send
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
-        let arrived = self.clock.now();
-        let id = RequestId::generate(arrived.wall, &*self.entropy);
-        let answering = AssertUnwindSafe(self.answer(request, id, arrived)).catch_unwind();
-        // What the request held was settled by its guards.
-        let mut response = answering.await.unwrap_or_else(|_| {
-            tracing::error!(request = %id, %peer, "a request met a defect");
-            self.counted(errors::internal().into_response())
-        });
-        if let Some(value) = HeaderText::with_capacity(REQUEST_ID_BYTES).display(id).cut() {
-            response.headers_mut().insert(X_REQUEST_ID, value);
+        // Taken apart here: each async function that the request were moved through would keep room for it.
+        let (head, body) = request.into_parts();
+        async move {
+            let arrived = self.clock.now();
+            let id = RequestId::generate(arrived.wall, &*self.entropy);
+            let answering = AssertUnwindSafe(self.answer(&head, body, id, arrived)).catch_unwind();
+            // What the request held was settled by its guards.
+            let mut response = answering.await.unwrap_or_else(|_| {
+                tracing::error!(request = %id, %peer, "a request met a defect");
+                self.counted(errors::internal().into_response())
+            });
+            if let Some(value) = HeaderText::with_capacity(REQUEST_ID_BYTES).display(id).cut() {
+                response.headers_mut().insert(X_REQUEST_ID, value);
+            }
+            response
         }
-        response
     }
 
-    async fn answer<B>(self: &Arc<Self>, request: Request<B>, id: RequestId, arrived: Now) -> Response<Body>
+    async fn answer<B>(self: &Arc<Self>, head: &http::request::Parts, mut body: B, id: RequestId, arrived: Now) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
-        let (head, mut body) = request.into_parts();
-        let problem = match self.enter(&head, arrived) {
+        let problem = match self.enter(head, arrived) {
             Err(problem) => problem,
             Ok((Route::Call(endpoint), caller)) => {
                 match receive(&head.headers, &mut body, self.config.max_body_bytes, self.config.body_timeout).await {
                     Ok(body) => {
                         let received = Received { id, endpoint, arrived, caller: &caller, headers: &head.headers, body };
-                        return call(self, received).await;
+                        return call(self, &received).await;
                     }
                     Err(fault) => Problem::from(fault),
                 }
@@ -185,9 +196,30 @@ impl Gateway {
         let _alone = self.compiling.lock().unwrap_or_else(PoisonError::into_inner);
         if self.routes.load().generation() != self.store.directory().generation() {
             let routes = Routes::compile(self.store.directory(), &self.slots, &self.quotas, &self.metrics);
+            if self.spend.set_ceilings(ceilings(self.config.spend_per_day, routes.catalogue())) {
+                self.load_spend_meanwhile();
+            }
             self.routes.store(Arc::new(routes));
         }
         self.routes.load()
+    }
+
+    /// Counts what the day has cost so far, where there are ceilings on it. To be called before the first request.
+    ///
+    /// # Errors
+    /// The database does not tell.
+    pub async fn load_spend(&self) -> Result<(), DatabaseFault> {
+        self.spend.load().await
+    }
+
+    /// The same for ceilings that were set while requests are served.
+    fn load_spend_meanwhile(&self) {
+        let spend = Arc::clone(&self.spend);
+        self.tasks.spawn(async move {
+            if let Err(error) = spend.load().await {
+                tracing::error!(%error, "what was spent today before there was a ceiling can't be read, and doesn't count");
+            }
+        });
     }
 
     pub(crate) fn recorder(&self) -> &Recorder {
@@ -216,6 +248,14 @@ impl Gateway {
     }
 }
 
+impl SpendRuntime for Gateway {
+    fn spend(&self) -> Vec<SpendStanding> {
+        // A change of the ceilings shows before the next request.
+        drop(self.routes());
+        self.spend.standings()
+    }
+}
+
 impl ProviderRuntime for Gateway {
     fn status(&self, provider: &ProviderName) -> ProviderStatus {
         self.slots.of(provider, self.clock.now())
@@ -229,6 +269,6 @@ impl ProviderRuntime for Gateway {
         let routes = self.routes();
         let mut random = [0; 8];
         self.entropy.fill(&mut random);
-        Some(dry_run(routes.find(model)?, question, u64::from_le_bytes(random), self.clock.now()))
+        Some(dry_run(routes.find(model)?, question, u64::from_le_bytes(random), self.clock.now(), &self.spend))
     }
 }

@@ -30,6 +30,7 @@ mod router;
 mod routes;
 mod routing;
 mod settle;
+mod spend;
 mod target_order;
 mod uncounted;
 mod upstream;

@@ -17,7 +17,7 @@ use crate::estimate::estimate;
 use crate::limit_headers::{self, Announced};
 use crate::metrics::UpstreamOutcome;
 use crate::problem::Problem;
-use crate::relay::{Relay, deliver_whole};
+use crate::relay::{Relay, Waiting, deliver_whole};
 use crate::resolve::{Resolved, resolve};
 use crate::settle::{Exchange, OutputTokens, Subject, Tally};
 
@@ -34,7 +34,7 @@ pub(crate) struct Received<'a> {
 }
 
 /// Answers a call.
-pub(crate) async fn call(gateway: &Arc<Gateway>, received: Received<'_>) -> Response<Body> {
+pub(crate) async fn call(gateway: &Arc<Gateway>, received: &Received<'_>) -> Response<Body> {
     let facts = match read_request(received.endpoint, &received.body) {
         Ok(facts) => facts,
         Err(fault) => return unresolved(gateway, Problem::from(fault)),
@@ -46,12 +46,12 @@ pub(crate) async fn call(gateway: &Arc<Gateway>, received: Received<'_>) -> Resp
     };
     let pools = RequestPools::new(&resolved.pool, &received.caller.key);
     let mut announced = None;
-    let mut response = match answer(gateway, &received, &facts, &resolved, &pools, &mut announced).await {
+    let mut response = match answer(gateway, received, &facts, &resolved, &pools, &mut announced).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     };
     gateway.metrics.answered(Some((&resolved.model.counters, &resolved.plan)), response.status());
-    write_limits(gateway, &received, &pools, announced, response.headers_mut());
+    write_limits(gateway, received, &pools, announced, response.headers_mut());
     response
 }
 
@@ -80,11 +80,26 @@ async fn answer(
         fault.into_problem(&facts.model, shape)
     })?;
     let mut exchange = Exchange::new(gateway, subject, admitted);
+    if gateway.spend.is_on()
+        && let Err(refused) = exchange.hold_spend()
+    {
+        let problem = refused.into_problem(&facts.model);
+        exchange.nothing(problem.status.as_u16());
+        return Err(problem);
+    }
     let before_us = now.mono_us.saturating_sub(received.arrived.mono_us);
     let begun_us = now.mono_us.saturating_add(exchange.waited_us());
     let asked = Asked { gateway, model: &resolved.model, facts, body: &received.body, headers: received.headers, begun_us };
     match asked.dispatch(&mut exchange).await {
-        Ok(dispatched) => Ok(deliver(exchange, dispatched, facts, resolved, before_us).await),
+        Ok(dispatched) => {
+            let at_us = dispatched.at.mono_us;
+            let (response, waiting) = deliver(exchange, dispatched, facts, resolved);
+            if let Some(waiting) = waiting {
+                waiting.await;
+            }
+            gateway.metrics.overhead.observe(before_us + gateway.clock.now().mono_us.saturating_sub(at_us));
+            Ok(response)
+        }
         Err(fault) => {
             let problem = fault.into_problem(&facts.model, shape);
             exchange.nothing(problem.status.as_u16());
@@ -109,15 +124,9 @@ pub(crate) fn subject(received: &Received<'_>, facts: &RequestFacts, resolved: &
     }
 }
 
-/// Hands an answer to the client: a stream as a relay, anything else settled first.
-async fn deliver(
-    mut exchange: Exchange,
-    dispatched: Dispatched,
-    facts: &RequestFacts,
-    resolved: &Resolved,
-    before_us: u64,
-) -> Response<Body> {
-    let gateway = Arc::clone(exchange.gateway());
+/// Hands an answer to the client: a stream as a relay, anything else settled; with what it has to wait for.
+fn deliver(mut exchange: Exchange, dispatched: Dispatched, facts: &RequestFacts, resolved: &Resolved) -> (Response<Body>, Option<Waiting>) {
+    let mut waiting = None;
     let Dispatched { status, mut headers, answer, target, at } = dispatched;
     if let Some(target) = resolved.model.targets.get(target) {
         headers.insert(X_TIDEGATE_PROVIDER, target.provider.name.clone());
@@ -138,15 +147,14 @@ async fn deliver(
                 target.counters.count(UpstreamOutcome::Answered);
             }
             let tally = Tally { usage: answer.usage, output: OutputTokens::OfAnswer(body.clone()) };
-            deliver_whole(exchange, status.as_u16(), tally).await;
+            waiting = deliver_whole(exchange, status.as_u16(), tally);
             Body::from(providers::with_model(body, &answer, &facts.model))
         }
     };
-    gateway.metrics.overhead.observe(before_us + gateway.clock.now().mono_us.saturating_sub(at.mono_us));
     let mut response = Response::new(body);
     *response.status_mut() = status;
     *response.headers_mut() = headers;
-    response
+    (response, waiting)
 }
 
 /// How the pools stand now, after what was just settled.

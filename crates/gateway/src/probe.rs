@@ -106,9 +106,9 @@ impl Gateway {
         Ok(Probe { models, elapsed_us: u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX) })
     }
 
-    async fn ask_models(&self, request: Request<Outgoing>, host: &str, within: Duration) -> Result<Vec<String>, ProbeError> {
+    async fn ask_models(&self, mut request: Request<Outgoing>, host: &str, within: Duration) -> Result<Vec<String>, ProbeError> {
         let host = || host.to_owned();
-        let response = self.upstream.send(request, Instant::now() + within).await.map_err(|fault| match fault {
+        let response = self.upstream.send(&mut request, Instant::now() + within).await.map_err(|fault| match fault {
             SendFault::Connect(why) | SendFault::Broke(why) | SendFault::NoTls(why) => ProbeError::Unreachable { host: host(), why },
             SendFault::TimedOut => ProbeError::TimedOut { host: host(), seconds: within.as_secs_f64() },
         })?;

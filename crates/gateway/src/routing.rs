@@ -38,6 +38,8 @@ pub(crate) enum Skip {
     Resting { until_us: u64, why: Why, party: Party },
     /// Its quota has no room.
     NoRoom(NoRoom),
+    /// Its provider's ceiling on the day's spend has none.
+    Spent,
 }
 
 /// Looks at a target, and enters, with one of the credentials that are open, where nothing speaks against it. `now` is asked where the

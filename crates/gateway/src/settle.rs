@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use crate::Gateway;
 use crate::caps;
 use crate::routes::{ModelRoute, ProviderRoute};
+use crate::spend::{SpendRefused, SpendTicket, Spent, price};
 use crate::uncounted::{Text, Ticket, is_short};
 
 /// What a request is, as its record says it.
@@ -84,6 +85,7 @@ pub(crate) struct Exchange {
     debt: u64,
     waited_us: u64,
     paused_us: u64,
+    spend: Option<SpendTicket>,
 }
 
 struct Open {
@@ -128,7 +130,21 @@ impl Exchange {
             debt: 0,
             waited_us,
             paused_us: 0,
+            spend: None,
         }
+    }
+
+    /// Takes what it may cost from the day's spend; refused, nothing goes to any provider.
+    pub(crate) fn hold_spend(&mut self) -> Result<(), SpendRefused> {
+        let (input, output) = self.held();
+        let amount = price(&self.subject.model.model, input, output);
+        self.spend = self.gateway.spend.hold(self.subject.arrived.wall, &self.subject.plan, amount)?;
+        Ok(())
+    }
+
+    /// Takes the same from the provider's ceiling, if it has room.
+    pub(crate) fn hold_spend_at(&mut self, provider: &ProviderName) -> bool {
+        self.spend.as_mut().is_none_or(|spend| spend.take_at(provider))
     }
 
     pub(crate) fn gateway(&self) -> &Arc<Gateway> {
@@ -205,6 +221,9 @@ impl Exchange {
         };
         if needs_room && !open.cover(total, self.subject.most_output, now_us) {
             return Pass::Wait;
+        }
+        if needs_room && let Some(spend) = &mut self.spend {
+            spend.grow(price(&self.subject.model.model, open.input.best_known(), open.covered));
         }
         self.charge(total, now_us);
         Pass::Go
@@ -346,16 +365,20 @@ impl Exchange {
     }
 
     /// Ends the hold and writes the request down, as one step.
-    fn finish(&self, hold: Hold, end: End, ended: &Ended, now: Now) {
+    fn finish(&mut self, hold: Hold, end: End, ended: &Ended, now: Now) {
         self.gateway.metrics.open_requests.dec();
-        let debt = self.gateway.recorder().finish(hold, end, now.mono_us, self.record(ended, now));
+        let record = self.record(ended, now);
+        let cost = record.cost;
+        let debt = self.gateway.recorder().finish(hold, end, now.mono_us, record);
         self.gateway.count_debt(debt);
+        let Subject { arrived, plan, .. } = &self.subject;
+        self.gateway.spend.settle(self.spend.take(), &Spent { arrived: arrived.wall, plan, provider: self.provider.as_ref(), cost });
     }
 
     fn record(&self, ended: &Ended, now: Now) -> UsageRecord {
         let Subject { request, arrived, key, plan, model, pool, endpoint, stream, .. } = &self.subject;
         let model = &model.model;
-        let cost = model.input_price.for_tokens(ended.tokens.input).plus(model.output_price.for_tokens(ended.tokens.output));
+        let cost = price(model, ended.tokens.input, ended.tokens.output);
         UsageRecord {
             request: *request,
             at: arrived.wall,

@@ -80,6 +80,8 @@ pub(crate) const JOURNAL_PENDING_KEPT: usize = 256 << 10;
 pub(crate) const JOURNAL_OPEN_CHUNK: usize = 256;
 /// Bytes of a file of the journal that are read at once.
 pub(crate) const JOURNAL_READ_BYTES: usize = 1 << 20;
+/// Bytes that a start reads of a segment at a time.
+pub(crate) const JOURNAL_REPLAY_BYTES: usize = 256 << 10;
 /// Steps a second of what writes buffered figures, makes room and syncs the journal.
 pub(crate) const JOURNAL_STEPS_PER_S: u32 = 5;
 /// Seconds between snapshots.

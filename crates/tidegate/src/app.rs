@@ -63,6 +63,10 @@ impl App {
             tasks: tasks.clone(),
             network: None,
         });
+        if let Err(source) = gateway.load_spend().await {
+            store.flush_and_close().await;
+            return Err(StartError::Spend { source });
+        }
         let connections = Arc::new(Connections::default());
         let routes = Arc::new(Routes {
             planes: Planes { gateway: Arc::clone(&gateway), control: control_plane(config, &store, &gateway, &operator_token, clock) },
@@ -162,6 +166,7 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
         micro_wait: settings.config.limits.micro_wait,
         max_wait: settings.config.limits.max_wait,
         max_pause: settings.config.limits.max_pause,
+        spend_per_day: settings.config.spend.per_day,
         proxy_from_environment: settings.proxy_from_environment,
         demo_speed: settings.demo_speed,
     }
@@ -176,6 +181,7 @@ fn control_plane(config: &Config, store: &Store, gateway: &Arc<Gateway>, token: 
         },
         store: store.clone(),
         providers: Arc::clone(gateway) as Arc<dyn domain::ProviderRuntime>,
+        spend: Arc::clone(gateway) as Arc<dyn domain::SpendRuntime>,
         tester: Arc::new(Tester::new(store.clone(), Arc::clone(gateway))),
         clock,
     };

@@ -11,6 +11,8 @@ pub(crate) const RESERVED_FILES: u64 = 256;
 /// A request's head in bytes; also the largest read buffer of a connection. hyper's grows by 8, 16 and 32 kB, and a bound that
 /// is no such sum would be passed by what it has allocated.
 pub(crate) const MAX_HEAD_BYTES: usize = 56 * 1_024;
+/// A write in several parts that is made one before it goes to the system.
+pub(crate) const SHORT_WRITE_BYTES: usize = 4 * 1_024;
 /// A request's head in bytes over HTTP/2, as its header list counts them.
 pub(crate) const MAX_HEADER_LIST_BYTES: u32 = 64 * 1_024;
 /// Requests at once on one HTTP/2 connection.

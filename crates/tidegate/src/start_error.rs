@@ -36,6 +36,12 @@ pub enum StartError {
         /// What is wrong.
         source: store::ApplyError,
     },
+    /// What was spent today can't be read, so that no ceiling on it would hold.
+    #[error("what was spent today can't be read: {source}; take spend_per_day and [spend] out to start without ceilings")]
+    Spend {
+        /// What the database said.
+        source: store::DatabaseFault,
+    },
     /// What is built in is broken: a fault of the build.
     #[error("what is built in can't be read: {0}")]
     BuiltIn(#[from] crate::config::Faults),

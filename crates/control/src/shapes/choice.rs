@@ -29,6 +29,18 @@ macro_rules! mirror {
 }
 
 mirror! {
+    /// How much of a ceiling is spent.
+    SpendLevel = domain::SpendLevel, "lowercase", {
+        /// Less than 80 %.
+        Below,
+        /// 80 % or more.
+        Near,
+        /// All of it, or so much that a request was refused.
+        Reached,
+    }
+}
+
+mirror! {
     /// A model's size category.
     Category = domain::Category, "lowercase", {
         /// Up to 8 billion parameters.
@@ -95,6 +107,8 @@ mirror! {
         Probing,
         /// Its quota, or its provider's, has no room.
         NoRoom,
+        /// Its provider's ceiling on the day's spend is reached.
+        Spent,
     }
 }
 

@@ -30,6 +30,9 @@ pub(crate) struct PlanInput {
     /// What happens when a hold can't be extended; absent: `pace`.
     #[serde(default)]
     on_exhausted: Option<OnExhausted>,
+    /// What organisations on it may spend at providers in a UTC day, together; absent: no ceiling.
+    #[serde(default)]
+    spend_per_day: Option<Amount>,
     /// At most one row a selector.
     #[serde(default)]
     limits: Vec<LimitRow>,
@@ -45,6 +48,7 @@ impl PlanInput {
             price_month: self.price_month.map(|amount| amount.0),
             hold: self.hold.map_or_else(Default::default, Into::into),
             on_exhausted: self.on_exhausted.map_or_else(Default::default, Into::into),
+            spend_per_day: self.spend_per_day.map(|amount| amount.0),
             limits: each("limits", self.limits, LimitRow::into_plan_row)?,
         })
     }
@@ -64,6 +68,9 @@ pub(crate) struct Plan {
     hold: HoldPolicy,
     /// What happens when a hold can't be extended.
     on_exhausted: OnExhausted,
+    /// What organisations on it may spend at providers in a UTC day, together; `null`: no ceiling.
+    #[schema(required)]
+    spend_per_day: Option<Amount>,
     /// At most one row a selector. A model without any row is not in the plan.
     limits: Vec<LimitRow>,
     /// Who manages it. What the file manages is applied anew at each start.
@@ -82,6 +89,7 @@ impl Plan {
             price_month: plan.price_month.map(Amount),
             hold: plan.hold.into(),
             on_exhausted: plan.on_exhausted.into(),
+            spend_per_day: plan.spend_per_day.map(Amount),
             limits: plan.limits.iter().map(LimitRow::of_plan).collect(),
             managed_by: kept.origin.into(),
             updated: Time(kept.updated),

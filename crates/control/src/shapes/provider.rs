@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::{ProviderDraft, ProviderInfo};
 use utoipa::ToSchema;
 
+use super::amount::Amount;
 use super::choice::{ManagedBy, ProviderKind, ProviderState};
 use super::provider_key::{Keys, KeysSchema, ProviderKey, source};
 use super::text::{Invalid, at_most};
@@ -45,6 +46,9 @@ pub(crate) struct ProviderInput {
     /// The provider's own quota for us: tokens a minute.
     #[serde(default)]
     tpm: Option<u64>,
+    /// What may be spent at it in a UTC day, at the catalogue's prices; absent: no ceiling.
+    #[serde(default)]
+    spend_per_day: Option<Amount>,
     /// Whether it takes requests; absent: as it is, `enabled` for a new one.
     #[serde(default)]
     state: Option<ProviderState>,
@@ -64,6 +68,7 @@ impl ProviderInput {
             headers: self.headers.or_else(|| present.map(|p| p.headers.clone())).unwrap_or_default(),
             rpm: self.rpm,
             tpm: self.tpm,
+            spend_per_day: self.spend_per_day.map(|amount| amount.0),
             state: state.or(present.map(|p| p.state)).unwrap_or_default(),
         };
         Ok(ProviderDraft { provider, credential: Keys::change(self.api_key) })
@@ -98,6 +103,9 @@ pub(crate) struct Provider {
     /// The provider's own quota for us: tokens a minute.
     #[schema(required)]
     tpm: Option<u64>,
+    /// What may be spent at it in a UTC day, at the catalogue's prices; `null`: no ceiling.
+    #[schema(required)]
+    spend_per_day: Option<Amount>,
     /// Whether it takes requests.
     state: ProviderState,
     /// Who manages it. What the file manages is applied anew at each start.
@@ -121,6 +129,7 @@ impl Provider {
             header_names: provider.headers.keys().cloned().collect(),
             rpm: provider.rpm,
             tpm: provider.tpm,
+            spend_per_day: provider.spend_per_day.map(Amount),
             state: provider.state.into(),
             managed_by: kept.origin.into(),
             updated: Time(kept.updated),

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::amount::Amount;
+use super::choice::SpendLevel;
 use super::time::Time;
 
 /// How the installation stands: what `tidegate doctor` reads.
@@ -29,11 +31,36 @@ pub(crate) struct Status {
     models: usize,
     /// Plans.
     plans: usize,
+    /// How the ceilings on provider spend stand in this UTC day; empty: there are none.
+    spend: Vec<Spend>,
+}
+
+/// How a ceiling on provider spend stands in this UTC day.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Spend {
+    /// `installation`, `provider:NAME` or `plan:ID`.
+    #[schema(pattern = "^(installation|provider:.+|plan:.+)$")]
+    scope: String,
+    /// The ceiling.
+    ceiling: Amount,
+    /// What was spent, at the catalogue's prices.
+    spent: Amount,
+    /// What requests in progress may cost.
+    held: Amount,
+    /// Whether it was less than 80 %, 80 % or more, or was reached, today.
+    level: SpendLevel,
+}
+
+impl Spend {
+    fn of(standing: domain::SpendStanding) -> Self {
+        let domain::SpendStanding { scope, ceiling, spent, held, level } = standing;
+        Self { scope: scope.to_string(), ceiling: Amount(ceiling), spent: Amount(spent), held: Amount(held), level: level.into() }
+    }
 }
 
 impl Status {
     /// The installation as its store sees it.
-    pub(crate) fn of(store: &store::Store, now: domain::UnixMicros) -> Self {
+    pub(crate) fn of(store: &store::Store, spend: Vec<domain::SpendStanding>, now: domain::UnixMicros) -> Self {
         let (health, directory) = (store.health(), store.directory());
         let catalogue = directory.catalogue();
         Self {
@@ -47,6 +74,7 @@ impl Status {
             providers: catalogue.providers().len(),
             models: catalogue.models().count(),
             plans: catalogue.plans().count(),
+            spend: spend.into_iter().map(Spend::of).collect(),
         }
     }
 }

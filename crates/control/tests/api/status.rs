@@ -1,6 +1,7 @@
 //! `GET /status`.
 
 use axum::http::Method;
+use domain::{Money, SpendLevel, SpendScope, SpendStanding};
 use serde_json::json;
 
 use crate::support::Api;
@@ -13,6 +14,26 @@ async fn the_installation_is_counted() {
     let mut status = api.get("/status").await.expect(200);
     status["version"] = "…".into();
     insta::assert_json_snapshot!("status", status);
+}
+
+#[tokio::test]
+async fn ceilings_on_spend_are_put_and_told() {
+    let api = Api::new().await;
+    api.put("/providers/local", json!({"kind": "vllm", "spend_per_day": "12.50"})).await.expect(200);
+    assert_eq!(api.get("/providers/local").await.expect(200)["spend_per_day"], "12.5");
+    api.put("/plans/free", json!({"spend_per_day": 3})).await.expect(200);
+    assert_eq!(api.get("/plans/free").await.expect(200)["spend_per_day"], "3");
+    assert_eq!(api.get("/plans/starter").await.expect(200)["spend_per_day"], json!(null));
+    for wrong in [json!("-1"), json!("1.0000000001"), json!("x")] {
+        assert_eq!(api.put("/plans/free", json!({"spend_per_day": wrong})).await.fault(422).1.as_deref(), Some("spend_per_day"));
+    }
+    let standing = |scope, level| SpendStanding { scope, ceiling: Money(10), spent: Money(8), held: Money(1), level };
+    *api.providers.spend.lock().unwrap() = vec![
+        standing(SpendScope::Installation, SpendLevel::Near),
+        standing(SpendScope::Provider("local".into()), SpendLevel::Below),
+        standing(SpendScope::Plan("free".into()), SpendLevel::Reached),
+    ];
+    insta::assert_json_snapshot!("spend", api.get("/status").await.expect(200)["spend"]);
 }
 
 #[tokio::test]

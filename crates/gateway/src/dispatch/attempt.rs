@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use domain::UnixMicros;
+use futures_util::TryFutureExt as _;
 use http::{Method, Request, Response};
 use providers::{AnswerFault, Ending, Fault, FirstEvent, Scope, StreamFault, StreamReader, StreamSettings, Verdict};
 use tokio::time::{Instant, timeout_at};
@@ -32,8 +33,8 @@ impl Deadlines {
     }
 }
 
-pub(super) async fn by<F: Future>(deadline: Instant, work: F) -> Result<F::Output, AttemptFault> {
-    timeout_at(deadline, work).await.map_err(|_| AttemptFault::timed_out())
+pub(super) fn by<F: Future>(deadline: Instant, work: F) -> impl Future<Output = Result<F::Output, AttemptFault>> {
+    timeout_at(deadline, work).map_err(|_| AttemptFault::timed_out())
 }
 
 impl Asked<'_> {
@@ -53,7 +54,7 @@ impl Asked<'_> {
                 *request.uri_mut() = addresses.get(self.facts.endpoint).clone();
                 let own = target.provider.credentials.get(credential).map_or(&[][..], |credential| &credential.headers);
                 *request.headers_mut() = headers::upstream(self.headers, own);
-                self.attempt_http(index, target, request, left).await
+                self.attempt_http(index, target, &mut request, left).await
             }
             Call::Demo => {
                 mark.set();
@@ -67,7 +68,7 @@ impl Asked<'_> {
         &self,
         index: usize,
         target: &TargetRoute,
-        request: Request<Outgoing>,
+        request: &mut Request<Outgoing>,
         left: Duration,
     ) -> Result<Dispatched, AttemptFault> {
         let in_flight = Self::in_flight(target);

@@ -26,7 +26,7 @@ impl Findings {
 
     pub(super) fn passed_over(&mut self, index: usize, skip: Skip) {
         match skip {
-            Skip::Disabled | Skip::Draining | Skip::TooLong { .. } | Skip::NoRoom(NoRoom { at_us: None, .. }) => {}
+            Skip::Disabled | Skip::Draining | Skip::TooLong { .. } | Skip::Spent | Skip::NoRoom(NoRoom { at_us: None, .. }) => {}
             Skip::Lacks(features) => self.lacking = self.lacking.and(features),
             Skip::NoRoom(NoRoom { at_us: Some(at_us), .. }) => self.rate_limited_until(at_us),
             Skip::Resting { until_us, why: Why::Cooling(Trouble::RateLimited), .. } => self.rate_limited_until(until_us),

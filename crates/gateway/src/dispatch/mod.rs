@@ -169,6 +169,10 @@ impl Asked<'_> {
 
     /// Tries a target unless something speaks against it.
     async fn go_to(&self, index: usize, target: &TargetRoute, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
+        if !exchange.hold_spend_at(&target.provider.provider.name) {
+            way.findings.passed_over(index, Skip::Spent);
+            return None;
+        }
         let entered = loop {
             match self.enter(target, exchange, way) {
                 // The bound said so; the count may not.
@@ -201,6 +205,9 @@ impl Asked<'_> {
     async fn last_resort(&self, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
         for index in way.findings.last_resorts() {
             let target = self.model.targets.get(index).filter(|_| self.may_try(way))?;
+            if !exchange.hold_spend_at(&target.provider.provider.name) {
+                continue;
+            }
             let now_us = self.gateway.clock.now().mono_us;
             let Some(entry) = Entry::begin_as_last_resort(target, now_us) else { continue };
             match self.take_from_quota(target, exchange) {

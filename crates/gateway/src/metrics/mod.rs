@@ -4,6 +4,7 @@
 mod histogram;
 mod refusals;
 mod sizes;
+mod spend;
 mod targets;
 
 use std::sync::OnceLock;
@@ -21,6 +22,7 @@ use prometheus_client::registry::Registry;
 pub(crate) use histogram::Histogram;
 pub(crate) use refusals::Refusals;
 pub(crate) use sizes::Sizes;
+pub(crate) use spend::SpendSizes;
 pub(crate) use targets::Targets;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 
 pub(crate) use silence::Silence;
 pub(crate) use source::{Simulated, Source, SourceBroke};
-pub(crate) use whole::deliver_whole;
+pub(crate) use whole::{Waiting, deliver_whole};
 
 use crate::health::InFlight;
 use crate::metrics::UpstreamOutcome;

@@ -1,6 +1,10 @@
 //! Sixth stop for answers that aren't streamed: held back until their limits have room for all of their output.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use domain::{OnExhausted, Outcome};
+use tokio::task::JoinHandle;
 
 use super::pause::next_look;
 use crate::settle::{Exchange, OutputTokens, Pass, Tally};
@@ -21,33 +25,53 @@ impl Drop for Undelivered {
     }
 }
 
-/// Waits until the whole answer may go to the client, then settles it. Whatever the plan does with streams, an answer that
-/// isn't one is neither cut nor thrown away: after the longest pause it goes on, and what there was no room for is debt.
-pub(crate) async fn deliver_whole(exchange: Exchange, status: u16, tally: Tally) {
-    let mut waiting = Undelivered { exchange: Some(exchange), tally: Some(tally), status };
-    waiting.wait().await;
-    if let (Some(exchange), Some(tally)) = (waiting.exchange.take(), waiting.tally.take())
-        && let Some(counting) = exchange.answered(Outcome::Answered, status, tally)
-    {
-        // It settles even if this future is dropped.
-        drop(counting.await);
+/// What an answer waits for.
+pub(crate) type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Settles a whole answer once it may go to the client: at once, or when what it returns is ready. Whatever the plan does with
+/// streams, an answer that isn't one is neither cut nor thrown away: after the longest pause it goes on, and what there was no
+/// room for is debt.
+pub(crate) fn deliver_whole(exchange: Exchange, status: u16, tally: Tally) -> Option<Waiting> {
+    let mut undelivered = Undelivered { exchange: Some(exchange), tally: Some(tally), status };
+    if !undelivered.may_go() {
+        return Some(Box::pin(undelivered.deliver()));
     }
+    let counting = undelivered.settle()?;
+    Some(Box::pin(async { drop(counting.await) }))
 }
 
 impl Undelivered {
+    /// Whether it may go to the client as it stands.
+    fn may_go(&self) -> bool {
+        let (Some(exchange), Some(tally)) = (&self.exchange, &self.tally) else { return true };
+        let most = match (&tally.usage, &tally.output) {
+            (Some(usage), _) => usage.output,
+            (None, OutputTokens::Counted(output)) => *output,
+            // A token has a byte at least.
+            (None, OutputTokens::OfAnswer(body)) => body.len() as u64,
+        };
+        exchange.subject().on_exhausted == OnExhausted::Overdraft || most <= exchange.covered()
+    }
+
+    /// A task of the server settles where something must be counted first, even if nobody waits for it.
+    fn settle(&mut self) -> Option<JoinHandle<()>> {
+        let (Some(exchange), Some(tally)) = (self.exchange.take(), self.tally.take()) else { return None };
+        exchange.answered(Outcome::Answered, self.status, tally)
+    }
+
+    async fn deliver(mut self) {
+        self.wait().await;
+        if let Some(counting) = self.settle() {
+            drop(counting.await);
+        }
+    }
+
     async fn wait(&mut self) {
         let (Some(exchange), Some(tally)) = (&mut self.exchange, &mut self.tally) else { return };
-        if exchange.subject().on_exhausted == OnExhausted::Overdraft {
-            return;
-        }
         let gateway = std::sync::Arc::clone(exchange.gateway());
         if let OutputTokens::OfAnswer(body) = &tally.output
             && tally.usage.is_none()
         {
-            // What it holds may do: a token has a byte at least.
-            if body.len() as u64 <= exchange.covered() {
-                return;
-            }
             tally.output = OutputTokens::Counted(exchange.count_output(body.clone()).await);
         }
         let total = match (&tally.usage, &tally.output) {

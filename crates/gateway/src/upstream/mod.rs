@@ -117,10 +117,11 @@ impl Upstream {
         Self { plain: Lines::default(), connector: connector(), secure: OnceLock::new(), proxy_from_environment, network }
     }
 
-    /// Sends a request and waits for the head of the answer until the deadline.
-    pub(crate) async fn send(&self, request: Request<Outgoing>, deadline: Instant) -> Result<Response<AnswerBody>, SendFault> {
+    /// Sends a request and waits for the head of the answer until the deadline. The request is used up.
+    pub(crate) async fn send(&self, request: &mut Request<Outgoing>, deadline: Instant) -> Result<Response<AnswerBody>, SendFault> {
         if request.uri().scheme() == Some(&http::uri::Scheme::HTTPS) {
             // Boxed, as whatever is rare or costly anyway: each request would carry the room for it.
+            let request = std::mem::replace(request, Request::new(Outgoing::new(Bytes::new(), None)));
             Box::pin(self.send_secure(request, deadline)).await
         } else {
             self.send_plain(request, deadline).await
@@ -134,22 +135,18 @@ impl Upstream {
         sent.map(|answer| answer.map(AnswerBody::Secure)).map_err(|error| SendFault::of(&error))
     }
 
-    async fn send_plain(&self, mut request: Request<Outgoing>, deadline: Instant) -> Result<Response<AnswerBody>, SendFault> {
-        let address = std::mem::take(request.uri_mut());
-        let origin = address.authority().and_then(|authority| self.plain.origin(authority));
+    async fn send_plain(&self, request: &mut Request<Outgoing>, deadline: Instant) -> Result<Response<AnswerBody>, SendFault> {
+        let origin = request.uri().authority().and_then(|authority| self.plain.origin(authority));
         let Some(origin) = origin else { return Err(SendFault::Connect("the address has no host".into())) };
-        if let Some(path) = address.path_and_query() {
-            *request.uri_mut() = path.clone().into();
-        }
         request.headers_mut().entry(HOST).or_insert_with(|| origin.host.clone());
         loop {
             let idle = origin.take(Instant::now());
             let is_used = idle.is_some();
             let mut line = match idle {
                 Some(line) => line,
-                None => Box::pin(self.connect(address.clone(), deadline)).await?,
+                None => Box::pin(self.connect(request.uri().clone(), deadline)).await?,
             };
-            match line.send(&mut request, deadline).await {
+            match line.send(request, deadline).await {
                 Ok(Begun { head, first }) => {
                     return Ok(head.response.map(|()| AnswerBody::over(line, origin, head.framing, first, head.keeps_open)));
                 }

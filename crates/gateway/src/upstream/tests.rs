@@ -28,7 +28,7 @@ impl Provider {
         let mut request = Request::new(Outgoing::new(Bytes::from_static(b"{}"), None));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = format!("http://{}/v1/x", self.listener.local_addr().unwrap()).parse().unwrap();
-        self.upstream.send(request, Instant::now() + within).await
+        self.upstream.send(&mut request, Instant::now() + within).await
     }
 
     async fn accept(&self) -> TcpStream {
@@ -79,6 +79,91 @@ async fn an_answer_that_was_read_gives_its_connection_back() {
         assert_eq!(text(asked).await, "hi");
         assert!(request.starts_with("POST /v1/x HTTP/1.1\r\n"), "{request}");
         assert!(request.contains(&format!("host: {}\r\n", provider.listener.local_addr().unwrap())), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_in_pieces_is_put_together() {
+    for whole in ["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nh\r\n1\r\ni\r\n0\r\n\r\n", WHOLE] {
+        let provider = Provider::new().await;
+        let serve = async {
+            let mut stream = provider.accept().await;
+            stream.set_nodelay(true).unwrap();
+            answer(&mut stream, "").await;
+            for byte in whole.as_bytes() {
+                stream.write_all(&[*byte]).await.unwrap();
+                yield_now().await;
+            }
+            stream
+        };
+        let asked = async { text(provider.ask(LONG).await).await };
+        assert_eq!(tokio::join!(asked, serve).0, "hi");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_can_not_serve_again_is_closed() {
+    let closing = ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi", ""];
+    let surplus = ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi there", ""];
+    let later = ["HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nh\r\n", "1\r\ni\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n"];
+    for [with_head, rest] in [closing, surplus, later] {
+        let provider = Provider::new().await;
+        let serve = async {
+            let mut stream = provider.accept().await;
+            answer(&mut stream, with_head).await;
+            stream
+        };
+        let (asked, mut stream) = tokio::join!(provider.ask(LONG), serve);
+        stream.write_all(rest.as_bytes()).await.unwrap();
+        assert_eq!(text(asked).await, "hi");
+        let closed = tokio::time::timeout(Duration::from_secs(1), stream.read(&mut [0])).await;
+        assert!(matches!(closed, Ok(Ok(0) | Err(_))), "{with_head}: {closed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_a_length_lasts_until_the_connection_ends() {
+    let provider = Provider::new().await;
+    let serve = async {
+        let mut stream = provider.accept().await;
+        answer(&mut stream, "HTTP/1.1 200 OK\r\n\r\nh").await;
+        stream.write_all(b"i").await.unwrap();
+    };
+    let asked = async { text(provider.ask(LONG).await).await };
+    assert_eq!(tokio::join!(asked, serve).0, "hi");
+}
+
+#[tokio::test]
+async fn a_refusal_is_heard_before_the_whole_request_was_taken() {
+    let provider = Provider::new().await;
+    let mut request = Request::new(Outgoing::new(Bytes::from(vec![b'x'; 64 << 20]), None));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = format!("http://{}/v1/x", provider.listener.local_addr().unwrap()).parse().unwrap();
+    let serve = async {
+        let mut stream = provider.accept().await;
+        stream.read_exact(&mut [0; 100]).await.unwrap();
+        stream.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+        stream
+    };
+    let (asked, mut stream) = tokio::join!(provider.upstream.send(&mut request, Instant::now() + Duration::from_secs(5)), serve);
+    assert_eq!(asked.as_ref().unwrap().status().as_u16(), 413);
+    assert_eq!(text(asked).await, "hi");
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.len() < 64 << 20, "the connection was closed in the midst of the request");
+}
+
+#[tokio::test]
+async fn what_is_no_http_breaks() {
+    let provider = Provider::new().await;
+    for words in ["SSH-2.0-x\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n"] {
+        let serve = async {
+            let mut stream = provider.accept().await;
+            answer(&mut stream, words).await;
+            stream
+        };
+        let (asked, _stream) = tokio::join!(provider.ask(LONG), serve);
+        assert!(matches!(asked, Err(SendFault::Broke(_))));
     }
 }
 

@@ -3,11 +3,13 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use domain::{Now, OrgId};
 use hashbrown::{HashMap, HashTable};
 use limits::{Ask, Recovery};
+use memmap2::MmapMut;
 
 use super::Extent;
 use super::disk::Disk;
@@ -15,6 +17,7 @@ use super::format::{BootId, Found, Framed, HEADER, Header, HeaderFault, Take, re
 use super::ledger_bytes::take_ledger;
 use super::records::{self, Figure, Grant, Whose};
 use super::tail::Position;
+use crate::caps;
 
 /// Why a journal can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +31,7 @@ pub(crate) enum ReplayFault {
 /// A segment in memory, as far as it is sound.
 pub(crate) struct Read {
     pub(crate) header: Header,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Contents,
     /// Whether something follows that is no sound record.
     is_torn: bool,
     has_snapshot: bool,
@@ -64,9 +67,7 @@ impl Files {
         let mut first_header = None;
         for (segment, len) in listed.into_iter().rev() {
             let wanted = if has_snapshot && segment != recorded.segment { HEADER as u64 } else { len };
-            let mut bytes = vec![0; usize::try_from(wanted).unwrap_or(usize::MAX)];
-            let read = disk.read(segment, 0, &mut bytes).map_err(|source| failed(segment, source))?;
-            bytes.truncate(read);
+            let bytes = Contents::read(disk, segment, wanted).map_err(|source| failed(segment, source))?;
             let header = match Header::decode(&bytes) {
                 Ok(header) => header,
                 Err(HeaderFault::Version(found)) => return Err(ReplayFault::Version { path: disk.path(segment), found }),
@@ -107,13 +108,55 @@ impl Files {
     }
 }
 
+/// Bytes of a segment, in memory that goes back to the system as soon as they are dropped: after a kill under load they are many.
+pub(crate) struct Contents {
+    map: MmapMut,
+    len: usize,
+}
+
+impl Contents {
+    /// The beginning of a segment, without the zeros at the end of it: what a killed server had reserved takes no memory.
+    fn read(disk: &dyn Disk, segment: u64, wanted: u64) -> io::Result<Self> {
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        let mut contents = Self { map: MmapMut::map_anon(wanted.max(1))?, len: 0 };
+        let (mut at, mut piece) = (0, vec![0; caps::JOURNAL_REPLAY_BYTES]);
+        loop {
+            let size = (wanted - at).min(piece.len());
+            let read = disk.read(segment, at as u64, piece.get_mut(..size).unwrap_or_default())?;
+            let read = piece.get(..read).unwrap_or_default();
+            if read.is_empty() {
+                return Ok(contents);
+            }
+            let end = at + read.len();
+            if read.iter().any(|byte| *byte != 0)
+                && let Some(place) = contents.map.get_mut(at..end)
+            {
+                place.copy_from_slice(read);
+                contents.len = end;
+            }
+            at = end;
+        }
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+}
+
+impl Deref for Contents {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.map.get(..self.len).unwrap_or_default()
+    }
+}
+
 /// Looks through a segment, up to an offset.
-fn scan(header: Header, mut bytes: Vec<u8>, until: u64) -> Read {
-    let mut read =
-        Read { header, bytes: Vec::new(), is_torn: false, has_snapshot: false, recordables: 0, pair: (header.mono_us, header.wall_us) };
+fn scan(header: Header, bytes: Contents, until: u64) -> Read {
+    let mut read = Read { header, bytes, is_torn: false, has_snapshot: false, recordables: 0, pair: (header.mono_us, header.wall_us) };
     let mut at = HEADER;
     loop {
-        match record_at(&bytes, at) {
+        match record_at(&read.bytes, at) {
             Found::Record(record) if (at as u64) < until => {
                 read.recordables += u64::from(records::is_recordable(record.kind, record.payload));
                 read.has_snapshot |= record.kind == records::SNAPSHOT;
@@ -129,8 +172,7 @@ fn scan(header: Header, mut bytes: Vec<u8>, until: u64) -> Read {
             }
         }
     }
-    bytes.truncate(at);
-    read.bytes = bytes;
+    read.bytes.truncate(at);
     read
 }
 

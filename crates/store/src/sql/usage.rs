@@ -1,11 +1,11 @@
 //! Sums over what the recorder wrote: whole minutes from the counters, parts of minutes from the records themselves.
 
-use domain::{KeyId, Money, OrgId, RequestId, UnixMicros};
+use domain::{KeyId, Money, OrgId, PlanId, ProviderName, RequestId, UnixMicros};
 use sqlx::{QueryBuilder, Row as _};
 
 use super::value::{self, IdBytes as _, int};
-use super::{Connection, Dialect, Row};
-use crate::{DatabaseFault, GroupBy, UsageCounters};
+use super::{Connection, Dialect, Pool, Row};
+use crate::{DatabaseFault, GroupBy, SpendSum, UsageCounters};
 
 /// Whole minutes since 1970: from this one, until before that one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,22 @@ pub(crate) async fn of_moments(
     builder.push(") AS moments GROUP BY grouped");
     let rows = builder.build().fetch_all(connection).await?;
     rows.iter().map(|row| sum(row, minute, group_by)).collect()
+}
+
+/// What requests have cost that arrived at `from` or later, by provider and plan.
+pub(crate) async fn spend_since(pool: &Pool, from: UnixMicros) -> Result<Vec<SpendSum>, DatabaseFault> {
+    let sql = "SELECT provider, plan, CAST(SUM(cost) AS BIGINT) AS cost FROM usage_records CROSS JOIN usage_labels \
+               ON usage_labels.id = labels WHERE request >= $1 AND at >= $2 AND cost > 0 GROUP BY provider, plan";
+    let rows = sqlx::query(sql).bind(RequestId::first_of(from).bytes().to_vec()).bind(from.0).fetch_all(pool).await?;
+    let sum = |row: &Row| {
+        let provider: String = row.try_get("provider")?;
+        Ok(SpendSum {
+            provider: (!provider.is_empty()).then(|| ProviderName::from(provider)),
+            plan: PlanId::from(row.try_get::<String, _>("plan")?),
+            cost: Money(row.try_get("cost")?),
+        })
+    };
+    rows.iter().map(sum).collect()
 }
 
 /// The least id of a minute's requests.

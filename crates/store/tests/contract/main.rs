@@ -89,6 +89,7 @@ contract! { sqlite:
         too_much_is_refused_with_advice,
         a_deleted_organisations_usage_is_kept,
         the_shape_is_the_contracts,
+        a_day_s_spend_is_told_by_provider_and_plan,
     }
     restart {
         a_reopened_store_is_the_same,

@@ -161,3 +161,25 @@ pub(crate) async fn the_shape_is_the_contracts(bench: Bench) {
         r#"{"from":"2026-02-05T15:30:00Z","to":"2026-02-05T15:30:00Z","totals":{"requests":1,"refused":0,"would_have_been_refused":0,"failed":0,"input_tokens":10,"output_tokens":5,"cached_tokens":2,"cost":"1.5"},"series":[{"start":"2026-02-05T00:00:00Z","provider":null,"requests":1,"refused":0,"would_have_been_refused":0,"failed":0,"input_tokens":10,"output_tokens":5,"cached_tokens":2,"cost":"1.5"}]}"#
     );
 }
+
+pub(crate) async fn a_day_s_spend_is_told_by_provider_and_plan(bench: Bench) {
+    let b = bench.seeded().await;
+    let (free, pro) = (b.org("free").await, b.org("pro").await);
+    for (us, org, provider, cost) in [
+        (-1, &free, Some("main"), 64),
+        (0, &free, Some("main"), 1),
+        (0, &free, Some("main"), 2),
+        (5, &pro, Some("main"), 4),
+        (MINUTE, &free, Some("other"), 8),
+        (MINUTE, &free, None, 16),
+        (MINUTE, &free, Some("idle"), 0),
+    ] {
+        let mut record = b.record(org, KeyId::from_bits(1), UnixMicros(START + us));
+        (record.provider, record.cost) = (provider.map(Into::into), Money(cost));
+        b.store.recorder().usage(record);
+    }
+    let mut sums = b.store.spend_since(UnixMicros(START)).await.unwrap();
+    sums.sort_by_key(|sum| sum.cost);
+    let shown: Vec<_> = sums.iter().map(|sum| (sum.provider.as_ref().map(|p| p.as_str()), sum.plan.as_str(), sum.cost.0)).collect();
+    assert_eq!(shown, [(Some("main"), "free", 3), (Some("main"), "pro", 4), (Some("other"), "free", 8), (None, "free", 16)]);
+}

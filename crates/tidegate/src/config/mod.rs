@@ -15,6 +15,7 @@ mod network;
 mod plans;
 mod providers;
 mod server;
+mod spend;
 mod store;
 mod table;
 mod written;
@@ -35,6 +36,7 @@ pub use metrics::MetricsSection;
 pub use network::Network;
 pub use providers::{ConfiguredProvider, Credential};
 pub use server::{Server, TlsFiles};
+pub use spend::Spend;
 
 pub(crate) use server::is_unspecified;
 pub(crate) use written::parse_listen;
@@ -52,6 +54,8 @@ pub struct Config {
     pub server: Server,
     /// `[limits]`
     pub limits: Limits,
+    /// `[spend]`
+    pub spend: Spend,
     /// `[errors]`
     pub errors: Errors,
     /// `[metrics]`
@@ -175,6 +179,7 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
     let config = Config {
         server: Server::read(root.section("server")),
         limits: Limits::read(root.section("limits")),
+        spend: Spend::read(root.section("spend")),
         errors: Errors::read(root.section("errors")),
         metrics: MetricsSection::read(root.section("metrics")),
         log: Log::read(root.section("log")),

@@ -14,13 +14,13 @@ fn plan(table: Table<'_>, places: &mut Places) -> Option<Plan> {
     let id = table.located::<String>("id");
     table.missing("id", "\"starter\"");
     let name = table.get("name").unwrap_or_default();
-    let price_month = table.get("price_month");
+    let (price_month, spend_per_day) = (table.get("price_month"), table.get("spend_per_day"));
     let hold = table.get("hold").map(|Word(hold): Word<HoldPolicy>| hold).unwrap_or_default();
     let on_exhausted = table.get("on_exhausted").map(|Word(choice): Word<OnExhausted>| choice).unwrap_or_default();
     let limits = rows(table.tables("limits"), id.as_ref().map(|(id, _)| id.as_str()), places);
     let read = id.map(|(id, place)| {
         places.add("plan", &id, place);
-        Plan { id: id.into(), name, price_month, hold, on_exhausted, limits }
+        Plan { id: id.into(), name, price_month, hold, on_exhausted, spend_per_day, limits }
     });
     table.close();
     read

@@ -48,7 +48,7 @@ fn provider(table: Table<'_>, environment: &BTreeMap<String, String>, places: &m
     let timeout_seconds = table.seconds("timeout_seconds", 0.001, 86_400.0).map(|d| d.as_secs_f64());
     let first_byte_timeout_seconds = table.seconds("first_byte_timeout_seconds", 0.001, 86_400.0).map(|d| d.as_secs_f64());
     let headers = headers(&table);
-    let (rpm, tpm) = (table.get("rpm"), table.get("tpm"));
+    let (rpm, tpm, spend_per_day) = (table.get("rpm"), table.get("tpm"), table.get("spend_per_day"));
     let state = table.get::<Word<ProviderState>>("state").map(|Word(state)| state).unwrap_or_default();
     let credentials = credentials(&table, environment);
     let kind_place = table.place();
@@ -60,8 +60,18 @@ fn provider(table: Table<'_>, environment: &BTreeMap<String, String>, places: &m
     }
     let read = name.zip(kind).map(|((name, _), kind)| {
         let base_url = base_url.unwrap_or_else(|| kind.default_base_url().unwrap_or_default().into());
-        let provider =
-            Provider { name: name.into(), kind, base_url, timeout_seconds, first_byte_timeout_seconds, headers, rpm, tpm, state };
+        let provider = Provider {
+            name: name.into(),
+            kind,
+            base_url,
+            timeout_seconds,
+            first_byte_timeout_seconds,
+            headers,
+            rpm,
+            tpm,
+            spend_per_day,
+            state,
+        };
         if kind == ProviderKind::Demo && !provider.base_url.is_empty() {
             table.fault(kind_place, "base_url: the demo provider is built in and has none; remove base_url");
         }

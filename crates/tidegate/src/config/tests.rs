@@ -94,6 +94,10 @@ const FAULTY: &[(&str, &[(&str, &str)])] = &[
         "[[plans]]\nid = \"p\"\nlimits = [{ any = true, rpm = 1 }, { any = true, tpm = 1 }]",
         &[("3:36", "two limit rows for any: put their numbers into one row")],
     ),
+    ("[spend]\nper_day = \"-1\"", &[("2:11", "per_day: an amount can't be negative")]),
+    ("[spend]\nper_day = \"lots\"", &[("2:11", "per_day: expected a decimal amount")]),
+    ("[spend]\nperday = 1", &[("2:1", "did you mean \"per_day\"?")]),
+    ("[[plans]]\nid = \"p\"\nspend_per_day = true", &[("3:17", "spend_per_day: expected an amount")]),
     ("[[plans]]\nid = \"p\"\non_exhausted = \"stop\"", &[("3:16", "unknown choice \"stop\"")]),
     ("plans = [1]", &[("1:10", "plans must hold tables, found integer")]),
     ("[server]\nlisten = \n[limits]\nwindow_secs = 1", &[("2:10", "not TOML"), ("4:1", "did you mean \"window_seconds\"?")]),
@@ -215,6 +219,20 @@ fn secrets_are_in_no_debug_text_and_no_fault() {
 }
 
 #[test]
+fn ceilings_on_spend_are_amounts() {
+    let text = "[spend]\nper_day = \"100.00\"\n[[providers]]\nname = \"a\"\nkind = \"openai\"\nspend_per_day = 2.5\n\
+                [[plans]]\nid = \"p\"\nspend_per_day = 0";
+    let config = Config::from_toml(text).unwrap();
+    let amount = |text: &str| Some(text.parse::<domain::Money>().unwrap());
+    assert_eq!(
+        (config.spend.per_day, config.providers[0].provider.spend_per_day, config.plans[0].spend_per_day),
+        (amount("100"), amount("2.5"), amount("0"))
+    );
+    let given = Config::read(&sources("", &[("TIDEGATE_SPEND__PER_DAY", "7.25")])).unwrap();
+    assert_eq!(given.spend.per_day, amount("7.25"));
+}
+
+#[test]
 fn credentials_come_from_one_of_three_places() {
     use secrecy::ExposeSecret;
     let dir = tempfile::tempdir().unwrap();
@@ -313,8 +331,9 @@ fn the_example_is_fine_and_changes_nothing() {
     let example = Config::from_toml(EXAMPLE).unwrap();
     let defaults = Config::from_toml("").unwrap();
     assert_eq!(example.warnings, []);
-    let sections =
-        |c: &Config| format!("{:?}", (&c.server, &c.limits, &c.errors, &c.metrics, &c.log, &c.discovery, &c.providers, &c.models));
+    let sections = |c: &Config| {
+        format!("{:?}", (&c.server, &c.limits, &c.spend, &c.errors, &c.metrics, &c.log, &c.discovery, &c.providers, &c.models))
+    };
     assert_eq!(sections(&example), sections(&defaults));
     assert_eq!(example.plans, seed::seed().unwrap().plans);
 }

@@ -112,9 +112,9 @@ impl Parse for domain::Money {
             Written::Toml(value) => value.as_integer().map(ToString::to_string).or_else(|| value.as_float().map(ToString::to_string)),
             Written::Text(_) => None,
         };
-        let text = number.as_deref().or_else(|| written.text()).ok_or_else(|| written.wrong("a price such as \"0.15\""))?;
+        let text = number.as_deref().or_else(|| written.text()).ok_or_else(|| written.wrong("an amount such as \"0.15\""))?;
         let money: Self = text.parse().map_err(|e: domain::ParseMoneyError| e.to_string())?;
-        if money.0 < 0 { Err("a price can't be negative".into()) } else { Ok(money) }
+        if money.0 < 0 { Err("an amount can't be negative".into()) } else { Ok(money) }
     }
 }
 

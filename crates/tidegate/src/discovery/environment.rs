@@ -42,6 +42,7 @@ pub(crate) fn provider(name: &str, kind: ProviderKind, base_url: &str) -> Provid
         headers: BTreeMap::new(),
         rpm: None,
         tpm: None,
+        spend_per_day: None,
         state: ProviderState::Enabled,
     }
 }

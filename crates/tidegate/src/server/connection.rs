@@ -1,6 +1,5 @@
 //! One connection from the handshake to its end: HTTP/1.1 or HTTP/2 with their bounds, and obedience to the watch.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -74,9 +73,8 @@ pub(super) async fn serve(
     let (socket, counter) = (TokioIo::new(socket), Arc::clone(&activity));
     let service = service_fn(move |request: Request<Incoming>| {
         let in_flight = counter.request(is_h2);
-        let routes = Arc::clone(&routes);
         // Boxed, so that an answer that lasts doesn't keep the room that finding it took.
-        Box::pin(async move { Ok::<_, Infallible>(routes.answer(request, peer, site, in_flight).await) })
+        Box::pin(Arc::clone(&routes).answer(request, peer, site, in_flight))
     });
     let ended = if is_h2 {
         // Boxed: every connection would carry the room for it.

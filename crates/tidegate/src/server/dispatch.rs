@@ -1,6 +1,7 @@
 //! Which plane a request belongs to, by its path's beginning. It reads no body and decides nothing about a caller, but
 //! for `/metrics`.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
@@ -73,20 +74,29 @@ fn place(path: &str) -> Place {
 
 impl Routes {
     /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, site: Site, in_flight: InFlight) -> Response<Body> {
+    pub(crate) fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        site: Site,
+        in_flight: InFlight,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send {
         let client = peer::client(peer, request.headers(), &self.trusted_proxies);
         let access = tracing::enabled!(target: "tidegate::access", tracing::Level::DEBUG).then(|| Access::of(&request, client));
-        let answer = match (site, place(request.uri().path())) {
-            (Site::Main { .. }, Place::Model) => self.planes.gateway.handle(request, client).await.map(Inner::Gateway),
-            // Boxed: every request to a model would carry the room for it.
-            (Site::Main { .. }, Place::Control) => Box::pin(self.answer_control(request)).await,
-            (Site::Main { has_metrics }, place) => self.answer_itself(place, &request, has_metrics),
-            (Site::Metrics, place) => self.answer_metrics_alone(place, &request),
-        };
-        if let Some(access) = access {
-            access.log(&answer);
+        // No async function: it would keep room for the request twice.
+        async move {
+            let answer = match (site, place(request.uri().path())) {
+                (Site::Main { .. }, Place::Model) => self.planes.gateway.handle(request, client).await.map(Inner::Gateway),
+                // Boxed: every request to a model would carry the room for it.
+                (Site::Main { .. }, Place::Control) => Box::pin(self.answer_control(request)).await,
+                (Site::Main { has_metrics }, place) => self.answer_itself(place, &request, has_metrics),
+                (Site::Metrics, place) => self.answer_metrics_alone(place, &request),
+            };
+            if let Some(access) = access {
+                access.log(&answer);
+            }
+            Ok(answer.map(|inner| Body::new(inner, in_flight)))
         }
-        answer.map(|inner| Body::new(inner, in_flight))
     }
 
     async fn answer_control(&self, request: Request<Incoming>) -> Response<Inner> {

@@ -1,5 +1,6 @@
 //! A client's socket, plain or TLS, which counts what comes and goes.
 
+use std::cell::RefCell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,6 +12,12 @@ use tokio_rustls::server::TlsStream;
 
 use super::activity::Activity;
 use super::greeting::Greeting;
+use crate::caps::SHORT_WRITE_BYTES;
+
+thread_local! {
+    /// Where the parts of a short write are put together.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 pub(crate) enum Stream {
     Plain(TcpStream),
@@ -67,6 +74,19 @@ impl AsyncRead for Socket {
     }
 }
 
+/// Writes a few short parts, such as an event and the chunk around it, as one: the system takes a quarter of a microsecond more
+/// for a list of parts than copying them costs.
+fn write_together(tcp: &mut TcpStream, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+    if parts.len() < 2 || parts.iter().map(|part| part.len()).sum::<usize>() > SHORT_WRITE_BYTES {
+        return Pin::new(tcp).poll_write_vectored(cx, parts);
+    }
+    SCRATCH.with_borrow_mut(|whole| {
+        whole.clear();
+        parts.iter().for_each(|part| whole.extend_from_slice(part));
+        Pin::new(tcp).poll_write(cx, whole)
+    })
+}
+
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = match &mut self.stream {
@@ -79,7 +99,7 @@ impl AsyncWrite for Socket {
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let written = match &mut self.stream {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            Stream::Plain(tcp) => write_together(tcp, cx, bufs),
             Stream::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, bufs),
         };
         self.note(&written);
@@ -110,5 +130,32 @@ impl AsyncWrite for Socket {
             Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn parts_arrive_whole_and_in_order() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (tcp, accepted) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (mut socket, mut peer) = (Socket::new(Stream::Plain(tcp.unwrap()), Arc::default()), accepted.unwrap().0);
+        let long = vec![b'x'; SHORT_WRITE_BYTES];
+        for parts in [&[&b"5\r\n"[..], b"event", b"\r\n"][..], &[b"alone"], &[b"", b""], &[b"head", &long, b"tail"]] {
+            let slices: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+            let n = poll_fn(|cx| Pin::new(&mut socket).poll_write_vectored(cx, &slices)).await.unwrap();
+            let mut arrived = vec![0; n];
+            peer.read_exact(&mut arrived).await.unwrap();
+            assert_eq!(arrived, parts.concat());
+        }
+        socket.shutdown().await.unwrap();
+        assert_eq!(peer.read(&mut [0]).await.unwrap(), 0, "nothing is left over");
     }
 }

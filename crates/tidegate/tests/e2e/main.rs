@@ -14,6 +14,7 @@ mod refusal;
 mod relay;
 mod shadow;
 mod shutdown;
+mod spend;
 mod usage;
 mod wait;
 mod window;

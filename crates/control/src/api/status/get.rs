@@ -12,5 +12,5 @@ use crate::shapes::status::Status;
 #[utoipa::path(get, path = "/status", tag = "installation",
     responses((status = 200, description = "How it stands", body = Status), ReadErrors))]
 pub(crate) async fn get_status(_: Operator, State(app): State<App>) -> Json<Status> {
-    Json(Status::of(app.store(), app.now().wall))
+    Json(Status::of(app.store(), app.spend().spend(), app.now().wall))
 }

@@ -12,7 +12,8 @@ use axum::http::request::Builder;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use control::{ControlConfig, ControlParts, hash_operator_token};
 use domain::{
-    Clock, Cooldown, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, RouteQuestion, RouteStep, TargetStatus,
+    Clock, Cooldown, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, RouteQuestion, RouteStep, SpendRuntime,
+    SpendStanding, TargetStatus,
 };
 use serde_json::{Value, json};
 use store::{Actor, ApplyOptions, Desired, Origin, Store, StoreConfig};
@@ -39,6 +40,7 @@ pub(crate) struct Providers {
     pub(crate) targets: Mutex<Vec<TargetStatus>>,
     pub(crate) route: Mutex<Vec<RouteStep>>,
     pub(crate) asked: Mutex<Vec<RouteQuestion>>,
+    pub(crate) spend: Mutex<Vec<SpendStanding>>,
 }
 
 impl ProviderRuntime for Providers {
@@ -55,6 +57,12 @@ impl ProviderRuntime for Providers {
     fn route(&self, model: &str, question: &RouteQuestion) -> Option<Vec<RouteStep>> {
         self.asked.lock().unwrap().push(*question);
         (model != "nothing").then(|| self.route.lock().unwrap().clone())
+    }
+}
+
+impl SpendRuntime for Providers {
+    fn spend(&self) -> Vec<SpendStanding> {
+        self.spend.lock().unwrap().clone()
     }
 }
 
@@ -133,6 +141,7 @@ impl Api {
             },
             store: store.clone(),
             providers: Arc::clone(&providers) as Arc<dyn ProviderRuntime>,
+            spend: Arc::clone(&providers) as Arc<dyn SpendRuntime>,
             tester: Arc::clone(&providers) as Arc<dyn ProviderTester>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
         };

@@ -71,7 +71,7 @@ fn chosen(args: &ReplayArgs, described: &[Plan]) -> anyhow::Result<Vec<PlanId>> 
 
 fn plan(id: &str, row: LimitRow) -> Plan {
     let (hold, on_exhausted) = Default::default();
-    Plan { id: PlanId::from(id), name: String::new(), price_month: None, hold, on_exhausted, limits: vec![row] }
+    Plan { id: PlanId::from(id), name: String::new(), price_month: None, hold, on_exhausted, spend_per_day: None, limits: vec![row] }
 }
 
 fn demand() -> Plan {
