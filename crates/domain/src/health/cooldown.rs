@@ -7,6 +7,8 @@ use super::standing::Trouble;
 pub(super) struct Cooldown {
     /// 0: there is none.
     until_us: u64,
+    /// Until when it is also rate limited.
+    limited_until_us: u64,
     since_us: u64,
     /// When it was last made longer.
     told_us: u64,
@@ -38,9 +40,9 @@ impl Cooldown {
         self.trouble
     }
 
-    /// Whether not even a last resort is allowed: the provider said when.
-    pub(super) fn forbids_all(&self, now_us: u64) -> bool {
-        self.runs(now_us) && self.trouble == Trouble::RateLimited
+    /// Whether not even a last resort is allowed: it is rate limited, whatever else is wrong with it.
+    pub(super) const fn forbids_all(&self, now_us: u64) -> bool {
+        now_us < self.limited_until_us
     }
 
     /// Whether one runs for as long as the provider said.
@@ -64,6 +66,9 @@ impl Cooldown {
             self.since_us = now_us;
         }
         let until_us = now_us.saturating_add(wait_us);
+        if trouble == Trouble::RateLimited && until_us > self.limited_until_us {
+            (self.limited_until_us, self.told_us) = (until_us, now_us);
+        }
         if until_us > self.until_us {
             (self.until_us, self.told_us, self.trouble, self.is_its_word) = (until_us, now_us, trouble, word.is_some());
         }
@@ -77,6 +82,6 @@ impl Cooldown {
     }
 
     pub(super) const fn end(&mut self) {
-        (self.until_us, self.in_a_row) = (0, 0);
+        (self.until_us, self.limited_until_us, self.in_a_row) = (0, 0, 0);
     }
 }

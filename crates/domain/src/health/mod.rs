@@ -104,7 +104,8 @@ pub struct Health {
     last_resorts: u32,
     last_resort_us: Option<u64>,
     in_a_row: u32,
-    outcomes: Outcomes,
+    /// Made with the first one: most credentials never have any of their own.
+    outcomes: Option<Box<Outcomes>>,
     quota: QuotaRead,
 }
 
@@ -163,7 +164,7 @@ impl Health {
 
     /// It answered; its first byte came after `first_byte_us`.
     pub fn succeeded(&mut self, attempt: Attempt, now_us: u64, first_byte_us: u64) -> Option<Change> {
-        self.outcomes.succeeded(now_us, first_byte_us);
+        self.outcomes.get_or_insert_default().succeeded(now_us, first_byte_us);
         self.in_a_row = 0;
         self.end(attempt);
         let knew = !attempt.is_plain();
@@ -180,7 +181,7 @@ impl Health {
     pub fn failed(&mut self, attempt: Attempt, trouble: Trouble, wait_ms: Option<u64>, now_us: u64, random: u64) -> Option<Change> {
         self.end(attempt);
         if trouble.is_failure() {
-            self.outcomes.failed(now_us);
+            self.outcomes.get_or_insert_default().failed(now_us);
             self.in_a_row = self.in_a_row.saturating_add(1);
         }
         if trouble.is_alarm() {
@@ -207,7 +208,8 @@ impl Health {
             }
             return None;
         }
-        let is_bad = self.in_a_row >= caps::FAILURES_IN_A_ROW || self.outcomes.mostly_failed(now_us);
+        let is_bad =
+            self.in_a_row >= caps::FAILURES_IN_A_ROW || self.outcomes.as_ref().is_some_and(|outcomes| outcomes.mostly_failed(now_us));
         is_bad.then(|| {
             self.circuit.open(now_us, random);
             Change::Opened
@@ -257,8 +259,8 @@ impl Health {
             since_us,
             until_us,
             next_probe_us,
-            success_percent: self.outcomes.success_percent(now_us),
-            p95_us: self.outcomes.p95_us(now_us),
+            success_percent: self.outcomes.as_ref().and_then(|outcomes| outcomes.success_percent(now_us)),
+            p95_us: self.outcomes.as_ref().and_then(|outcomes| outcomes.p95_us(now_us)),
             failures_in_a_row: self.in_a_row,
             quota: self.quota,
         }
@@ -300,7 +302,9 @@ impl Health {
     fn close(&mut self, now_us: u64) {
         self.circuit.close(now_us);
         self.alarm = None;
-        self.outcomes.forget_failures(now_us);
+        if let Some(outcomes) = &mut self.outcomes {
+            outcomes.forget_failures(now_us);
+        }
     }
 }
 

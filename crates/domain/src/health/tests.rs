@@ -202,3 +202,17 @@ fn people_see_how_it_stands() {
     health.clear(361 * S);
     assert_eq!(health.standing(361 * S).state, HealthState::Healthy);
 }
+
+#[test]
+fn what_is_rate_limited_beside_other_trouble_is_no_last_resort() {
+    let mut health = Health::default();
+    for _ in 0..4 {
+        fail(&mut health, Trouble::Overloaded, Some(50_000), S);
+    }
+    fail(&mut health, Trouble::RateLimited, Some(7_000), 2 * S);
+    assert_eq!(health.admits(2 * S), no(51 * S, Why::Cooling(Trouble::Overloaded)));
+    assert_eq!(health.begin_as_last_resort(9 * S - 1), None);
+    let probe = health.begin_as_last_resort(9 * S).unwrap();
+    health.succeeded(probe, 9 * S, 1);
+    assert!(health.is_untroubled());
+}
