@@ -16,7 +16,7 @@ pub(crate) fn dry_run(model: &ModelRoute, question: &RouteQuestion, random: u64,
     let step = |target: &TargetRoute| {
         let room = || target.quota.as_ref().map_or(Ok(()), |quota| quota.look(question.input_tokens, question.output_tokens, now.mono_us));
         let affords = || if spend.has_room_at(&target.provider.provider.name, cost) { Ok(()) } else { Err(Skip::Spent) };
-        let looked = affords().and_then(|()| consider(target, &needs, || now.mono_us, |_| room().map_err(Skip::NoRoom)));
+        let looked = consider(target, &needs, || now.mono_us, |_| affords().and_then(|()| room().map_err(Skip::NoRoom)));
         RouteStep {
             provider: target.provider.provider.name.clone(),
             model: target.model.clone(),

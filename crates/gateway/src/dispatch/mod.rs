@@ -169,10 +169,6 @@ impl Asked<'_> {
 
     /// Tries a target unless something speaks against it.
     async fn go_to(&self, index: usize, target: &TargetRoute, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
-        if !exchange.hold_spend_at(&target.provider.provider.name) {
-            way.findings.passed_over(index, Skip::Spent);
-            return None;
-        }
         let entered = loop {
             match self.enter(target, exchange, way) {
                 // The bound said so; the count may not.
@@ -193,9 +189,10 @@ impl Asked<'_> {
         }
     }
 
-    fn enter<'a>(&self, target: &'a TargetRoute, exchange: &Exchange, way: &Way) -> Result<(Entry<'a>, Option<HoldGuard>), Skip> {
+    fn enter<'a>(&self, target: &'a TargetRoute, exchange: &mut Exchange, way: &Way) -> Result<(Entry<'a>, Option<HoldGuard>), Skip> {
         let clock = || self.gateway.clock.now().mono_us;
         consider(target, &way.needs, clock, |open| {
+            hold_spend(target, exchange)?;
             let entry = Entry::begin(target, open, way.now_us, clock)?;
             Ok((entry, self.take_from_quota(target, exchange)?))
         })
@@ -205,12 +202,9 @@ impl Asked<'_> {
     async fn last_resort(&self, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
         for index in way.findings.last_resorts() {
             let target = self.model.targets.get(index).filter(|_| self.may_try(way))?;
-            if !exchange.hold_spend_at(&target.provider.provider.name) {
-                continue;
-            }
             let now_us = self.gateway.clock.now().mono_us;
             let Some(entry) = Entry::begin_as_last_resort(target, now_us) else { continue };
-            match self.take_from_quota(target, exchange) {
+            match hold_spend(target, exchange).and_then(|()| self.take_from_quota(target, exchange)) {
                 Ok(quota) => {
                     if let Some(answer) = self.try_target(index, target, (entry, quota), exchange, way).await {
                         return Some(answer);
@@ -320,4 +314,9 @@ impl Asked<'_> {
     fn in_flight(target: &TargetRoute) -> InFlight {
         InFlight::begin(&target.slot)
     }
+}
+
+/// Takes the request's price from its provider's ceiling, once nothing else speaks against the target: a refusal is an alarm.
+fn hold_spend(target: &TargetRoute, exchange: &mut Exchange) -> Result<(), Skip> {
+    if exchange.hold_spend_at(&target.provider.provider.name) { Ok(()) } else { Err(Skip::Spent) }
 }

@@ -113,6 +113,8 @@ async fn a_provider_at_its_ceiling_is_passed_by() {
         assert_eq!(by(&dear).await.as_deref(), Some("up"));
     }
     assert_eq!(dear.only().await, ("2".into(), "reached".into()), "the other's spend is not its own");
+    let way = dear.world.operator("GET", "/route?model=dear&input_tokens=5", Value::Null).await;
+    assert_eq!((&way["targets"][0]["reason"], &way["targets"][1]["reason"]), (&json!("spent"), &Value::Null), "{way}");
     dear.world.operator("PATCH", "/providers/up", json!({"state": "disabled"})).await;
     assert_eq!(dear.send(&dear.org, "dear").await.0, 503);
     let raised = json!({"kind": "openai", "base_url": dear.at.base_url(), "spend_per_day": "3"});
