@@ -118,13 +118,17 @@ class Org:
 
 
 def call(method: str, url: str, key: str, body=None):
-    """One request: status and JSON. An error status raises `HTTPError`, whose body is still to be read."""
+    """One request: status and JSON. An error status fails with what was said."""
     headers = {"authorization": f"Bearer {key}"}
     data = None
     if body is not None:
         headers["content-type"] = "application/json"
         data = json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=120) as answer:
+    try:
+        answer = urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method), timeout=120)
+    except urllib.error.HTTPError as error:
+        raise AssertionError(f"{method} {url} was answered with {error.code}: {error.read().decode()}") from error
+    with answer:
         text = answer.read()
         return answer.status, json.loads(text) if text else None
 

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+/// How long a program may take to stop in good order: a gateway writes down what it served, and the next run is to begin where that is done.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
 /// Whether somebody asked the task to stop. A second Ctrl-C stops it on the spot.
 #[derive(Clone)]
 pub(super) struct Interrupt(Arc<AtomicBool>);
@@ -107,7 +110,7 @@ impl Child {
         if let Ok(None) = self.inner.try_wait() {
             // It may be gone between the two calls; then there is nothing to end.
             let _ = kill_process(Pid::from_child(&self.inner), Signal::TERM);
-            let end = Instant::now() + Duration::from_secs(5);
+            let end = Instant::now() + STOP_LIMIT;
             while Instant::now() < end && matches!(self.inner.try_wait(), Ok(None)) {
                 std::thread::sleep(Duration::from_millis(5));
             }
