@@ -172,8 +172,8 @@ impl Story {
     /// Whether the gateway may leave this target alone at a moment because of what it did itself: it failed shortly before.
     pub(crate) fn is_resting(&self, target: usize, at_us: u64) -> bool {
         const REST_US: u64 = 60_000_000;
-        let recent = self.attempts.iter().filter(|a| a.target == target && a.at_us <= at_us && a.at_us + REST_US > at_us);
-        recent.filter(|a| !a.mood.answers(FIRST_BYTE_MS)).count() > 0
+        let mut recent = self.attempts.iter().filter(|a| a.target == target && a.at_us <= at_us && a.at_us + REST_US > at_us);
+        recent.any(|a| !a.mood.answers(FIRST_BYTE_MS))
     }
 
     pub(crate) fn summary(&self) -> String {
