@@ -213,7 +213,7 @@ impl Exchange {
 
     /// `total` output tokens are to have gone to the client: charges them if there is room for them, or if the plan lets them pass
     /// without.
-    pub(crate) fn pass(&mut self, total: u64, now_us: u64) -> Pass {
+    pub(crate) fn pass(&mut self, total: u64, mut now_us: u64) -> Pass {
         let Some(open) = &mut self.open else { return Pass::Go };
         let needs_room = match self.subject.on_exhausted {
             OnExhausted::Pace | OnExhausted::Cut => total > open.covered,
@@ -222,8 +222,13 @@ impl Exchange {
         if needs_room && !open.cover(total, self.subject.most_output, now_us) {
             return Pass::Wait;
         }
-        if needs_room && let Some(spend) = &mut self.spend {
-            spend.grow(price(&self.subject.model.model, open.input.best_known(), open.covered));
+        if needs_room {
+            if let Some(spend) = &mut self.spend {
+                spend.grow(price(&self.subject.model.model, open.input.best_known(), open.covered));
+            }
+            // Where the disk was slow to take the journal's pages, what goes to the client goes later than it asked for room, and is
+            // to count until a window after that.
+            now_us = now_us.max(self.gateway.clock.now().mono_us);
         }
         self.charge(total, now_us);
         Pass::Go

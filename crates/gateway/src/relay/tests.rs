@@ -282,6 +282,21 @@ async fn room_kept_ahead_of_a_stream_is_never_more_than_its_request_may_need() {
 }
 
 #[tokio::test]
+async fn output_counts_from_when_it_goes_to_the_client_however_long_its_room_took_to_be_written_down() {
+    let mut rig = Rig::new().await;
+    let (mut exchange, resolved) = rig.admitted();
+    exchange.attempt(&resolved.model.targets[0].provider, None).set();
+    let asked_us = rig.clock.now().mono_us;
+    assert!(exchange.pass(10, asked_us) == Pass::Go);
+    rig.clock.advance_us(200_000);
+    assert!(exchange.pass(50, asked_us) == Pass::Go, "more than the 40 that are held");
+    rig.clock.advance_us(59_900_000);
+    assert_eq!(rig.pool().0, 40, "the first 10 and the input are older than a window");
+    rig.clock.advance_us(100_000);
+    assert_eq!(rig.pool().0, 0);
+}
+
+#[tokio::test]
 async fn a_defect_in_the_midst_of_a_stream_settles_it_as_well() {
     let mut rig = Rig::new().await;
     let stream = Stream { words: vec![" one".into()], usage: None, reads: vec![10_000], breaks: false };
