@@ -83,6 +83,8 @@ pub(crate) struct Exchange {
     first_byte_us: u64,
     /// What was produced without room so far, in tokens.
     debt: u64,
+    /// Something went to the client that isn't charged yet.
+    is_behind: bool,
     waited_us: u64,
     paused_us: u64,
     spend: Option<SpendTicket>,
@@ -92,9 +94,9 @@ struct Open {
     hold: Hold,
     quota: Option<HoldGuard>,
     input: InputTokens,
-    /// Output tokens charged so far.
-    charged: u64,
-    /// Output tokens that may go to the client before more room is needed: those charged and what is left of the hold.
+    /// Output tokens that went to the client so far.
+    passed: u64,
+    /// Output tokens that may go to the client before more room is needed: those and what is left of the hold.
     covered: u64,
 }
 
@@ -122,12 +124,13 @@ impl Exchange {
         Self {
             gateway: Arc::clone(gateway),
             subject,
-            open: Some(Open { hold, quota: None, input, charged: 0, covered: held }),
+            open: Some(Open { hold, quota: None, input, passed: 0, covered: held }),
             attempts: 0,
             provider: None,
             sent: Arc::default(),
             first_byte_us: 0,
             debt: 0,
+            is_behind: false,
             waited_us,
             paused_us: 0,
             spend: None,
@@ -193,9 +196,9 @@ impl Exchange {
         self.first_byte_us = now.mono_us.saturating_sub(self.subject.arrived.mono_us);
     }
 
-    /// Output tokens charged so far.
-    pub(crate) fn charged(&self) -> u64 {
-        self.open.as_ref().map_or(0, |open| open.charged)
+    /// Output tokens that went to the client so far.
+    pub(crate) fn passed(&self) -> u64 {
+        self.open.as_ref().map_or(0, |open| open.passed)
     }
 
     /// Output tokens that may go to the client before more room is needed.
@@ -203,17 +206,17 @@ impl Exchange {
         self.open.as_ref().map_or(u64::MAX, |open| open.covered)
     }
 
-    /// Output tokens that may go to the client beyond those charged.
+    /// Output tokens that may go to the client beyond those that did.
     pub(crate) fn room(&self) -> u64 {
         match self.subject.on_exhausted {
-            OnExhausted::Pace | OnExhausted::Cut => self.open.as_ref().map_or(u64::MAX, |open| open.covered - open.charged),
+            OnExhausted::Pace | OnExhausted::Cut => self.open.as_ref().map_or(u64::MAX, |open| open.covered - open.passed),
             OnExhausted::Overdraft => u64::MAX,
         }
     }
 
-    /// `total` output tokens are to have gone to the client: charges them if there is room for them, or if the plan lets them pass
-    /// without.
-    pub(crate) fn pass(&mut self, total: u64, mut now_us: u64) -> Pass {
+    /// `total` output tokens are to have gone to the client, if there is room for them, or if the plan lets them pass without. What
+    /// passes is charged at rest.
+    pub(crate) fn pass(&mut self, total: u64, now_us: u64) -> Pass {
         let Some(open) = &mut self.open else { return Pass::Go };
         let needs_room = match self.subject.on_exhausted {
             OnExhausted::Pace | OnExhausted::Cut => total > open.covered,
@@ -222,27 +225,29 @@ impl Exchange {
         if needs_room && !open.cover(total, self.subject.most_output, now_us) {
             return Pass::Wait;
         }
-        if needs_room {
-            if let Some(spend) = &mut self.spend {
-                spend.grow(price(&self.subject.model.model, open.input.best_known(), open.covered));
-            }
-            // Where the disk was slow to take the journal's pages, what goes to the client goes later than it asked for room, and is
-            // to count until a window after that.
-            now_us = now_us.max(self.gateway.clock.now().mono_us);
+        if needs_room && let Some(spend) = &mut self.spend {
+            spend.grow(price(&self.subject.model.model, open.input.best_known(), open.covered));
         }
-        self.charge(total, now_us);
+        if total > open.passed {
+            open.passed = total;
+            open.covered = open.covered.max(total);
+            open.hold.relay(total);
+            self.is_behind = true;
+        }
         Pass::Go
     }
 
-    /// `total` output tokens went to the client, whether or not there was room.
-    pub(crate) fn charge(&mut self, total: u64, now_us: u64) {
-        if let Some(open) = self.open.as_mut().filter(|open| total > open.charged) {
-            let debt = open.hold.charge(total, now_us);
-            open.charged = total;
-            open.covered = open.covered.max(total);
-            self.debt += debt;
-            self.gateway.count_debt(debt);
+    /// Nothing more passes for now: what did is charged. The disk may have kept what asked for room, so this is the last thing that is
+    /// done before it is written to the client: it counts until a window after that.
+    pub(crate) fn rest(&mut self) {
+        if !std::mem::take(&mut self.is_behind) {
+            return;
         }
+        let now_us = self.gateway.clock.now().mono_us;
+        let Some(open) = &mut self.open else { return };
+        let debt = open.hold.charge_relayed(now_us);
+        self.debt += debt;
+        self.gateway.count_debt(debt);
     }
 
     /// When output that waits for room may be looked at again, in microseconds of the steady clock; `None` where nobody can tell.
@@ -269,7 +274,7 @@ impl Exchange {
     /// Input and output so far, for a client that is told what it was.
     pub(crate) fn usage_so_far(&self, now_us: u64) -> TokenUsage {
         let input = self.open.as_ref().map_or(0, |open| open.input.exact(now_us));
-        TokenUsage { input, output: self.charged(), cached: 0 }
+        TokenUsage { input, output: self.passed(), cached: 0 }
     }
 
     /// Counts the input exactly and gives back what was logged too much.
@@ -416,16 +421,16 @@ impl Open {
     /// slices as they come.
     fn cover(&mut self, total: u64, most: u64, now_us: u64) -> bool {
         while total > self.covered {
-            let least = total - self.charged;
-            let want = least.saturating_add(caps::LOOKAHEAD_TOKENS).min(most.saturating_sub(self.charged)).max(least);
+            let least = total - self.passed;
+            let want = least.saturating_add(caps::LOOKAHEAD_TOKENS).min(most.saturating_sub(self.passed)).max(least);
             match self.hold.cover(least, want, now_us) {
                 Cover::Waiting => return false,
                 Cover::Covered(0) => return true,
-                Cover::Covered(left) => self.covered = self.charged + left,
+                Cover::Covered(left) => self.covered = self.passed + left,
             }
             if total > self.covered {
                 self.hold.charge(self.covered, now_us);
-                self.charged = self.covered;
+                self.passed = self.covered;
             }
         }
         true

@@ -50,6 +50,21 @@ impl Ledger {
         debt
     }
 
+    /// Whether [`Ledger::settle`] would make no debt whatever else happens: the hold covers this output, and the input was counted.
+    #[must_use]
+    pub fn covers(&self, hold: HoldId, settlement: Settlement) -> bool {
+        let Some(hold) = self.holds.slot(hold).and_then(|slot| self.holds.get(slot)) else { return false };
+        let due = settlement.output.saturating_sub(hold.output);
+        let is_counted = settlement.input.is_none_or(|exact| exact <= hold.input.saturating_add(hold.input_later));
+        is_counted
+            && hold
+                .places
+                .as_slice()
+                .iter()
+                .enumerate()
+                .all(|(position, place)| self.limits[*place].key.kind != Kind::Tokens || hold.own(position) >= due)
+    }
+
     /// The request has ended: what is left of its hold goes back.
     pub fn release(&mut self, hold: HoldId, now: Micros) {
         let now = self.enter(now);
@@ -101,7 +116,7 @@ impl Ledger {
         0
     }
 
-    fn set_output(&mut self, slot: u32, total: u64) -> u64 {
+    pub(crate) fn set_output(&mut self, slot: u32, total: u64) -> u64 {
         let Some(hold) = self.holds.get_mut(slot) else { return 0 };
         let due = total.saturating_sub(hold.output);
         hold.output += due;
@@ -110,7 +125,7 @@ impl Ledger {
 
     /// Charges tokens to every token limit of a hold: from the hold, beyond it from what is free, and the rest as debt. Returns the
     /// greatest debt that this made.
-    fn take(&mut self, slot: u32, due: u64, now: Micros) -> u64 {
+    pub(crate) fn take(&mut self, slot: u32, due: u64, now: Micros) -> u64 {
         let Some(hold) = self.holds.get_mut(slot).filter(|_| due > 0) else { return 0 };
         let covered = due.min(hold.left);
         hold.left -= covered;

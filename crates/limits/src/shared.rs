@@ -130,9 +130,20 @@ impl HoldGuard {
         self.ledger.with(|ledger| ledger.charge(self.hold, total_output, now))
     }
 
+    /// [`Ledger::covers`]
+    #[must_use]
+    pub fn covers(&self, settlement: Settlement) -> bool {
+        self.ledger.with(|ledger| ledger.covers(self.hold, settlement))
+    }
+
     /// [`Ledger::cover`]
     pub fn cover(&mut self, least: u64, want: u64, now: Micros) -> Cover {
         self.ledger.with(|ledger| ledger.cover(self.hold, least, want, now))
+    }
+
+    /// [`Ledger::cover_beyond`]
+    pub fn cover_beyond(&mut self, processed: u64, least: u64, want: u64, now: Micros) -> Cover {
+        self.ledger.with(|ledger| ledger.cover_beyond(self.hold, processed, least, want, now))
     }
 
     /// [`Ledger::cancel_wait`]

@@ -16,27 +16,36 @@ impl Ledger {
     /// holds just that. Asked again, it tells whether that has come; until then the first `least` stands. So output that can't be divided
     /// is covered as a whole or waits, and no two that wait can wait for each other.
     ///
-    /// **Charge first what was processed**: what is given back covers it no more.
+    /// Charge first what was processed, or say how much it is to [`Ledger::cover_beyond`]: what is given back covers it no more.
     ///
     /// A `least` above what a limit ever lets through is as good as that: then less is left than was wished for, to be charged as a slice,
     /// and the rest is asked for again. A limit with a window over [`Caps::pause_us`](crate::Caps::pause_us) makes nobody wait: it holds
     /// what it can, and what is charged beyond becomes debt there. A hold that has ended has 0 left.
     pub fn cover(&mut self, hold: HoldId, least: u64, want: u64, now: Micros) -> Cover {
+        self.cover_beyond(hold, 0, least, want, now)
+    }
+
+    /// [`Ledger::cover`] beyond `processed` tokens of output from the beginning, which the hold covers and which are charged later. Where
+    /// it has to wait they are charged now, since what is given back covers them no more.
+    pub fn cover_beyond(&mut self, hold: HoldId, processed: u64, least: u64, want: u64, now: Micros) -> Cover {
         let now = self.enter(now);
         let Some(slot) = self.holds.slot(hold) else { return Cover::Covered(0) };
         let Some(hold) = self.holds.get(slot) else { return Cover::Covered(0) };
-        let (left, wish) = (hold.left, want.max(least).saturating_sub(hold.left));
         if hold.wanted > 0 {
             return Cover::Waiting;
         }
+        let (left, behind) = (hold.left, processed.saturating_sub(hold.output));
+        let wish = want.max(least).saturating_add(behind).saturating_sub(left);
         for place in hold.places.as_slice() {
             self.limits[*place].expire(now);
         }
         let more = self.pausing(slot).map(Limit::free).fold(wish, u64::min);
-        if left.saturating_add(more) >= self.least(slot, least) {
+        if left.saturating_add(more) >= self.least(slot, least).saturating_add(behind) {
             self.grant(slot, more);
-            return Cover::Covered(left.saturating_add(more));
+            return Cover::Covered(left.saturating_add(more).saturating_sub(behind));
         }
+        let due = self.set_output(slot, processed);
+        self.take(slot, due, now);
         self.give_back(slot);
         self.join(slot, least);
         self.pump(now);

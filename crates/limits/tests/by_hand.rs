@@ -255,6 +255,35 @@ fn a_piece_is_covered_whole_or_waits_holding_nothing() {
 }
 
 #[test]
+fn what_was_processed_and_not_yet_charged_stays_held_and_is_charged_when_its_hold_must_wait() {
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[tokens(100, 20, 30)], 1).unwrap();
+    assert_eq!(ledger.cover_beyond(hold, 25, 10, 10, 2), Cover::Covered(10), "30 held, 25 processed, 5 more taken");
+    let seen = status(&mut ledger, &tokens(100, 0, 0), 2);
+    assert_eq!((seen.used, seen.held), (20, 35));
+    // 100 are processed or logged in all, so a limit's whole room is held and nothing is left to cover.
+    assert_eq!(ledger.cover_beyond(hold, 35, 45, 45, 3), Cover::Covered(45));
+    assert_eq!(ledger.cover_beyond(hold, 80, 200, 200, 4), Cover::Waiting);
+    let seen = status(&mut ledger, &tokens(100, 0, 0), 4);
+    assert_eq!((seen.used, seen.held, seen.waiting, seen.debt), (100, 0, 200, 0), "what was processed is charged, not given back");
+    assert_eq!(ledger.charge(hold, 80, 5), 0);
+    ledger.advance(MINUTE + 4);
+    assert_eq!(ledger.cover_beyond(hold, 80, 200, 200, MINUTE + 4), Cover::Covered(100));
+}
+
+#[test]
+fn a_settlement_is_covered_if_it_can_make_no_debt() {
+    let mut ledger = Ledger::new();
+    let hold = ledger.reserve(1, &[tokens(100, 20, 30)], 1).unwrap();
+    ledger.charge(hold, 10, 2);
+    let covers = |ledger: &Ledger, input, output| ledger.covers(hold, Settlement { input, output });
+    assert!(covers(&ledger, Some(20), 30) && covers(&ledger, None, 5));
+    assert!(!covers(&ledger, Some(21), 30) && !covers(&ledger, Some(20), 31));
+    ledger.release(hold, 3);
+    assert!(!covers(&ledger, None, 0));
+}
+
+#[test]
 fn what_a_hold_gives_back_may_serve_those_before_it_and_then_itself() {
     let mut ledger = Ledger::new();
     let first = ledger.reserve(1, &[tokens(100, 50, 0)], 1).unwrap();

@@ -109,8 +109,16 @@ impl Relay {
         matches!(self.stage, Stage::Over) && self.first.is_empty()
     }
 
-    /// The next bytes for the client; `None` at the end.
+    /// The next bytes for the client; `None` at the end. What was given is written to the client once nothing more is there.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let next = self.poll_next(cx);
+        if let (Poll::Pending, Some(live)) = (&next, &mut self.live) {
+            live.exchange.rest();
+        }
+        next
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if !self.first.is_empty() {
             return Poll::Ready(Some(std::mem::take(&mut self.first)));
         }
@@ -161,7 +169,7 @@ impl Relay {
     /// Hands a piece on if there is room for it; else it waits, or the stream ends here, as the plan says. What is to be written.
     fn pass(&mut self, piece: Piece, ending: Option<Ending>) -> Option<Bytes> {
         let live = self.live.as_mut()?;
-        if piece.total > live.exchange.charged() {
+        if piece.total > live.exchange.passed() {
             let now_us = live.exchange.gateway().clock.now().mono_us;
             if live.exchange.pass(piece.total, now_us) == Pass::Wait {
                 if live.exchange.subject().on_exhausted == OnExhausted::Cut {
@@ -242,7 +250,7 @@ impl Relay {
         gateway.metrics.cut.inc();
         let last = reader.cut(exchange.usage_so_far(gateway.clock.now().mono_us));
         count(&exchange, target, UpstreamOutcome::Answered);
-        let tally = Tally { usage: None, output: OutputTokens::Counted(exchange.charged()) };
+        let tally = Tally { usage: None, output: OutputTokens::Counted(exchange.passed()) };
         self.end(exchange, Outcome::Cut, status, tally, last)
     }
 
@@ -264,7 +272,7 @@ impl Relay {
         let (outcome, upstream) =
             if is_whole { (Outcome::Answered, UpstreamOutcome::Answered) } else { (Outcome::Broken, UpstreamOutcome::Broken) };
         count(&exchange, target, upstream);
-        let tally = tally(&end, exchange.charged());
+        let tally = tally(&end, exchange.passed());
         self.end(exchange, outcome, status, tally, last)
     }
 
@@ -313,7 +321,7 @@ impl Drop for Relay {
             let end = reader.finish(Ending::Broken);
             count(&exchange, target, UpstreamOutcome::ClientGone);
             // Where something must be counted first, a task of the server does it.
-            let tally = tally(&end, exchange.charged());
+            let tally = tally(&end, exchange.passed());
             drop(exchange.answered(Outcome::ClientGone, status, tally));
         }
     }

@@ -274,10 +274,12 @@ async fn room_kept_ahead_of_a_stream_is_never_more_than_its_request_may_need() {
     let (used, held, ..) = rig.pool();
     assert_eq!(held, 64, "what such answers have needed, at least 64");
     assert!(exchange.pass(70, 0) == Pass::Go);
+    exchange.rest();
     assert_eq!(rig.pool().0, used + 70);
     assert_eq!(rig.pool().1, 30);
     // More than was asked for is the provider's doing, and is charged all the same.
     assert!(exchange.pass(110, 0) == Pass::Go);
+    exchange.rest();
     assert_eq!((rig.pool().0, rig.pool().1), (used + 110, 0));
 }
 
@@ -287,11 +289,15 @@ async fn output_counts_from_when_it_goes_to_the_client_however_long_its_room_too
     let (mut exchange, resolved) = rig.admitted();
     exchange.attempt(&resolved.model.targets[0].provider, None).set();
     let asked_us = rig.clock.now().mono_us;
+    let input = rig.pool().0;
     assert!(exchange.pass(10, asked_us) == Pass::Go);
-    rig.clock.advance_us(200_000);
     assert!(exchange.pass(50, asked_us) == Pass::Go, "more than the 40 that are held");
+    assert_eq!(rig.pool(), (input, 50, 1, 1), "nothing is written to the client before the stream rests");
+    rig.clock.advance_us(200_000);
+    exchange.rest();
+    assert_eq!(rig.pool(), (input + 50, 0, 1, 1));
     rig.clock.advance_us(59_900_000);
-    assert_eq!(rig.pool().0, 40, "the first 10 and the input are older than a window");
+    assert_eq!(rig.pool().0, 50, "the input is older than a window");
     rig.clock.advance_us(100_000);
     assert_eq!(rig.pool().0, 0);
 }

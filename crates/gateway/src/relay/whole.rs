@@ -87,10 +87,10 @@ impl Undelivered {
             exchange.input_is(usage.input, began_us);
         }
         let most_us = u64::try_from(gateway.config.max_pause.as_micros()).unwrap_or(u64::MAX);
-        let (mut progress, mut since_us, mut now_us) = (exchange.charged(), began_us, began_us);
+        let (mut progress, mut since_us, mut now_us) = (exchange.passed(), began_us, began_us);
         while exchange.pass(total, now_us) == Pass::Wait {
-            if exchange.charged() > progress {
-                (progress, since_us) = (exchange.charged(), now_us);
+            if exchange.passed() > progress {
+                (progress, since_us) = (exchange.passed(), now_us);
             }
             if now_us.saturating_sub(since_us) >= most_us {
                 break;

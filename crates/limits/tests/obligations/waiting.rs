@@ -15,6 +15,8 @@ struct Stream {
     output: u64,
     piece: u64,
     ahead: u64,
+    /// Charges only when it waits and at its end.
+    charges_late: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -34,9 +36,15 @@ const STREAM_LIMITS: [(LimitKey, u64); 6] = [
 ];
 
 fn streams() -> impl Strategy<Value = Vec<Stream>> {
-    let stream =
-        (prop::sample::subsequence(vec![0, 1, 2, 3, 4, 5], 1..=6), 0..3 * MINUTE, 0..12u64, 0..20u64, 0..150u64, (1..70u64, 0..30u64));
-    let stream = stream.prop_map(|(limits, starts_us, input, hold, output, (piece, ahead))| Stream {
+    let stream = (
+        prop::sample::subsequence(vec![0, 1, 2, 3, 4, 5], 1..=6),
+        0..3 * MINUTE,
+        0..12u64,
+        0..20u64,
+        0..150u64,
+        (1..70u64, 0..30u64, any::<bool>()),
+    );
+    let stream = stream.prop_map(|(limits, starts_us, input, hold, output, (piece, ahead, charges_late))| Stream {
         limits,
         starts_us,
         input,
@@ -44,6 +52,7 @@ fn streams() -> impl Strategy<Value = Vec<Stream>> {
         output,
         piece,
         ahead,
+        charges_late,
     });
     prop::collection::vec(stream, 1..12)
 }
@@ -89,14 +98,14 @@ fn run(ledger: &mut Ledger, request: usize, stream: &Stream, state: &mut State, 
             return Some(now);
         }
         let piece = stream.piece.min(stream.output - said);
-        let Cover::Covered(left) = ledger.cover(hold, piece, piece + stream.ahead, now) else {
+        let Cover::Covered(left) = ledger.cover_beyond(hold, said, piece, piece + stream.ahead, now) else {
             assert_eq!(ledger.hold_left(hold), Some(0), "holds while it waits");
             return ledger.next_chance(hold, now);
         };
         let ever = stream.limits.iter().filter(|i| pauses(&STREAM_LIMITS[**i].0)).map(|i| n[*i]).min().unwrap_or(u64::MAX);
         assert!(left >= piece.min(ever), "{left} left of {piece}");
         said += piece.min(left);
-        let debt = ledger.charge(hold, said, now);
+        let debt = if stream.charges_late && said < stream.output { 0 } else { ledger.charge(hold, said, now) };
         assert!(debt == 0 || stream.limits.contains(&LONG), "what is covered owes nothing");
         *state = State::Running(hold, said);
     }

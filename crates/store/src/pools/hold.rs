@@ -1,7 +1,7 @@
 //! A request's hold on its organisation's limits. It ends in one way only: together with its usage record, at the recorder.
 
 use domain::{OrgId, RequestId};
-use limits::{Cover, HoldGuard, HoldId, Micros, SharedLedger};
+use limits::{Cover, HoldGuard, HoldId, Micros, Settlement, SharedLedger};
 
 use crate::journal::Entry;
 
@@ -12,8 +12,10 @@ pub struct Hold {
     guard: HoldGuard,
     org: OrgId,
     request: RequestId,
-    /// Output tokens charged so far.
+    /// Output tokens relayed so far.
     output: u64,
+    /// Those of them that were charged.
+    charged: u64,
     /// Its place in the journal, once its grant is written there.
     entry: Option<Entry>,
 }
@@ -23,7 +25,7 @@ pub use limits::Ending as End;
 
 impl Hold {
     pub(crate) fn new(guard: HoldGuard, org: OrgId, request: RequestId) -> Self {
-        Self { guard, org, request, output: 0, entry: None }
+        Self { guard, org, request, output: 0, charged: 0, entry: None }
     }
 
     /// Its name in the ledger.
@@ -59,24 +61,45 @@ impl Hold {
         debt
     }
 
-    /// So many output tokens were relayed from the beginning. Returns the debt that this made, in tokens.
-    pub fn charge(&mut self, total_output: u64, now_us: Micros) -> u64 {
-        let debt = self.guard.charge(total_output, now_us);
+    /// So many output tokens are being relayed, from the beginning, which it covers. Until they are charged they stay held.
+    pub fn relay(&mut self, total_output: u64) {
         self.output = self.output.max(total_output);
         if let Some(entry) = &self.entry {
             entry.charge(self.output);
         }
-        debt
     }
 
-    /// Has at least `least` and at best `want` output tokens left before so many are relayed, as [`limits::Ledger::cover`]. What was
-    /// relayed is to be charged first. What is covered is in the journal when this returns.
+    /// So many output tokens were relayed from the beginning. Returns the debt that this made, in tokens.
+    pub fn charge(&mut self, total_output: u64, now_us: Micros) -> u64 {
+        self.relay(total_output);
+        self.charge_relayed(now_us)
+    }
+
+    /// Charges what was relayed and isn't charged yet. Returns the debt that this made, in tokens: none of what was covered.
+    pub fn charge_relayed(&mut self, now_us: Micros) -> u64 {
+        if self.charged >= self.output {
+            return 0;
+        }
+        self.charged = self.output;
+        self.guard.charge(self.output, now_us)
+    }
+
+    /// Has at least `least` and at best `want` output tokens left beyond those relayed, as [`limits::Ledger::cover_beyond`]. What is
+    /// covered is in the journal when this returns.
     pub fn cover(&mut self, least: u64, want: u64, now_us: Micros) -> Cover {
-        let cover = self.guard.cover(least, want, now_us);
+        let cover = self.guard.cover_beyond(self.output, least, want, now_us);
         if let (Cover::Covered(left), Some(entry)) = (cover, &self.entry) {
             entry.cover(self.output.saturating_add(left), now_us);
         }
         cover
+    }
+
+    /// Whether ending it so makes no debt.
+    pub(crate) fn covers(&self, end: End) -> bool {
+        match end {
+            End::Settled(settlement) => self.guard.covers(Settlement { output: settlement.output.max(self.output), ..settlement }),
+            End::Lapsed | End::TokensBack | End::AllBack => true,
+        }
     }
 
     /// While it waits for room: when to look again, in microseconds of the steady clock; `None` where only others' ends can help.
@@ -95,10 +118,10 @@ impl Hold {
     }
 
     /// Ends it in the ledger; in the journal the caller does. Returns the debt that this made, in tokens.
-    pub(crate) fn end_in_ledger(self, end: End, now_us: Micros) -> (u64, Option<Entry>) {
-        let mut debt = 0;
+    pub(crate) fn end_in_ledger(mut self, end: End, now_us: Micros) -> (u64, Option<Entry>) {
+        let mut debt = self.charge_relayed(now_us);
         match end {
-            End::Settled(settlement) => debt = self.guard.settle(settlement, now_us),
+            End::Settled(settlement) => debt += self.guard.settle(settlement, now_us),
             End::Lapsed => self.guard.lapse(now_us),
             End::TokensBack => self.guard.refund_tokens(now_us),
             End::AllBack => self.guard.refund_all(now_us),
@@ -109,6 +132,11 @@ impl Hold {
     /// When it was admitted, by its ledger's clock, in microseconds.
     pub(crate) fn admitted_at(&self) -> Micros {
         self.guard.admitted_at()
+    }
+
+    /// Its place in the journal, to be ended before the ledger's.
+    pub(crate) fn take_entry(&mut self) -> Option<Entry> {
+        self.entry.take()
     }
 
     pub(crate) fn put_entry(&mut self, entry: Entry) {

@@ -11,8 +11,8 @@ use domain::{Clock, RefusalEvent, UsageRecord};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::journal::Journal;
 use crate::journal::tail::Position;
+use crate::journal::{Entry, Journal};
 use crate::pools::{End, Hold};
 use crate::sql::Database;
 use crate::{Pools, StoreHealth};
@@ -31,6 +31,7 @@ pub struct Recorder {
 struct Front {
     journal: Arc<Journal>,
     pools: Pools,
+    clock: Arc<dyn Clock>,
     closing: AtomicBool,
     written: AtomicU64,
     failed_attempts: AtomicU64,
@@ -53,6 +54,7 @@ impl Recorder {
         let front = Arc::new(Front {
             journal: Arc::clone(&journal),
             pools: pools.clone(),
+            clock: Arc::clone(&clock),
             closing: AtomicBool::new(false),
             written: AtomicU64::new(0),
             failed_attempts: AtomicU64::new(0),
@@ -67,15 +69,25 @@ impl Recorder {
 
     /// Ends a request: its hold as `end` says, and its record, which learns what debt this made. Both are in the journal when this returns;
     /// where it can't be written to they wait in memory for that. Returns the debt in tokens.
-    pub fn finish(&self, hold: Hold, end: End, now_us: u64, mut record: UsageRecord) -> u64 {
+    pub fn finish(&self, mut hold: Hold, end: End, now_us: u64, mut record: UsageRecord) -> u64 {
+        if hold.covers(end) {
+            // The journal first: a slow disk may keep it, and what is relayed when it returns is held until then and counts from then.
+            let entry = hold.take_entry();
+            self.write(entry, end, now_us, &record);
+            return hold.end_in_ledger(end, now_us.max(self.front.clock.now().mono_us)).0;
+        }
         let (debt, entry) = hold.end_in_ledger(end, now_us);
         record.debt = record.debt.saturating_add(debt);
-        match entry {
-            Some(entry) => entry.end(end, now_us, Some(&record)),
-            // Its grant is not in the journal.
-            None => self.front.journal.usage(&record),
-        }
+        self.write(entry, end, now_us, &record);
         debt
+    }
+
+    fn write(&self, entry: Option<Entry>, end: End, now_us: u64, record: &UsageRecord) {
+        match entry {
+            Some(entry) => entry.end(end, now_us, Some(record)),
+            // Its grant is not in the journal.
+            None => self.front.journal.usage(record),
+        }
     }
 
     /// Writes a usage record. Never waits for the database, never loses it.
