@@ -197,3 +197,22 @@ impl Ledger {
         self.pump_if_waiting(now);
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::key::{Ask, LimitKey};
+
+    #[test]
+    fn a_settlement_is_covered_if_it_can_make_no_debt() {
+        let mut ledger = Ledger::new();
+        let key = LimitKey { pool: 1, kind: Kind::Tokens, window_us: 60_000_000 };
+        let hold = ledger.reserve(1, &[Ask { key, n: 100, log: 20, hold: 30 }], 1).unwrap();
+        ledger.charge(hold, 10, 2);
+        let covers = |ledger: &Ledger, input, output| ledger.covers(hold, Settlement { input, output });
+        assert!(covers(&ledger, Some(20), 30) && covers(&ledger, None, 5));
+        assert!(!covers(&ledger, Some(21), 30) && !covers(&ledger, Some(20), 31));
+        ledger.release(hold, 3);
+        assert!(!covers(&ledger, None, 0));
+    }
+}

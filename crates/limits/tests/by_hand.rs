@@ -272,18 +272,6 @@ fn what_was_processed_and_not_yet_charged_stays_held_and_is_charged_when_its_hol
 }
 
 #[test]
-fn a_settlement_is_covered_if_it_can_make_no_debt() {
-    let mut ledger = Ledger::new();
-    let hold = ledger.reserve(1, &[tokens(100, 20, 30)], 1).unwrap();
-    ledger.charge(hold, 10, 2);
-    let covers = |ledger: &Ledger, input, output| ledger.covers(hold, Settlement { input, output });
-    assert!(covers(&ledger, Some(20), 30) && covers(&ledger, None, 5));
-    assert!(!covers(&ledger, Some(21), 30) && !covers(&ledger, Some(20), 31));
-    ledger.release(hold, 3);
-    assert!(!covers(&ledger, None, 0));
-}
-
-#[test]
 fn what_a_hold_gives_back_may_serve_those_before_it_and_then_itself() {
     let mut ledger = Ledger::new();
     let first = ledger.reserve(1, &[tokens(100, 50, 0)], 1).unwrap();
