@@ -59,7 +59,7 @@ impl App {
             config: gateway_config(&settings),
             store: store.clone(),
             clock: Arc::clone(&clock),
-            entropy,
+            entropy: Arc::clone(&entropy),
             tasks: tasks.clone(),
             network: None,
         });
@@ -67,9 +67,11 @@ impl App {
             store.flush_and_close().await;
             return Err(StartError::Spend { source });
         }
+        let own_url = url_of(config, listeners.main_addr).parse().unwrap_or_default();
+        let control = control_plane(config, own_url, &store, &gateway, &operator_token, (clock, entropy));
         let connections = Arc::new(Connections::default());
         let routes = Arc::new(Routes {
-            planes: Planes { gateway: Arc::clone(&gateway), control: control_plane(config, &store, &gateway, &operator_token, clock) },
+            planes: Planes { gateway: Arc::clone(&gateway), control },
             store: store.clone(),
             metrics: ServerMetrics::new(Arc::clone(&connections), settings.log_drops.clone(), |registry| gateway.register(registry)),
             operator_token_hash: control::hash_operator_token(operator_token.expose_secret()),
@@ -172,11 +174,21 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
     }
 }
 
-fn control_plane(config: &Config, store: &Store, gateway: &Arc<Gateway>, token: &SecretString, clock: Arc<dyn Clock>) -> ControlPlane {
+fn control_plane(
+    config: &Config,
+    own_url: http::Uri,
+    store: &Store,
+    gateway: &Arc<Gateway>,
+    token: &SecretString,
+    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+) -> ControlPlane {
     let parts = ControlParts {
         config: ControlConfig {
             operator_token_hash: control::hash_operator_token(token.expose_secret()),
             public_url: config.server.public_url.as_ref().and_then(|url| url.parse().ok()),
+            is_secure: own_url.scheme() == Some(&http::uri::Scheme::HTTPS),
+            own_url,
+            sign_up: config.sign_up.clone(),
             body_timeout: config.server.body_timeout,
         },
         store: store.clone(),
@@ -184,6 +196,7 @@ fn control_plane(config: &Config, store: &Store, gateway: &Arc<Gateway>, token: 
         spend: Arc::clone(gateway) as Arc<dyn domain::SpendRuntime>,
         tester: Arc::new(Tester::new(store.clone(), Arc::clone(gateway))),
         clock,
+        entropy,
     };
     ControlPlane::new(Box::new(move || control::router(parts)))
 }

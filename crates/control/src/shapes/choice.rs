@@ -227,12 +227,16 @@ mirror! {
 }
 
 mirror! {
-    /// Who changed something.
-    Actor = store::Actor, "lowercase", {
-        /// Whoever holds the operator token.
-        Operator,
-        /// Tidegate itself: at start, from its configuration file.
-        System,
+    /// What a member is to an organisation. Each may do what those before it may.
+    Role = domain::Role, "lowercase", {
+        /// Sees everything but secrets, and changes nothing.
+        Viewer,
+        /// Makes and revokes API keys.
+        Developer,
+        /// Renames the organisation, invites and removes members, chooses and pays its plan.
+        Admin,
+        /// Names other owners, and deletes the organisation.
+        Owner,
     }
 }
 

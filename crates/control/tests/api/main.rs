@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+mod accounts;
 mod apply;
 mod audit;
 mod authentication;
 mod bodies;
 mod document;
+mod isolation;
 mod keys;
 mod lists;
+mod members;
 mod models;
 mod orgs;
 mod origin;

@@ -9,25 +9,10 @@ use super::written::Word;
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum SignupMode {
-    Invite,
-    Open,
-    Closed,
-}
-
-#[derive(Clone, Copy, PartialEq, Deserialize)]
-#[serde(rename_all = "lowercase")]
 enum BillingProvider {
     Manual,
     Stripe,
     Test,
-}
-
-pub(super) fn signup(table: Table<'_>) {
-    table.without_effect("mode", |Word(mode): &Word<SignupMode>| *mode == SignupMode::Invite, "nobody can sign up");
-    table.without_effect("plan", |plan: &String| plan == "free", "nobody can sign up");
-    table.without_effect("orgs_per_person", |n: &u64| *n == 3, "nobody can sign up");
-    table.close();
 }
 
 pub(super) fn billing(table: Table<'_>) {

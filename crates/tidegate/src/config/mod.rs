@@ -15,6 +15,7 @@ mod network;
 mod plans;
 mod providers;
 mod server;
+mod signup;
 mod spend;
 mod store;
 mod table;
@@ -56,6 +57,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[spend]`
     pub spend: Spend,
+    /// `[signup]`
+    pub sign_up: control::SignUpConfig,
     /// `[errors]`
     pub errors: Errors,
     /// `[metrics]`
@@ -171,7 +174,6 @@ fn read(sources: &Sources, base: Option<seed::Base>) -> (Result<Config, Faults>,
 fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sources, places: &mut Places) -> Config {
     let root = reading.root(body);
     store::read(root.section("store"));
-    later::signup(root.section("signup"));
     later::billing(root.section("billing"));
     for name in ["email", "oidc", "retention", "otel"] {
         later::empty(root.section(name), name);
@@ -180,6 +182,7 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
         server: Server::read(root.section("server")),
         limits: Limits::read(root.section("limits")),
         spend: Spend::read(root.section("spend")),
+        sign_up: signup::read(root.section("signup")),
         errors: Errors::read(root.section("errors")),
         metrics: MetricsSection::read(root.section("metrics")),
         log: Log::read(root.section("log")),
