@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{apply, audit, auth, models, openapi, orgs, people, plans, providers, route, status};
+use crate::api::{apply, audit, auth, models, openapi, orgs, people, plan_requests, plans, providers, route, status};
 use crate::app::App;
 use crate::problem::ErrorBody;
 use crate::shapes::choice::{Bucket, GroupBy};
@@ -25,6 +25,11 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(orgs::members::patch::change_member, orgs::members::delete::remove_member))
         .routes(routes!(orgs::invitations::create::invite, orgs::invitations::list::list_invitations))
         .routes(routes!(orgs::invitations::delete::withdraw_invitation))
+        .routes(routes!(orgs::subscription::get::get_subscription, orgs::subscription::create::subscribe))
+        .routes(routes!(orgs::subscription::preview::preview_subscription))
+        .routes(routes!(orgs::subscription::request::withdraw_plan_request))
+        .routes(routes!(plan_requests::list::list_plan_requests))
+        .routes(routes!(plan_requests::patch::decide_plan_request))
         .routes(routes!(auth::signup::sign_up))
         .routes(routes!(auth::login::log_in))
         .routes(routes!(auth::logout::log_out))
@@ -91,6 +96,7 @@ fn name_entries_of_lists(document: &mut utoipa::openapi::OpenApi) {
         (name = "organisations", description = "Organisations, their plan, limits and usage"),
         (name = "accounts", description = "Signing up, logging in, and links that work once"),
         (name = "members", description = "Who belongs to an organisation"),
+        (name = "subscriptions", description = "The plans of organisations, and how they are changed"),
         (name = "keys", description = "API keys of organisations"),
         (name = "providers", description = "Where models are had"),
         (name = "models", description = "The catalogue"),

@@ -121,6 +121,12 @@ ulid_id!(
     "link_"
 );
 
+ulid_id!(
+    /// A wish for another plan: `plan_request_` and a ULID.
+    PlanRequestId,
+    "plan_request_"
+);
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

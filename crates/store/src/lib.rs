@@ -42,6 +42,7 @@ pub use ops::members::{ChangeMemberError, ListMembersError};
 pub use ops::models::{DeleteModelError, PutModelError};
 pub use ops::orgs::{CreateOrgError, DeleteOrgError, ListOrgsError, NewOrg, OrgPatch, UpdateOrgError};
 pub use ops::people::{Account, SignUp, SignUpError};
+pub use ops::plan_requests::{ListPlanRequestsError, PlanRequest, PlanRequestError, PlanRequestState};
 pub use ops::plans::{DeletePlanError, PutPlanError};
 pub use ops::providers::{ChangeProviderError, DeleteProviderError, ProviderDraft, ProviderInfo, ProviderPatch, PutProviderError};
 pub use ops::sessions::{AccountError, Session};

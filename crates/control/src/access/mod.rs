@@ -13,6 +13,6 @@ pub use caller::{ClientAddress, hash_operator_token};
 pub(crate) use cookie::{cleared, set};
 pub(crate) use maker::OrgMaker;
 pub(crate) use operator::Operator;
-pub(crate) use org::{Keys, Manage, OrgAccess, Own, See};
+pub(crate) use org::{Billing, Keys, Manage, OrgAccess, Own, See};
 pub(crate) use person::SignedIn;
 pub(crate) use vault::Vault;

@@ -4,17 +4,19 @@
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use domain::{ApiKey, Email, Key, KeyId, LinkId, Member, OrgId, PersonId, PoolView, Right, Role, SecretToken};
+use domain::{ApiKey, Email, Key, KeyId, LinkId, Member, OrgId, PersonId, PlanId, PoolView, Right, Role, SecretToken};
 use http::StatusCode;
 use http::request::Parts;
 use store::{
     AccountError, Actor, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Link, ListKeysError, ListMembersError, NewKey,
-    OrgPatch, Page, PageRequest, RevokeKeyError, Store, UpdateOrgError, Usage, UsageError, UsageQuery,
+    OrgPatch, Page, PageRequest, PlanRequest, PlanRequestError, RevokeKeyError, Store, UpdateOrgError, Usage, UsageError, UsageQuery,
 };
 
 use super::caller::Caller;
 use crate::app::App;
 use crate::problem::Problem;
+use crate::shapes;
+use crate::shapes::subscription::Subscription;
 
 /// What an operation needs, as a type.
 pub(crate) trait Needs: Send + Sync + 'static {
@@ -35,7 +37,7 @@ macro_rules! needs {
     };
 }
 
-needs! { See Keys Manage Own }
+needs! { See Keys Manage Billing Own }
 
 /// Proof that the caller may do that to the organisation which the path names.
 pub(crate) struct OrgAccess<N> {
@@ -151,6 +153,16 @@ impl OrgAccess<Manage> {
     }
 }
 
+impl OrgAccess<Billing> {
+    pub(crate) async fn request_plan(&self, plan: PlanId, message: String) -> Result<PlanRequest, PlanRequestError> {
+        self.store.request_plan(self.actor, self.org, plan, message).await
+    }
+
+    pub(crate) async fn withdraw_plan_request(&self) -> Result<bool, AccountError> {
+        self.store.withdraw_plan_request(self.actor, self.org).await
+    }
+}
+
 impl OrgAccess<Own> {
     pub(crate) async fn delete(&self) -> Result<(), DeleteOrgError> {
         self.store.delete_org(self.actor, self.org).await
@@ -158,6 +170,17 @@ impl OrgAccess<Own> {
 }
 
 impl<N> OrgAccess<N> {
+    pub(crate) async fn subscription(&self) -> Result<Subscription, Problem> {
+        let org = self.store.org(self.org).ok_or_else(|| Problem::not_found("organisation", &self.id()))?;
+        let request = self.store.open_plan_request(self.org).await?;
+        Ok(Subscription {
+            plan: org.plan.as_str().into(),
+            effective_plan: org.effective_plan.as_str().into(),
+            billing: "manual",
+            request: request.map(shapes::subscription::PlanRequest::of),
+        })
+    }
+
     /// The organisation's id, as text for paths.
     pub(crate) fn id(&self) -> String {
         self.org.to_string()

@@ -7,6 +7,7 @@ pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod orgs;
 pub(crate) mod people;
+pub(crate) mod plan_requests;
 pub(crate) mod plans;
 pub(crate) mod providers;
 pub(crate) mod route;

@@ -241,6 +241,48 @@ mirror! {
 }
 
 mirror! {
+    /// How a wish for another plan stands.
+    PlanRequestState = store::PlanRequestState, "lowercase", {
+        /// Nobody has decided it.
+        Open,
+        /// The plan is in force.
+        Granted,
+        /// An operator said no.
+        Declined,
+        /// A later wish has taken its place, or it was taken back.
+        Withdrawn,
+    }
+}
+
+mirror! {
+    /// What is limited.
+    LimitedBy = domain::Limited, "lowercase", {
+        /// Whether it may be used at all, where no number of it is limited.
+        Use,
+        /// Requests a minute.
+        Rpm,
+        /// Tokens a minute.
+        Tpm,
+        /// Requests a day.
+        Rpd,
+        /// Tokens a day.
+        Tpd,
+        /// Requests in progress at once.
+        Concurrent,
+    }
+}
+
+/// What an operator decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Decision {
+    /// The plan is in force for the next request.
+    Granted,
+    /// It is not.
+    Declined,
+}
+
+mirror! {
     /// What usage is split by.
     GroupBy = store::GroupBy, "lowercase", {
         /// The catalogue's model.

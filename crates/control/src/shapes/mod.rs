@@ -18,6 +18,7 @@ pub(crate) mod provider_key;
 pub(crate) mod provider_state;
 pub(crate) mod route;
 pub(crate) mod status;
+pub(crate) mod subscription;
 pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod usage;

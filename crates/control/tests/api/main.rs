@@ -20,5 +20,6 @@ mod pools;
 mod providers;
 mod route;
 mod status;
+mod subscription;
 mod support;
 mod usage;

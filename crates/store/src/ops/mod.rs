@@ -14,6 +14,7 @@ pub(crate) mod members;
 pub(crate) mod models;
 pub(crate) mod orgs;
 pub(crate) mod people;
+pub(crate) mod plan_requests;
 pub(crate) mod plans;
 pub(crate) mod providers;
 pub(crate) mod sessions;

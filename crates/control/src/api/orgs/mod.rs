@@ -10,4 +10,5 @@ pub(crate) mod list;
 pub(crate) mod members;
 pub(crate) mod patch;
 pub(crate) mod queries;
+pub(crate) mod subscription;
 pub(crate) mod usage;
