@@ -9,6 +9,7 @@ mod disconnect;
 mod fallback;
 mod keys;
 mod pace;
+mod people;
 mod plan_table;
 mod refusal;
 mod relay;
