@@ -23,6 +23,26 @@ pub enum SignUpMode {
     Closed,
 }
 
+/// How plans are paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BillingProvider {
+    /// Operators grant them.
+    #[default]
+    Manual,
+    /// With cards that are none: to try it out.
+    Test,
+}
+
+impl BillingProvider {
+    /// The name as configuration and API write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Test => "test",
+        }
+    }
+}
+
 /// How people come to have accounts and organisations.
 #[derive(Clone, Debug)]
 pub struct SignUpConfig {
@@ -47,6 +67,8 @@ pub struct ControlConfig {
     pub is_secure: bool,
     /// How people come to have accounts and organisations.
     pub sign_up: SignUpConfig,
+    /// How plans are paid.
+    pub billing: BillingProvider,
     /// Longest time for a whole body.
     pub body_timeout: Duration,
 }

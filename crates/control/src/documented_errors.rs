@@ -21,6 +21,9 @@ pub(crate) struct ReadErrors;
 /// The caller's role in the organisation is too low for this read.
 pub(crate) struct TooLow;
 
+/// What pays was declined.
+pub(crate) struct PaymentErrors;
+
 /// There were too many attempts.
 pub(crate) struct AttemptErrors;
 
@@ -67,6 +70,12 @@ impl IntoResponses for WriteErrors {
 impl IntoResponses for TooLow {
     fn responses() -> Documented {
         documented(&[("403", "The caller's role in the organisation is too low")])
+    }
+}
+
+impl IntoResponses for PaymentErrors {
+    fn responses() -> Documented {
+        documented(&[("402", "It was declined; nothing was charged")])
     }
 }
 

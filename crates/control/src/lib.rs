@@ -25,7 +25,7 @@ use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
 
 pub use access::{ClientAddress, hash_operator_token};
-pub use app::{ControlConfig, ControlParts, SignUpConfig, SignUpMode};
+pub use app::{BillingProvider, ControlConfig, ControlParts, SignUpConfig, SignUpMode};
 
 /// Everything under `/api/v1`, its own 404s and 405s included.
 pub fn router(parts: ControlParts) -> Router {

@@ -28,6 +28,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(orgs::subscription::get::get_subscription, orgs::subscription::create::subscribe))
         .routes(routes!(orgs::subscription::preview::preview_subscription))
         .routes(routes!(orgs::subscription::request::withdraw_plan_request))
+        .routes(routes!(orgs::subscription::test_payment::pay_with_test_card))
+        .routes(routes!(orgs::invoices::list::list_invoices))
         .routes(routes!(plan_requests::list::list_plan_requests))
         .routes(routes!(plan_requests::patch::decide_plan_request))
         .routes(routes!(auth::signup::sign_up))

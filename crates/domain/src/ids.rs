@@ -127,6 +127,17 @@ ulid_id!(
     "plan_request_"
 );
 
+ulid_id!(
+    /// Something that is to be paid: `checkout_` and a ULID.
+    CheckoutId,
+    "checkout_"
+);
+ulid_id!(
+    /// Something that was charged: `invoice_` and a ULID.
+    InvoiceId,
+    "invoice_"
+);
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -2,6 +2,7 @@
 //! Pure: it takes `now` and random bytes as values and knows no network, storage or HTTP.
 
 mod api_key;
+mod billing;
 mod caps;
 mod catalogue;
 mod category;
@@ -31,13 +32,16 @@ mod usage;
 mod view;
 
 pub use api_key::{ApiKey, ApiKeyHash, ParseApiKeyError};
+pub use billing::{Period, Quote, quote};
 pub use catalogue::{Catalogue, CatalogueFault, CustomPool, Entitlement, ModelIndex, RowInForce};
 pub use category::Category;
 pub use credential_id::{CredentialId, ParseCredentialIdError};
 pub use email::{Email, ParseEmailError};
 pub use feature::{Feature, Features};
 pub use health::{Admits, Allowance, Attempt, Change, Health, HealthState, QuotaRead, Standing, Trouble, Why};
-pub use ids::{KeyId, LinkId, ModelId, OrgId, ParseIdError, PersonId, PlanId, PlanRequestId, ProviderName, RequestId, SessionId};
+pub use ids::{
+    CheckoutId, InvoiceId, KeyId, LinkId, ModelId, OrgId, ParseIdError, PersonId, PlanId, PlanRequestId, ProviderName, RequestId, SessionId,
+};
 pub use limit_row::{LimitRow, Selector};
 pub use model::{Model, Target, Tokenizer};
 pub use money::{Money, ParseMoneyError, Price};

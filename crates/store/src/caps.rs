@@ -20,6 +20,12 @@ pub(crate) const RESET_LINK_US: i64 = 3_600_000_000;
 pub(crate) const SETUP_LINK_US: i64 = 3_600_000_000;
 /// How long an invitation works, in microseconds: 7 days.
 pub(crate) const INVITATION_US: i64 = 7 * 86_400_000_000;
+/// How long a checkout can be paid, in microseconds: an hour, in which its credit hardly shrinks.
+pub(crate) const CHECKOUT_US: i64 = 3_600_000_000;
+/// How long a plan stays in force whose renewal was not paid, in microseconds: 7 days.
+pub(crate) const GRACE_US: i64 = 7 * 86_400_000_000;
+/// Subscriptions that are renewed in one go.
+pub(crate) const RENEWALS: usize = 200;
 /// Characters that are kept of what a browser calls itself.
 pub(crate) const MAX_AGENT_CHARS: usize = 200;
 /// Custom limits of one organisation.

@@ -32,6 +32,7 @@ pub use journal::{GrantFacts, JournalHealth, JournalRefuses, Unwritable};
 pub use open::OpenError;
 pub use ops::apply::{ApplyError, ApplyOptions, Desired};
 pub use ops::audit::{AuditEntry, NoteError, ReadAuditError};
+pub use ops::billing::{BillingError, Checkout, CheckoutState, Invoice, ListInvoicesError, PlanChange, Subscription};
 pub use ops::credentials::{AddCredentialError, CredentialChange, CredentialInfo, CredentialKind, NewCredential, RemoveCredentialError};
 pub use ops::custom_limits::{LimitFact, ReadLimitFactsError, SetCustomLimitsError};
 pub use ops::diff::{Change, ChangeAction, Diff, FieldChange};

@@ -31,6 +31,9 @@ use crate::{discovery, entries};
 /// How often things are swept that nobody uses any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether a subscription is to be renewed.
+const BILLING_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The application.
 #[derive(Clone, Copy, Debug)]
 pub struct App;
@@ -151,11 +154,25 @@ impl App {
         running.every(patience.interval(), move || connections.look(patience, Instant::now()));
         let gateway = Arc::clone(&running.gateway);
         running.every(SWEEP_INTERVAL, move || gateway.sweep());
+        let (store, unpaid) = (running.store.clone(), settings.config.sign_up.plan.clone());
+        running.until_stopped(bill(store, unpaid));
         let (found, local) = (settings.found_in_use().to_vec(), settings.local_in_use().to_vec());
         if !found.is_empty() || !local.is_empty() {
             let (store, gateway) = (running.store.clone(), Arc::clone(&running.gateway));
             let plan = discovery::Plan { found, local, own_port: running.addr.port() };
             running.until_stopped(async move { discovery::look_around(plan, &store, &gateway).await });
+        }
+    }
+}
+
+/// Renews what is due, once a minute.
+async fn bill(store: Store, unpaid: domain::PlanId) {
+    let mut ticks = tokio::time::interval(BILLING_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = store.run_billing(unpaid.clone()).await {
+            tracing::warn!(error = error.to_string(), "renewals could not be done; they are tried again in a minute");
         }
     }
 }
@@ -189,6 +206,7 @@ fn control_plane(
             is_secure: own_url.scheme() == Some(&http::uri::Scheme::HTTPS),
             own_url,
             sign_up: config.sign_up.clone(),
+            billing: config.billing,
             body_timeout: config.server.body_timeout,
         },
         store: store.clone(),

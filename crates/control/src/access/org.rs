@@ -4,18 +4,18 @@
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use domain::{ApiKey, Email, Key, KeyId, LinkId, Member, OrgId, PersonId, PlanId, PoolView, Right, Role, SecretToken};
+use domain::{ApiKey, CheckoutId, Email, Key, KeyId, LinkId, Member, OrgId, PersonId, PlanId, PoolView, Quote, Right, Role, SecretToken};
 use http::StatusCode;
 use http::request::Parts;
 use store::{
-    AccountError, Actor, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Link, ListKeysError, ListMembersError, NewKey,
-    OrgPatch, Page, PageRequest, PlanRequest, PlanRequestError, RevokeKeyError, Store, UpdateOrgError, Usage, UsageError, UsageQuery,
+    AccountError, Actor, BillingError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice, Link, ListInvoicesError,
+    ListKeysError, ListMembersError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store,
+    UpdateOrgError, Usage, UsageError, UsageQuery,
 };
 
 use super::caller::Caller;
-use crate::app::App;
+use crate::app::{App, BillingProvider};
 use crate::problem::Problem;
-use crate::shapes;
 use crate::shapes::subscription::Subscription;
 
 /// What an operation needs, as a type.
@@ -45,6 +45,7 @@ pub(crate) struct OrgAccess<N> {
     actor: Actor,
     role: Role,
     is_operator: bool,
+    billing: BillingProvider,
     store: Store,
     needs: PhantomData<N>,
 }
@@ -74,7 +75,7 @@ impl<N: Needs> FromRequestParts<App> for OrgAccess<N> {
             let message = format!("This needs the role {}; you are {} of this organisation.", N::RIGHT.least().as_str(), role.as_str());
             return Err(Problem::new(StatusCode::FORBIDDEN, "role_too_low", message));
         }
-        Ok(Self { org, actor, role, is_operator, store, needs: PhantomData })
+        Ok(Self { org, actor, role, is_operator, billing: app.config().billing, store, needs: PhantomData })
     }
 }
 
@@ -98,6 +99,10 @@ impl OrgAccess<See> {
 
     pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<Key>, ListKeysError> {
         self.store.list_keys(self.org, page).await
+    }
+
+    pub(crate) async fn quote(&self, plan: &PlanId) -> Result<Quote, BillingError> {
+        self.store.quote(self.org, plan).await
     }
 
     pub(crate) async fn members(&self, page: &PageRequest) -> Result<Page<Member>, ListMembersError> {
@@ -158,6 +163,19 @@ impl OrgAccess<Billing> {
         self.store.request_plan(self.actor, self.org, plan, message).await
     }
 
+    pub(crate) async fn buy_plan(&self, plan: PlanId) -> Result<PlanChange, BillingError> {
+        self.store.buy_plan(self.actor, self.org, plan).await
+    }
+
+    /// It was paid.
+    pub(crate) async fn checkout_paid(&self, id: CheckoutId, renews: bool) -> Result<Invoice, BillingError> {
+        self.store.checkout_paid(self.actor, self.org, id, renews).await
+    }
+
+    pub(crate) async fn invoices(&self, page: &PageRequest) -> Result<Page<Invoice>, ListInvoicesError> {
+        self.store.invoices(self.org, page).await
+    }
+
     pub(crate) async fn withdraw_plan_request(&self) -> Result<bool, AccountError> {
         self.store.withdraw_plan_request(self.actor, self.org).await
     }
@@ -173,12 +191,7 @@ impl<N> OrgAccess<N> {
     pub(crate) async fn subscription(&self) -> Result<Subscription, Problem> {
         let org = self.store.org(self.org).ok_or_else(|| Problem::not_found("organisation", &self.id()))?;
         let request = self.store.open_plan_request(self.org).await?;
-        Ok(Subscription {
-            plan: org.plan.as_str().into(),
-            effective_plan: org.effective_plan.as_str().into(),
-            billing: "manual",
-            request: request.map(shapes::subscription::PlanRequest::of),
-        })
+        Ok(Subscription::of(&org, self.billing, self.store.billing_of(self.org).await?, request))
     }
 
     /// The organisation's id, as text for paths.

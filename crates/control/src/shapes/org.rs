@@ -69,7 +69,7 @@ impl OrgChange {
     /// What the store is to change.
     pub(crate) fn into_patch(self) -> Result<OrgPatch, Invalid> {
         let custom = self.limits.map(|rows| custom("limits", rows)).transpose()?;
-        Ok(OrgPatch { name: self.name, plan: self.plan.map(Into::into), custom })
+        Ok(OrgPatch { name: self.name, plan: self.plan.map(Into::into), effective_plan: None, custom })
     }
 }
 

@@ -4,8 +4,11 @@ use domain::{Allowed, Limited};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::amount::Amount;
 use super::choice::{Decision, LimitedBy, PlanRequestState};
+use super::password::Secret;
 use super::time::Time;
+use crate::app::BillingProvider;
 
 /// What an organisation is subscribed to.
 #[derive(Debug, Serialize, ToSchema)]
@@ -14,11 +17,112 @@ pub(crate) struct Subscription {
     pub(crate) plan: String,
     /// The plan in force: the same, but for late payment.
     pub(crate) effective_plan: String,
-    /// How plans are paid here: `manual`, which is that an operator grants them.
+    /// How plans are paid here: `manual` (an operator grants them) or `test` (with cards that are none).
     pub(crate) billing: &'static str,
+    /// When what was paid for is over; `null`: nothing was paid for here.
+    #[schema(required)]
+    pub(crate) paid_until: Option<Time>,
+    /// The plan from then on; `null`: the same, which is charged again.
+    #[schema(required)]
+    pub(crate) next_plan: Option<String>,
+    /// The renewal was not paid: until this moment the plan stays in force; `null`: nothing is late.
+    #[schema(required)]
+    pub(crate) past_due_until: Option<Time>,
+    /// What is to be paid before another plan is in force; `null`: nothing.
+    #[schema(required)]
+    pub(crate) checkout: Option<Checkout>,
     /// The wish for another plan that nobody has decided; `null`: there is none.
     #[schema(required)]
     pub(crate) request: Option<PlanRequest>,
+}
+
+impl Subscription {
+    /// The plans of an organisation, what it has paid for, what is to be paid, and what it wishes.
+    pub(crate) fn of(
+        org: &domain::Org,
+        billing: BillingProvider,
+        (paid, checkout): (Option<store::Subscription>, Option<store::Checkout>),
+        request: Option<store::PlanRequest>,
+    ) -> Self {
+        let text = |plan: &domain::PlanId| plan.as_str().to_owned();
+        Self {
+            plan: text(&org.plan),
+            effective_plan: text(&org.effective_plan),
+            billing: billing.as_str(),
+            paid_until: paid.as_ref().map(|paid| Time(paid.period.end)),
+            next_plan: paid.as_ref().and_then(|paid| paid.next_plan.as_ref()).map(text),
+            past_due_until: paid.as_ref().and_then(|paid| paid.grace_until).map(Time),
+            checkout: checkout.map(Checkout::of),
+            request: request.map(PlanRequest::of),
+        }
+    }
+}
+
+/// What is to be paid before a plan is in force.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Checkout {
+    /// `checkout_` and a ULID.
+    id: String,
+    /// The plan.
+    plan: String,
+    /// What is left of what was paid before.
+    credit: Amount,
+    /// What is to be paid.
+    due: Amount,
+    /// It can be paid until before this moment.
+    expires: Time,
+}
+
+impl Checkout {
+    fn of(checkout: store::Checkout) -> Self {
+        let store::Checkout { id, plan, credit, due, expires, .. } = checkout;
+        Self { id: id.to_string(), plan: plan.as_str().into(), credit: Amount(credit), due: Amount(due), expires: Time(expires) }
+    }
+}
+
+/// A card that is none.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TestCard {
+    /// `4242424242424242` pays, `4000000000000002` is declined, `4000000000000341` pays once and not for renewals.
+    pub(crate) card: Secret,
+}
+
+/// What was charged.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Invoice {
+    /// `invoice_` and a ULID.
+    id: String,
+    /// For which plan.
+    plan: String,
+    /// What was left of what was paid before.
+    credit: Amount,
+    /// What was charged.
+    amount: Amount,
+    /// Whether it was paid.
+    paid: bool,
+    /// What it is for begins at this moment.
+    period_start: Time,
+    /// And ends before this one.
+    period_end: Time,
+    /// When it was charged.
+    created: Time,
+}
+
+impl Invoice {
+    pub(crate) fn of(invoice: store::Invoice) -> Self {
+        let store::Invoice { id, plan, credit, amount, is_paid, period, created, .. } = invoice;
+        Self {
+            id: id.to_string(),
+            plan: plan.as_str().into(),
+            credit: Amount(credit),
+            amount: Amount(amount),
+            paid: is_paid,
+            period_start: Time(period.start),
+            period_end: Time(period.end),
+            created: Time(created),
+        }
+    }
 }
 
 /// The plan that an organisation is to be on.
@@ -89,6 +193,15 @@ pub(crate) struct Preview {
     pub(crate) plan: String,
     /// Every limit that rises or falls. Custom limits stay as they are, and are not among them.
     pub(crate) changes: Vec<LimitChange>,
+    /// What would be left of what was paid for; `null`: an operator grants this plan.
+    #[schema(required)]
+    pub(crate) credit: Option<Amount>,
+    /// What would be due now; `null`: an operator grants this plan.
+    #[schema(required)]
+    pub(crate) due_now: Option<Amount>,
+    /// When it would be in force; `null`: at once, when what is due is paid or an operator has granted it.
+    #[schema(required)]
+    pub(crate) from: Option<Time>,
 }
 
 /// One limit before and after.

@@ -6,6 +6,7 @@ mod accounts;
 mod apply;
 mod audit;
 mod authentication;
+mod billing;
 mod bodies;
 mod document;
 mod isolation;

@@ -3,6 +3,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod billing;
 pub(crate) mod credentials;
 pub(crate) mod custom_limits;
 pub(crate) mod definitions;

@@ -31,6 +31,8 @@ pub struct OrgPatch {
     pub name: Option<String>,
     /// A new plan, bought and in force.
     pub plan: Option<PlanId>,
+    /// The plan in force, where it is another than that bought.
+    pub effective_plan: Option<PlanId>,
     /// All custom limits anew.
     pub custom: Option<Vec<CustomLimit>>,
 }
@@ -159,9 +161,19 @@ impl Store {
         Ok(Page::of(found, page, |org| org.id.to_string()))
     }
 
-    /// Changes an organisation. What is in progress goes on under the new limits.
+    /// Changes an organisation. What is in progress goes on under the new limits. A plan that is set so is no longer what was paid for:
+    /// nothing is renewed any more.
     pub async fn update_org(&self, actor: Actor, id: OrgId, patch: OrgPatch) -> Result<Org, UpdateOrgError> {
-        self.turn(move |inner| async move { inner.change_org(actor, id, patch, None).await }).await
+        self.turn(move |inner| async move {
+            let mut begun = None;
+            if patch.plan.is_some() {
+                let mut transaction = inner.database.begin().await?;
+                sql::billing::forget(&mut transaction, id).await?;
+                begun = Some(transaction);
+            }
+            inner.change_org(actor, id, patch, begun).await
+        })
+        .await
     }
 
     /// Deletes an organisation: its keys are refused at once, its usage is kept. Deleting it again changes nothing.
@@ -211,6 +223,10 @@ impl Inner {
             input::plan(&catalogue, &plan)?;
             org.plan = plan.clone();
             org.effective_plan = plan;
+        }
+        if let Some(effective) = patch.effective_plan {
+            input::plan(&catalogue, &effective)?;
+            org.effective_plan = effective;
         }
         if let Some(custom) = patch.custom {
             org.custom = input::custom_limits(&catalogue, "limits", custom)?;
@@ -269,6 +285,9 @@ fn changes(before: &Org, org: &Org) -> serde_json::Value {
     }
     if before.plan != org.plan {
         changed.insert("plan".into(), json!({"before": before.plan, "after": org.plan}));
+    }
+    if before.effective_plan != org.effective_plan && org.effective_plan != org.plan {
+        changed.insert("effective_plan".into(), json!({"before": before.effective_plan, "after": org.effective_plan}));
     }
     if before.custom != org.custom {
         changed.insert("limits".into(), json!({"before": presented(&before.custom), "after": presented(&org.custom)}));

@@ -195,6 +195,7 @@ impl Store {
             note(&mut transaction, actor, "plan.decide", &request.org.to_string(), details, now).await?;
             let decided = PlanRequest { state, decided: Some(now), decided_by: Some(actor), ..request };
             if grants {
+                sql::billing::forget(&mut transaction, decided.org).await?;
                 let patch = OrgPatch { plan: Some(decided.plan.clone()), ..OrgPatch::default() };
                 inner.change_org(actor, decided.org, patch, Some(transaction)).await.map_err(|error| match error {
                     UpdateOrgError::NotFound(org) => PlanRequestError::NoOrg(org),

@@ -21,6 +21,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, text: include_str!("migrations/sqlite/0004_provider_credentials.sql") },
     Migration { version: 6, text: include_str!("migrations/sqlite/0006_people.sql") },
     Migration { version: 7, text: include_str!("migrations/sqlite/0007_plan_requests.sql") },
+    Migration { version: 8, text: include_str!("migrations/sqlite/0008_billing.sql") },
 ];
 
 /// Why the schema can't be brought up to date.

@@ -2,6 +2,7 @@
 //! what differs between the two is in this file and in `migrations/`.
 
 pub(crate) mod audit;
+pub(crate) mod billing;
 pub(crate) mod definitions;
 pub(crate) mod facts;
 pub(crate) mod keys;

@@ -194,7 +194,7 @@ fn waits_and_pauses_are_read_with_their_defaults() {
 
 #[test]
 fn what_has_no_effect_yet_is_named_in_a_warning() {
-    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[billing]\nprovider = \"test\"\n[otel]\n";
+    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[billing]\nprovider = \"stripe\"\n[otel]\n";
     let config = Config::from_toml(text).unwrap();
     let lines: Vec<_> = config.warnings.iter().map(|w| w.place.to_string().replace("configuration:", "")).collect();
     assert_eq!(lines, ["5:12", "6:1"]);
@@ -212,6 +212,9 @@ fn who_may_sign_up_is_configured() {
     let given = read("[signup]\nmode = \"open\"\nplan = \"starter\"\norgs_per_person = 1");
     assert_eq!((given.mode, given.plan.as_str(), given.orgs_per_person), (control::SignUpMode::Open, "starter", 1));
     assert_eq!(read("[signup]\nmode = \"closed\"").mode, control::SignUpMode::Closed);
+    let billing = |text: &str| Config::from_toml(text).unwrap().billing;
+    assert_eq!(billing(""), control::BillingProvider::Manual);
+    assert_eq!(billing("[billing]\nprovider = \"test\""), control::BillingProvider::Test);
     assert!(Config::from_toml("[signup]\norgs_per_person = 0").is_err());
 }
 

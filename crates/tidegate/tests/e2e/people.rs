@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Answer, Call};
 
-use crate::world::{World, chat};
+use crate::world::{LARGE, World, chat};
 
 const OPEN: &str = "[signup]\nmode = \"open\"\n";
 const PASSWORD: &str = "correct horse battery staple";
@@ -63,6 +63,33 @@ async fn from_signing_up_to_the_first_refusal_and_on_once_the_plan_is_granted() 
     world.operator("PATCH", &format!("/plan-requests/{request}"), json!({"state": "granted"})).await;
     assert_eq!(world.send(key, &chat("coder", 1)).await.status, 200, "on the very next request");
     assert_eq!(ada.call("GET", &path, Value::Null).await.json()["effective_plan"], "starter");
+}
+
+#[tokio::test]
+async fn a_plan_that_is_paid_is_in_force_on_the_very_next_request() {
+    let world = World::with("", "[signup]\nmode = \"open\"\n[billing]\nprovider = \"test\"\n").await;
+    for (plan, price) in [("starter", "20"), ("growth", "100")] {
+        let mut body = world.operator("GET", &format!("/plans/{plan}"), Value::Null).await;
+        let rows = body["limits"].take();
+        world.operator("PUT", &format!("/plans/{plan}"), json!({"name": plan, "price_month": price, "limits": rows})).await;
+    }
+    let ada = Browser::sign_up(&world, "ada@example.com").await;
+    let org = ada.org().await;
+    let key = ada.call("POST", &format!("/orgs/{org}/keys"), json!({"name": "first"})).await.json();
+    let key = key["key"].as_str().unwrap();
+    for (plan, admitted) in [("starter", 45), ("growth", 105)] {
+        assert_ne!(world.send(key, &chat(LARGE, 1)).await.status, 200);
+        let chosen = ada.call("POST", &format!("/orgs/{org}/subscription"), json!({ "plan": plan })).await.json();
+        let checkout = chosen["checkout"]["id"].as_str().unwrap();
+        assert_ne!(world.send(key, &chat(LARGE, 1)).await.status, 200, "it isn't paid");
+        let path = format!("/orgs/{org}/subscription/checkouts/{checkout}/test-payment");
+        let paid = ada.call("POST", &path, json!({"card": "4242424242424242"})).await;
+        assert_eq!(paid.status, 200, "{}", paid.text());
+        for n in 0..admitted {
+            assert_eq!(world.send(key, &chat(LARGE, 1)).await.status, 200, "{n} on {plan}");
+        }
+    }
+    assert_eq!(world.send(key, &chat(LARGE, 1)).await.status, 429);
 }
 
 #[tokio::test]

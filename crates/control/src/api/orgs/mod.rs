@@ -4,6 +4,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod get;
 pub(crate) mod invitations;
+pub(crate) mod invoices;
 pub(crate) mod keys;
 pub(crate) mod limits;
 pub(crate) mod list;

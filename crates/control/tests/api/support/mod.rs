@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use control::{ControlConfig, ControlParts, SignUpConfig, SignUpMode, hash_operator_token};
+use control::{BillingProvider, ControlConfig, ControlParts, SignUpConfig, SignUpMode, hash_operator_token};
 use domain::{
     Clock, Cooldown, Entropy, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, RouteQuestion, RouteStep,
     SpendRuntime, SpendStanding, TargetStatus,
@@ -124,15 +124,20 @@ impl Api {
 
     /// The same, where these may sign up.
     pub(crate) async fn with_sign_up(mode: SignUpMode) -> Self {
-        Self::with(Duration::from_secs(30), mode).await
+        Self::with(Duration::from_secs(30), mode, BillingProvider::Manual).await
+    }
+
+    /// The same, where plans are paid with test cards.
+    pub(crate) async fn with_test_cards() -> Self {
+        Self::with(Duration::from_secs(30), SignUpMode::Open, BillingProvider::Test).await
     }
 
     /// The same, with another time for bodies.
     pub(crate) async fn with_body_timeout(body_timeout: Duration) -> Self {
-        Self::with(body_timeout, SignUpMode::Open).await
+        Self::with(body_timeout, SignUpMode::Open, BillingProvider::Manual).await
     }
 
-    async fn with(body_timeout: Duration, mode: SignUpMode) -> Self {
+    async fn with(body_timeout: Duration, mode: SignUpMode, billing: BillingProvider) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at("2026-02-05T15:30:00Z"));
         let entropy = Arc::new(SeededEntropy::new(7));
@@ -155,6 +160,7 @@ impl Api {
                 own_url: "https://gateway.example.com".parse().unwrap(),
                 is_secure: true,
                 sign_up: SignUpConfig { mode, plan: "free".into(), orgs_per_person: 2 },
+                billing,
                 body_timeout,
             },
             store: store.clone(),

@@ -4,3 +4,4 @@ pub(crate) mod create;
 pub(crate) mod get;
 pub(crate) mod preview;
 pub(crate) mod request;
+pub(crate) mod test_payment;

@@ -2,15 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use domain::limit_changes;
+use domain::{Quote, limit_changes};
 
 use crate::access::{OrgAccess, See};
 use crate::api::orgs::queries::PreviewQuery;
-use crate::app::App;
+use crate::app::{App, BillingProvider};
 use crate::documented_errors::{NotFound, ReadErrors, TooLow};
 use crate::problem::Problem;
 use crate::query::Query;
+use crate::shapes::amount::Amount;
 use crate::shapes::subscription::{LimitChange, Preview};
+use crate::shapes::time::Time;
 
 /// See what another plan would change
 ///
@@ -33,5 +35,13 @@ pub(crate) async fn preview_subscription(
         Some(present) => limit_changes(&catalogue, present, wanted),
         None => limit_changes(&catalogue, &domain::Plan { limits: Vec::new(), ..domain::Plan::clone(wanted) }, wanted),
     };
-    Ok(Json(Preview { plan: query.plan, changes: changes.iter().map(LimitChange::of).collect() }))
+    let is_sold = app.config().billing == BillingProvider::Test && wanted.price_month.is_some();
+    let quote = if is_sold { Some(org.quote(&wanted.id).await?) } else { None };
+    let (credit, due_now, from) = match quote {
+        None => (None, None, None),
+        Some(Quote::Now { credit, due }) => (Some(Amount(credit)), Some(Amount(due)), None),
+        Some(Quote::AtPeriodEnd(at)) => (Some(Amount::default()), Some(Amount::default()), Some(Time(at))),
+    };
+    let changes = changes.iter().map(LimitChange::of).collect();
+    Ok(Json(Preview { plan: query.plan, changes, credit, due_now, from }))
 }
