@@ -10,6 +10,7 @@ mod fallback;
 mod keys;
 mod pace;
 mod plan_table;
+mod quotas;
 mod refusal;
 mod relay;
 mod shadow;
