@@ -1,18 +1,20 @@
 //! The end of every admitted request: its hold is settled and its usage recorded exactly once, on every way out. It owns
 //! the hold; how a request fared is told to it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use bytes::Bytes;
-use domain::{Counted, Endpoint, ModelId, Now, OnExhausted, Outcome, PlanId, ProviderName, RequestId, TokenUsage, UsageRecord};
-use limits::{Cover, HoldGuard, Settlement};
+use domain::{Clock, Counted, Endpoint, ModelId, Now, OnExhausted, Outcome, PlanId, ProviderName, RequestId, TokenUsage, UsageRecord};
+use limits::{Cover, Settlement};
 use store::KeyEntry;
 use store::pools::{End, Hold};
 use tokio::task::JoinHandle;
 
 use crate::Gateway;
 use crate::caps;
+use crate::quota::{QuotaHold, Sending};
 use crate::routes::{ModelRoute, ProviderRoute};
 use crate::spend::{SpendRefused, SpendTicket, Spent, price};
 use crate::uncounted::{Text, Ticket, is_short};
@@ -92,7 +94,7 @@ pub(crate) struct Exchange {
 
 struct Open {
     hold: Hold,
-    quota: Option<HoldGuard>,
+    quota: Option<QuotaHold>,
     input: InputTokens,
     /// Output tokens that went to the client so far.
     passed: u64,
@@ -169,13 +171,14 @@ impl Exchange {
     }
 
     /// An attempt at a provider begins; `quota` is what was taken from its quota. The mark is set by whoever sends the body.
-    pub(crate) fn attempt(&mut self, provider: &ProviderRoute, quota: Option<HoldGuard>) -> SentMark {
+    pub(crate) fn attempt(&mut self, provider: &ProviderRoute, quota: Option<QuotaHold>) -> SentMark {
         self.attempts += 1;
         self.provider = Some(provider.provider.name.clone());
+        let sending = quota.as_ref().map(|quota| (quota.sending(), Arc::clone(&self.gateway.clock)));
         if let Some(open) = &mut self.open {
             open.quota = quota;
         }
-        SentMark { sent: Arc::clone(&self.sent), attempt: self.attempts }
+        SentMark { sent: Arc::clone(&self.sent), attempt: self.attempts, sending }
     }
 
     /// The attempt failed and nothing was produced: its quota is given back, but for the request if the provider was sent one.
@@ -194,6 +197,9 @@ impl Exchange {
     /// The first byte of the answer is on its way to the client.
     pub(crate) fn first_byte(&mut self, now: Now) {
         self.first_byte_us = now.mono_us.saturating_sub(self.subject.arrived.mono_us);
+        if let Some(quota) = self.open.as_ref().and_then(|open| open.quota.as_ref()) {
+            quota.arrived(now.mono_us);
+        }
     }
 
     /// Output tokens that went to the client so far.
@@ -500,14 +506,25 @@ impl OutputTokens {
 }
 
 /// Set when a connection takes a request's body: from then on a provider may be working.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct SentMark {
     sent: Arc<AtomicU32>,
     attempt: u32,
+    /// Where there is a quota: what it hears, and from which clock.
+    sending: Option<(Sending, Arc<dyn Clock>)>,
 }
 
 impl SentMark {
     pub(crate) fn set(&self) {
         self.sent.store(self.attempt, Relaxed);
+        if let Some((sending, clock)) = &self.sending {
+            sending.begins(clock.now().mono_us);
+        }
+    }
+}
+
+impl fmt::Debug for SentMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentMark").field("attempt", &self.attempt).finish_non_exhaustive()
     }
 }

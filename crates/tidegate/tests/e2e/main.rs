@@ -11,6 +11,7 @@ mod keys;
 mod pace;
 mod people;
 mod plan_table;
+mod quotas;
 mod refusal;
 mod relay;
 mod shadow;
