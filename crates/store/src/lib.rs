@@ -39,6 +39,7 @@ pub use ops::models::{DeleteModelError, PutModelError};
 pub use ops::orgs::{CreateOrgError, DeleteOrgError, ListOrgsError, NewOrg, OrgPatch, UpdateOrgError};
 pub use ops::plans::{DeletePlanError, PutPlanError};
 pub use ops::providers::{ChangeProviderError, DeleteProviderError, ProviderDraft, ProviderInfo, ProviderPatch, PutProviderError};
+pub use ops::requests::{RequestStory, ToldRefusal};
 pub use ops::spend::SpendSum;
 pub use ops::usage::{Bucket, GroupBy, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery};
 pub use ops::{Actor, Managed, Origin, PutMode, Written};

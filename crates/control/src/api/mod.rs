@@ -7,5 +7,6 @@ pub(crate) mod openapi;
 pub(crate) mod orgs;
 pub(crate) mod plans;
 pub(crate) mod providers;
+pub(crate) mod requests;
 pub(crate) mod route;
 pub(crate) mod status;

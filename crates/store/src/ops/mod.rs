@@ -13,6 +13,7 @@ pub(crate) mod models;
 pub(crate) mod orgs;
 pub(crate) mod plans;
 pub(crate) mod providers;
+pub(crate) mod requests;
 pub(crate) mod spend;
 pub(crate) mod usage;
 mod usage_spans;

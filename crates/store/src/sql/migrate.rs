@@ -19,6 +19,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, text: include_str!("migrations/sqlite/0002_waits_debt_shadow.sql") },
     Migration { version: 3, text: include_str!("migrations/sqlite/0003_usage_labels.sql") },
     Migration { version: 4, text: include_str!("migrations/sqlite/0004_provider_credentials.sql") },
+    Migration { version: 5, text: include_str!("migrations/sqlite/0005_attempt_list.sql") },
 ];
 
 /// Why the schema can't be brought up to date.

@@ -10,6 +10,7 @@ pub(crate) mod meta;
 pub(crate) mod migrate;
 pub(crate) mod orgs;
 pub(crate) mod records;
+pub(crate) mod requests;
 pub(crate) mod soundness;
 pub(crate) mod usage;
 pub(crate) mod value;
