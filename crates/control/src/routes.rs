@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{apply, audit, auth, models, openapi, orgs, people, plan_requests, plans, providers, route, status};
+use crate::api::{apply, audit, auth, models, openapi, orgs, people, plan_requests, plans, providers, requests, route, status};
 use crate::app::App;
 use crate::problem::ErrorBody;
 use crate::shapes::choice::{Bucket, GroupBy};
@@ -19,6 +19,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(orgs::get::get_org, orgs::patch::change_org, orgs::delete::delete_org))
         .routes(routes!(orgs::limits::get::get_org_limits, orgs::limits::put::put_org_limits))
         .routes(routes!(orgs::usage::get::get_usage))
+        .routes(routes!(requests::get::get_request))
         .routes(routes!(orgs::keys::create::create_key, orgs::keys::list::list_keys))
         .routes(routes!(orgs::keys::delete::revoke_key))
         .routes(routes!(orgs::members::list::list_members))

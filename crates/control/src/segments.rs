@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use axum::extract::rejection::PathRejection;
-use domain::{CredentialId, KeyId, OrgId};
+use domain::{CredentialId, KeyId, OrgId, RequestId};
 use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -37,4 +37,9 @@ pub(crate) fn key_id(segment: &str) -> Result<KeyId, Problem> {
 /// The key of a provider that a segment names.
 pub(crate) fn credential_id(segment: &str) -> Result<CredentialId, Problem> {
     segment.parse().map_err(|_| Problem::not_found("key", segment))
+}
+
+/// The request that a segment names.
+pub(crate) fn request_id(segment: &str) -> Result<RequestId, Problem> {
+    segment.parse().map_err(|_| Problem::not_found("request", segment))
 }

@@ -2,6 +2,7 @@
 //! Pure: it takes `now` and random bytes as values and knows no network, storage or HTTP.
 
 mod api_key;
+mod attempt;
 mod billing;
 mod caps;
 mod catalogue;
@@ -32,6 +33,7 @@ mod usage;
 mod view;
 
 pub use api_key::{ApiKey, ApiKeyHash, ParseApiKeyError};
+pub use attempt::{AttemptEnd, AttemptRecord};
 pub use billing::{Period, Quote, quote};
 pub use catalogue::{Catalogue, CatalogueFault, CustomPool, Entitlement, ModelIndex, RowInForce};
 pub use category::Category;

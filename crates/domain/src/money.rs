@@ -26,6 +26,11 @@ impl Money {
         Money(i64::try_from(nanos).unwrap_or(i64::MAX))
     }
 
+    /// Whether it is nothing.
+    pub const fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
     /// The sum, saturating.
     pub fn plus(self, other: Money) -> Money {
         Money(self.0.saturating_add(other.0))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::{Category, KeyId, Kind, ModelId, Money, OrgId, PlanId, ProviderName, RequestId, UnixMicros};
+use crate::{AttemptEnd, AttemptRecord, Category, KeyId, Kind, ModelId, Money, OrgId, PlanId, ProviderName, RequestId, UnixMicros};
 
 /// Which endpoint of the model API was called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -157,6 +157,15 @@ pub struct UsageRecord {
     pub paused_us: u64,
     /// Tokens that it produced without room, which its limits were owed.
     pub debt: u64,
+    /// Its attempts in the order of their ends, where there were several or one failed; empty where there is no more to tell than the rest does.
+    pub attempt_list: Vec<AttemptRecord>,
+}
+
+impl UsageRecord {
+    /// Whether one target answered after another had failed.
+    pub fn is_recovered(&self) -> bool {
+        self.outcome.is_answered() && self.attempt_list.iter().any(|attempt| matches!(attempt.end, AttemptEnd::Failed(_)))
+    }
 }
 
 /// One refusal by a pool: what was asked, and of what.

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod admit;
+mod attempts;
 mod authenticate;
 mod body;
 mod caps;

@@ -1,21 +1,21 @@
 //! The end of every admitted request: its hold is settled and its usage recorded exactly once, on every way out. It owns
 //! the hold; how a request fared is told to it.
 
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use bytes::Bytes;
-use domain::{Clock, Counted, Endpoint, ModelId, Now, OnExhausted, Outcome, PlanId, ProviderName, RequestId, TokenUsage, UsageRecord};
+use domain::{AttemptEnd, Counted, Endpoint, ModelId, Now, OnExhausted, Outcome, PlanId, ProviderName, RequestId};
+use domain::{TokenUsage, UsageRecord};
 use limits::{Cover, Settlement};
 use store::KeyEntry;
 use store::pools::{End, Hold};
 use tokio::task::JoinHandle;
 
 use crate::Gateway;
+use crate::attempts::{Attempts, Of, SentMark};
 use crate::caps;
-use crate::quota::{QuotaHold, Sending};
-use crate::routes::{ModelRoute, ProviderRoute};
+use crate::quota::QuotaHold;
+use crate::routes::ModelRoute;
 use crate::spend::{SpendRefused, SpendTicket, Spent, price};
 use crate::uncounted::{Text, Ticket, is_short};
 
@@ -78,10 +78,7 @@ pub(crate) struct Exchange {
     gateway: Arc<Gateway>,
     subject: Subject,
     open: Option<Open>,
-    attempts: u32,
-    provider: Option<ProviderName>,
-    /// The number of the attempt whose body was last taken by a connection.
-    sent: Arc<AtomicU32>,
+    attempts: Attempts,
     first_byte_us: u64,
     /// What was produced without room so far, in tokens.
     debt: u64,
@@ -127,9 +124,7 @@ impl Exchange {
             gateway: Arc::clone(gateway),
             subject,
             open: Some(Open { hold, quota: None, input, passed: 0, covered: held }),
-            attempts: 0,
-            provider: None,
-            sent: Arc::default(),
+            attempts: Attempts::default(),
             first_byte_us: 0,
             debt: 0,
             is_behind: false,
@@ -170,28 +165,32 @@ impl Exchange {
         self.open.as_ref().map_or((0, 0), |open| (open.input.best_known(), open.covered))
     }
 
-    /// An attempt at a provider begins; `quota` is what was taken from its quota. The mark is set by whoever sends the body.
-    pub(crate) fn attempt(&mut self, provider: &ProviderRoute, quota: Option<QuotaHold>) -> SentMark {
-        self.attempts += 1;
-        self.provider = Some(provider.provider.name.clone());
+    /// An attempt at the target at this place begins; `quota` is what was taken from its quota. The mark is set by whoever sends the body.
+    pub(crate) fn attempt(&mut self, target: usize, quota: Option<QuotaHold>, now_us: u64) -> SentMark {
         let sending = quota.as_ref().map(|quota| (quota.sending(), Arc::clone(&self.gateway.clock)));
         if let Some(open) = &mut self.open {
             open.quota = quota;
         }
-        SentMark { sent: Arc::clone(&self.sent), attempt: self.attempts, sending }
+        self.attempts.begin(target, sending, now_us)
     }
 
-    /// The attempt failed and nothing was produced: its quota is given back, but for the request if the provider was sent one.
-    pub(crate) fn attempt_failed(&mut self, now_us: u64) {
-        let was_sent = self.was_sent();
-        self.sent.store(0, Relaxed);
+    /// It was answered.
+    pub(crate) const fn attempt_answered(&mut self, now_us: u64) {
+        self.attempts.answered(now_us);
+    }
+
+    /// It failed and nothing was produced: its quota is given back, but for the request if the provider was sent one.
+    pub(crate) fn attempt_failed(&mut self, end: AttemptEnd, status: Option<u16>, now_us: u64) {
         if let Some(quota) = self.open.as_mut().and_then(|open| open.quota.take()) {
-            if was_sent { quota.refund_tokens(now_us) } else { quota.refund_all(now_us) }
+            if self.attempts.is_sent() { quota.refund_tokens(now_us) } else { quota.refund_all(now_us) }
         }
+        let Subject { model, arrived, .. } = &self.subject;
+        self.attempts.failed(&Of { model, arrived_us: arrived.mono_us }, end, status, now_us);
     }
 
-    fn was_sent(&self) -> bool {
-        self.attempts > 0 && self.sent.load(Relaxed) == self.attempts
+    /// Whether an attempt has failed.
+    pub(crate) fn has_failed_attempts(&self) -> bool {
+        self.attempts.has_failed()
     }
 
     /// The first byte of the answer is on its way to the client.
@@ -387,12 +386,15 @@ impl Exchange {
         let cost = record.cost;
         let debt = self.gateway.recorder().finish(hold, end, now.mono_us, record);
         self.gateway.count_debt(debt);
-        let Subject { arrived, plan, .. } = &self.subject;
-        self.gateway.spend.settle(self.spend.take(), &Spent { arrived: arrived.wall, plan, provider: self.provider.as_ref(), cost });
+        let Subject { arrived, plan, model, .. } = &self.subject;
+        let provider = self.attempts.provider(model);
+        self.gateway.spend.settle(self.spend.take(), &Spent { arrived: arrived.wall, plan, provider, cost });
     }
 
-    fn record(&self, ended: &Ended, now: Now) -> UsageRecord {
+    fn record(&mut self, ended: &Ended, now: Now) -> UsageRecord {
         let Subject { request, arrived, key, plan, model, pool, endpoint, stream, .. } = &self.subject;
+        let attempt_list = self.attempts.told(&Of { model, arrived_us: arrived.mono_us }, ended.outcome, now.mono_us);
+        let provider = self.attempts.provider(model).cloned();
         let model = &model.model;
         let cost = price(model, ended.tokens.input, ended.tokens.output);
         UsageRecord {
@@ -404,7 +406,7 @@ impl Exchange {
             model: ModelId::clone(&model.id),
             category: model.size_category(),
             pool: Arc::clone(pool),
-            provider: self.provider.clone(),
+            provider,
             endpoint: *endpoint,
             stream: *stream,
             status: ended.status,
@@ -412,12 +414,13 @@ impl Exchange {
             tokens: ended.tokens,
             counted: ended.counted,
             cost,
-            attempts: self.attempts,
+            attempts: self.attempts.made(),
             first_byte_us: self.first_byte_us,
             duration_us: now.mono_us.saturating_sub(arrived.mono_us),
             waited_us: self.waited_us,
             paused_us: self.paused_us,
             debt: self.debt,
+            attempt_list,
         }
     }
 }
@@ -451,7 +454,7 @@ impl Drop for Exchange {
         if self.open.is_none() {
             return;
         }
-        if self.was_sent() { self.lapse() } else { self.end_without_answer(CLIENT_GONE) }
+        if self.attempts.is_sent() { self.lapse() } else { self.end_without_answer(CLIENT_GONE) }
     }
 }
 
@@ -502,29 +505,5 @@ impl OutputTokens {
             Self::Counted(n) => *n,
             Self::OfAnswer(body) => providers::count_output(subject.endpoint, body, subject.model.model.tokenizer),
         }
-    }
-}
-
-/// Set when a connection takes a request's body: from then on a provider may be working.
-#[derive(Clone)]
-pub(crate) struct SentMark {
-    sent: Arc<AtomicU32>,
-    attempt: u32,
-    /// Where there is a quota: what it hears, and from which clock.
-    sending: Option<(Sending, Arc<dyn Clock>)>,
-}
-
-impl SentMark {
-    pub(crate) fn set(&self) {
-        self.sent.store(self.attempt, Relaxed);
-        if let Some((sending, clock)) = &self.sending {
-            sending.begins(clock.now().mono_us);
-        }
-    }
-}
-
-impl fmt::Debug for SentMark {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SentMark").field("attempt", &self.attempt).finish_non_exhaustive()
     }
 }

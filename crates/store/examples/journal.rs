@@ -59,6 +59,7 @@ fn record(request: RequestId, org: &Org, at: UnixMicros) -> UsageRecord {
         waited_us: 0,
         paused_us: 0,
         debt: 0,
+        attempt_list: Vec::new(),
     }
 }
 

@@ -106,6 +106,7 @@ fn record(first: u64, n: u64, keys: u64, keys_each: u64) -> UsageRecord {
         waited_us: 0,
         paused_us: 0,
         debt: 0,
+        attempt_list: Vec::new(),
     }
 }
 

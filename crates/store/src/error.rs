@@ -36,6 +36,12 @@ pub trait OperationError: std::error::Error {
 #[error("the database can't be used now: {0}{advice}", advice = sql::advice(.0))]
 pub struct DatabaseFault(#[from] sqlx::Error);
 
+impl OperationError for DatabaseFault {
+    fn class(&self) -> ErrorClass<'_> {
+        ErrorClass::Unavailable
+    }
+}
+
 impl DatabaseFault {
     pub(crate) fn into_sqlx(self) -> sqlx::Error {
         self.0

@@ -46,6 +46,7 @@ pub use ops::people::{Account, SignUp, SignUpError};
 pub use ops::plan_requests::{ListPlanRequestsError, PlanRequest, PlanRequestError, PlanRequestState};
 pub use ops::plans::{DeletePlanError, PutPlanError};
 pub use ops::providers::{ChangeProviderError, DeleteProviderError, ProviderDraft, ProviderInfo, ProviderPatch, PutProviderError};
+pub use ops::requests::{RequestStory, ToldRefusal};
 pub use ops::sessions::{AccountError, Session};
 pub use ops::spend::SpendSum;
 pub use ops::usage::{Bucket, GroupBy, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery};

@@ -10,5 +10,6 @@ pub(crate) mod people;
 pub(crate) mod plan_requests;
 pub(crate) mod plans;
 pub(crate) mod providers;
+pub(crate) mod requests;
 pub(crate) mod route;
 pub(crate) mod status;

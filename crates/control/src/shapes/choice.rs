@@ -275,7 +275,7 @@ mirror! {
 /// What an operator decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Decision {
+pub(crate) enum PlanDecision {
     /// The plan is in force for the next request.
     Granted,
     /// It is not.

@@ -16,6 +16,7 @@ pub(crate) mod pool;
 pub(crate) mod provider;
 pub(crate) mod provider_key;
 pub(crate) mod provider_state;
+pub(crate) mod request;
 pub(crate) mod route;
 pub(crate) mod status;
 pub(crate) mod subscription;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::amount::Amount;
-use super::choice::{Decision, LimitedBy, PlanRequestState};
+use super::choice::{LimitedBy, PlanDecision, PlanRequestState};
 use super::password::Secret;
 use super::time::Time;
 use crate::app::BillingProvider;
@@ -183,7 +183,7 @@ impl PlanRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlanRequestChange {
     /// `granted`: its plan is in force for the next request.
-    pub(crate) state: Decision,
+    pub(crate) state: PlanDecision,
 }
 
 /// What a plan would change for an organisation.

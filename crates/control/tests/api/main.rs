@@ -19,6 +19,7 @@ mod origin;
 mod plans;
 mod pools;
 mod providers;
+mod requests;
 mod route;
 mod status;
 mod subscription;

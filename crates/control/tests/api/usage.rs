@@ -8,20 +8,20 @@ use serde_json::json;
 
 use crate::support::Api;
 
-struct Client {
+pub(crate) struct Client {
     org: OrgId,
     key: KeyId,
 }
 
 impl Client {
-    async fn new(api: &Api, name: &str) -> (Self, String) {
+    pub(crate) async fn new(api: &Api, name: &str) -> (Self, String) {
         let org = api.org(name).await;
         let (_, secret) = api.key(&org, "ci").await;
         let caller = api.store.directory().caller(&ApiKeyHash::of(secret.as_bytes())).unwrap();
         (Self { org: caller.org().id(), key: caller.id() }, format!("/orgs/{org}/usage"))
     }
 
-    fn record(&self, id: u128, at: &str, model: &str, outcome: Outcome, status: u16) -> UsageRecord {
+    pub(crate) fn record(&self, id: u128, at: &str, model: &str, outcome: Outcome, status: u16) -> UsageRecord {
         let at = at.parse::<UnixMicros>().unwrap();
         UsageRecord {
             request: RequestId::from_bits(RequestId::first_of(at).bits() + id),
@@ -46,10 +46,11 @@ impl Client {
             waited_us: 0,
             paused_us: 0,
             debt: 0,
+            attempt_list: Vec::new(),
         }
     }
 
-    fn refusal(&self, id: u128, at: &str) -> RefusalEvent {
+    pub(crate) fn refusal(&self, id: u128, at: &str) -> RefusalEvent {
         RefusalEvent {
             request: RequestId::from_bits(id),
             at: at.parse::<UnixMicros>().unwrap(),

@@ -12,10 +12,10 @@ use tokio::time::{Instant, timeout_at};
 
 use super::learn::{quota_read, trouble};
 use super::{Answer, Asked, AttemptFault, Dispatched, headers};
+use crate::attempts::SentMark;
 use crate::caps;
 use crate::relay::{Opened, Silence, Source};
 use crate::routes::{Call, TargetRoute};
-use crate::settle::SentMark;
 use crate::upstream::{AnswerBody, Outgoing, SendFault};
 
 /// When an attempt must have come how far.

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Features, Now, Trouble, Why};
+use domain::{AttemptEnd, Features, Now, Trouble, Why};
 use http::{HeaderMap, StatusCode};
 use providers::{AnswerFacts, RequestFacts, Scope};
 
@@ -227,17 +227,17 @@ impl Asked<'_> {
     ) -> Option<Dispatched> {
         let others = way.findings.tried + caps::CREDENTIAL_ATTEMPTS;
         loop {
-            let mark = exchange.attempt(&target.provider, quota);
+            let mark = exchange.attempt(index, quota, way.now_us);
             way.findings.tried += 1;
             let fault = match self.attempt(index, target, entry.place, mark, self.left(way)).await {
                 Ok(answer) => {
-                    self.answered(&answer, entry, way);
+                    self.answered(&answer, entry, exchange);
                     return Some(answer);
                 }
                 Err(fault) => fault,
             };
             let now = self.gateway.clock.now();
-            exchange.attempt_failed(now.mono_us);
+            exchange.attempt_failed(AttemptEnd::Failed(fault.trouble), fault.status, now.mono_us);
             self.tell(target, entry, &fault, exchange, way, now);
             way.now_us = now.mono_us;
             let has_others = target.has_several_credentials() && fault.concerns_credential();
@@ -261,11 +261,12 @@ impl Asked<'_> {
         }
     }
 
-    fn answered(&self, answer: &Dispatched, entry: Entry<'_>, way: &Way) {
+    fn answered(&self, answer: &Dispatched, entry: Entry<'_>, exchange: &mut Exchange) {
+        exchange.attempt_answered(answer.at.mono_us);
         match answer.answer {
             Answer::Whole { .. } | Answer::Stream(_) => {
                 entry.answered(answer.at.mono_us);
-                if way.findings.tried > 1 {
+                if exchange.has_failed_attempts() {
                     self.gateway.metrics.recovered.inc();
                 }
             }

@@ -222,8 +222,7 @@ impl Rig {
     fn relay_script(&mut self, script: Script, polls: usize) -> (usize, bool) {
         let (mut exchange, resolved) = self.admitted();
         assert_eq!(self.pool().3, 1, "one in progress");
-        let target = &resolved.model.targets[0];
-        exchange.attempt(&target.provider, None).set();
+        exchange.attempt(0, None, 0).set();
         let total = script.unread();
         let (facts, headers) = (self.facts(), http::HeaderMap::new());
         let asked =
@@ -241,7 +240,7 @@ impl Rig {
         }
         drop(opening);
         let Some((reader, first, source)) = opened else { return (0, false) };
-        let in_flight = InFlight::begin(&target.slot);
+        let in_flight = InFlight::begin(&resolved.model.targets[0].slot);
         let silence = Silence::new(Duration::from_secs(60), deadline);
         let opened = Opened { source, reader, first, target: 0, in_flight, silence, status: 200 };
         let mut relay = Relay::new(exchange, opened);
@@ -269,8 +268,8 @@ async fn room_kept_ahead_of_a_stream_is_never_more_than_its_request_may_need() {
     for _ in 0..50 {
         rig.caller.key.org().note_output(&"m".into(), 10);
     }
-    let (mut exchange, resolved) = rig.admitted();
-    exchange.attempt(&resolved.model.targets[0].provider, None).set();
+    let (mut exchange, _) = rig.admitted();
+    exchange.attempt(0, None, 0).set();
     let (used, held, ..) = rig.pool();
     assert_eq!(held, 64, "what such answers have needed, at least 64");
     assert!(exchange.pass(70, 0) == Pass::Go);
@@ -286,8 +285,8 @@ async fn room_kept_ahead_of_a_stream_is_never_more_than_its_request_may_need() {
 #[tokio::test]
 async fn output_counts_from_when_it_goes_to_the_client_however_long_its_room_took_to_be_written_down() {
     let mut rig = Rig::new().await;
-    let (mut exchange, resolved) = rig.admitted();
-    exchange.attempt(&resolved.model.targets[0].provider, None).set();
+    let (mut exchange, _) = rig.admitted();
+    exchange.attempt(0, None, 0).set();
     let asked_us = rig.clock.now().mono_us;
     let input = rig.pool().0;
     assert!(exchange.pass(10, asked_us) == Pass::Go);
@@ -324,8 +323,8 @@ async fn a_client_that_leaves_before_anything_was_sent_pays_nothing() {
     let queued = rig.gateway.recorder().queued();
     drop(rig.admitted());
     assert_eq!(rig.pool(), (0, 0, 0, 0));
-    let (mut exchange, resolved) = rig.admitted();
-    let mark = exchange.attempt(&resolved.model.targets[0].provider, None);
+    let (mut exchange, _) = rig.admitted();
+    let mark = exchange.attempt(0, None, 0);
     assert_eq!(rig.pool().3, 1);
     drop(exchange);
     assert_eq!(rig.pool(), (0, 0, 0, 0), "the connection had not taken the body");

@@ -28,8 +28,8 @@ use tokio::time::{Instant, timeout_at};
 use tower::Service;
 
 use crate::addresses::Addresses;
+use crate::attempts::SentMark;
 use crate::caps;
-use crate::settle::SentMark;
 use line::{Begun, Line, LineFault};
 use lines::Lines;
 use wire::Wire;

@@ -10,8 +10,8 @@ use http::{Method, Request};
 use tokio::io::AsyncWrite;
 
 use super::Outgoing;
+use crate::attempts::SentMark;
 use crate::caps;
-use crate::settle::SentMark;
 
 /// What of a request has not been written.
 pub(super) struct Unsent {

@@ -13,6 +13,7 @@
 //! Flag bit 0: the segment before this one may end in a torn record, which its writer knew and wrote again here.
 //! Within payloads: unsigned numbers (and steady times, in microseconds) are varints (LEB128), signed ones (and wall times) zigzag varints;
 //! ids are 16 bytes; texts are a varint length and UTF-8; choices are one byte. What the kinds' payloads are is told in `records.rs`.
+//! Within a version a payload may get more at its end: a reader passes over what it doesn't know, and takes what is missing for nothing.
 //!
 //! The first record whose length or check is wrong ends a segment. Room that was reserved and not yet written reads as zeros: where
 //! nothing else follows, the segment ends in good order.

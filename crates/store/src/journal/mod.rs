@@ -1,6 +1,7 @@
 //! The journal: every grant before a byte goes to a provider, every end with its usage record before the answer is complete. After a
 //! crash it tells what ledgers held; meanwhile it carries usage records to the database. It knows no SQL and no plan.
 
+mod attempt_bytes;
 mod backlog;
 mod condition;
 mod core;

@@ -178,6 +178,7 @@ impl<'a> Grant<'a> {
             waited_us: 0,
             paused_us: 0,
             debt: 0,
+            attempt_list: Vec::new(),
         }
     }
 }

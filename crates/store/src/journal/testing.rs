@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
-use domain::{Catalogue, Clock, Now};
 use domain::{
-    Category, Counted, Endpoint, KeyId, Kind, Money, OrgId, Outcome, RefusalEvent, RequestId, TokenUsage, UnixMicros, UsageRecord,
+    AttemptEnd, AttemptRecord, Category, Counted, Endpoint, KeyId, Kind, Money, OrgId, Outcome, RefusalEvent, RequestId, TokenUsage,
+    Trouble, UnixMicros, UsageRecord,
 };
+use domain::{Catalogue, Clock, Now};
 
 use super::disk::{Disk, Folder, Segment};
 use super::{Extent, GrantFacts};
@@ -39,7 +40,14 @@ pub(crate) fn usage(request: u128) -> UsageRecord {
         waited_us: 1,
         paused_us: 2,
         debt: 3,
+        attempt_list: Vec::new(),
     }
+}
+
+pub(crate) fn attempt() -> AttemptRecord {
+    let end = AttemptEnd::Failed(Trouble::RateLimited);
+    let (provider, model) = ("main".into(), "llama".into());
+    AttemptRecord { provider, model, end, status: Some(429), begun_us: 10, lasted_us: 20_000, cost: Money(7) }
 }
 
 pub(crate) fn refusal(request: u128) -> RefusalEvent {

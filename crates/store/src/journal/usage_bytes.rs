@@ -3,7 +3,7 @@
 //! ```text
 //! usage     request (id) | at (wall) | org (id) | key (id) | plan, model (texts) | category (byte) | pool, provider (texts; none: empty)
 //!           | endpoint (byte) | streamed (byte) | status | outcome (byte) | input | output | cached | counted (byte) | cost (signed)
-//!           | attempts | first byte, duration, waited, paused (us) | debt
+//!           | attempts | first byte, duration, waited, paused (us) | debt | attempts told, where any are: see `attempt_bytes.rs`
 //! refusal   request (id) | at (wall) | org (id) | key (id) | plan, model (texts) | category (byte) | pool (text) | kind (byte) | window (us)
 //!           | limit | used | held | requested | announced wait (ms; 0: never, else one more than it) | shadow (byte)
 //! category  0 none, 1 small, 2 medium, 3 large         kind      0 requests, 1 tokens, 2 concurrent
@@ -15,6 +15,7 @@
 use domain::{Category, Counted, Endpoint, KeyId, Kind, Money, OrgId, Outcome, ProviderName, RefusalEvent, RequestId, TokenUsage};
 use domain::{UnixMicros, UsageRecord};
 
+use super::attempt_bytes::{put_attempts, take_attempts};
 use super::format::{Put, Take};
 
 pub(crate) fn put_usage(into: &mut Vec<u8>, record: &UsageRecord) {
@@ -39,6 +40,9 @@ pub(crate) fn put_usage(into: &mut Vec<u8>, record: &UsageRecord) {
     into.number(u64::from(record.attempts));
     for n in [record.first_byte_us, record.duration_us, record.waited_us, record.paused_us, record.debt] {
         into.number(n);
+    }
+    if !record.attempt_list.is_empty() {
+        put_attempts(into, &record.attempt_list);
     }
 }
 
@@ -66,6 +70,7 @@ pub(crate) fn take_usage(take: &mut Take<'_>) -> Option<UsageRecord> {
         waited_us: take.number()?,
         paused_us: take.number()?,
         debt: take.number()?,
+        attempt_list: take_attempts(take)?,
     })
 }
 
@@ -209,6 +214,23 @@ mod tests {
                 assert!(take_usage(&mut Take::new(&bytes[..cut])).is_none(), "cut at {cut}");
             }
         }
+    }
+
+    #[test]
+    fn records_end_with_the_attempts_they_tell_or_tell_none() {
+        let plain = testing::usage(1);
+        let told = UsageRecord { attempt_list: vec![testing::attempt(), testing::attempt()], ..plain.clone() };
+        let bytes_of = |record: &UsageRecord| {
+            let mut bytes = Vec::new();
+            put_usage(&mut bytes, record);
+            bytes
+        };
+        let (plain_bytes, bytes) = (bytes_of(&plain), bytes_of(&told));
+        assert_eq!(take_usage(&mut Take::new(&bytes)).unwrap().attempt_list, told.attempt_list);
+        // As a journal has it that was written before attempts were told.
+        let old = take_usage(&mut Take::new(&bytes[..plain_bytes.len()])).unwrap();
+        assert_eq!(format!("{old:?}"), format!("{plain:?}"));
+        assert_eq!(plain_bytes, bytes[..plain_bytes.len()], "whoever knows of no attempts reads all the rest");
     }
 
     #[test]

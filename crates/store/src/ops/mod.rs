@@ -18,6 +18,7 @@ pub(crate) mod people;
 pub(crate) mod plan_requests;
 pub(crate) mod plans;
 pub(crate) mod providers;
+pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod spend;
 pub(crate) mod usage;

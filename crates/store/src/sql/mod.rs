@@ -13,6 +13,7 @@ pub(crate) mod orgs;
 pub(crate) mod people;
 pub(crate) mod plan_requests;
 pub(crate) mod records;
+pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod soundness;
 pub(crate) mod usage;

@@ -8,7 +8,7 @@ use sqlx::query_builder::Separated;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::labels::{KnownLabels, category, provider};
-use super::value::{self, IdBytes as _, int};
+use super::value::{self, IdBytes as _, int, to_json};
 use super::{Connection, Dialect, placeholder};
 use crate::DatabaseFault;
 use crate::recorder::{Batch, Counters, CountersOf, MergedRefusal, minute_of};
@@ -43,7 +43,7 @@ pub(crate) async fn insert(connection: &mut Connection, batch: &Batch, known: &m
     Ok(())
 }
 
-const USAGE_COLUMNS: [&str; 15] = [
+const USAGE_COLUMNS: [&str; 16] = [
     "request",
     "at",
     "org_id",
@@ -59,6 +59,7 @@ const USAGE_COLUMNS: [&str; 15] = [
     "waited_us",
     "paused_us",
     "debt",
+    "attempt_list",
 ];
 
 /// One statement for each size of a piece. Made once, since there is one row for every request.
@@ -94,7 +95,8 @@ async fn insert_usage(connection: &mut Connection, records: &[UsageRecord], know
             .bind(int(record.duration_us))
             .bind(int(record.waited_us))
             .bind(int(record.paused_us))
-            .bind(int(record.debt));
+            .bind(int(record.debt))
+            .bind((!record.attempt_list.is_empty()).then(|| to_json(&record.attempt_list)));
     }
     query.execute(connection).await?;
     Ok(())

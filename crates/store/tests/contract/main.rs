@@ -90,6 +90,7 @@ contract! { sqlite:
         a_deleted_organisations_usage_is_kept,
         the_shape_is_the_contracts,
         a_day_s_spend_is_told_by_provider_and_plan,
+        a_request_s_story_is_told,
     }
     restart {
         a_reopened_store_is_the_same,

@@ -162,6 +162,7 @@ impl Bench {
             waited_us: 0,
             paused_us: 0,
             debt: 0,
+            attempt_list: Vec::new(),
         }
     }
 

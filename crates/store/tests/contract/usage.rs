@@ -1,6 +1,6 @@
 //! Usage.
 
-use domain::{KeyId, Money, Org, Outcome, UnixMicros};
+use domain::{AttemptEnd, AttemptRecord, KeyId, Money, Org, Outcome, Trouble, UnixMicros, UsageRecord};
 use store::{Actor, Bucket, ErrorClass, GroupBy, OperationError as _, UsageQuery};
 
 use crate::support::{Bench, MINUTE, START};
@@ -182,4 +182,42 @@ pub(crate) async fn a_day_s_spend_is_told_by_provider_and_plan(bench: Bench) {
     sums.sort_by_key(|sum| sum.cost);
     let shown: Vec<_> = sums.iter().map(|sum| (sum.provider.as_ref().map(|p| p.as_str()), sum.plan.as_str(), sum.cost.0)).collect();
     assert_eq!(shown, [(Some("main"), "free", 3), (Some("main"), "pro", 4), (Some("other"), "free", 8), (None, "free", 16)]);
+}
+
+pub(crate) async fn a_request_s_story_is_told(bench: Bench) {
+    let b = bench.seeded().await;
+    let org = b.org("free").await;
+    let key = KeyId::from_bits(7);
+    let attempt = |provider: &str, end, status| AttemptRecord {
+        provider: provider.into(),
+        model: "there".into(),
+        end,
+        status,
+        begun_us: 5,
+        lasted_us: 70,
+        cost: Money(0),
+    };
+    let plain = b.record(&org, key, b.wall(0));
+    let failed = attempt("first", AttemptEnd::Failed(Trouble::RateLimited), Some(429));
+    let attempt_list = vec![failed, attempt("main", AttemptEnd::Answered, None)];
+    let recovered = UsageRecord { attempt_list, attempts: 2, category: None, ..b.record(&org, key, b.wall(1)) };
+    let unserved = UsageRecord { provider: None, outcome: Outcome::Failed, status: 503, ..b.record(&org, key, b.wall(2)) };
+    let refusal = b.refusal(&org, key, b.wall(0));
+    for record in [&plain, &recovered, &unserved] {
+        b.store.recorder().usage(record.clone());
+    }
+    b.store.recorder().refusal(refusal.clone());
+    b.store.recorder().flush().await;
+    for record in [&plain, &recovered, &unserved] {
+        let story = b.store.request(record.request).await.unwrap().unwrap();
+        let told = story.usage.unwrap();
+        assert_eq!(format!("{told:?}"), format!("{record:?}"));
+        assert_eq!(told.is_recovered(), record.request == recovered.request);
+        assert!(story.refusals.is_empty());
+    }
+    let story = b.store.request(refusal.request).await.unwrap().unwrap();
+    assert!(story.usage.is_none());
+    assert_eq!(format!("{:?}", story.refusals[0].event), format!("{refusal:?}"));
+    assert_eq!((story.refusals.len(), story.refusals[0].refused), (1, 1));
+    assert!(b.store.request(b.request()).await.unwrap().is_none());
 }

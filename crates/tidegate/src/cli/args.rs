@@ -90,6 +90,11 @@ pub(crate) enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Tell what was decided about one request, by which pool, and why
+    Explain {
+        /// The answer's x-request-id
+        request: String,
+    },
     /// Write the control API's OpenAPI document
     Openapi,
     /// Look for what is wrong with this installation

@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod client;
 mod doctor;
+mod explain;
 mod file;
 mod key;
 mod model;
@@ -109,6 +110,7 @@ pub async fn run(cli: Cli, surroundings: &Surroundings, out: &mut (dyn Write + S
         Some(Command::Replay(args)) => replay::run(&args, &common, surroundings, out),
         Some(Command::Backup { file }) => backup::run(&file, &Whereabouts::find(&common, surroundings)?, &mut output).await,
         Some(Command::Restore { file, force }) => restore::run(&file, force, &Whereabouts::find(&common, surroundings)?, &mut output).await,
+        Some(Command::Explain { request }) => explain::run(&request, &client()?, &mut output).await,
         Some(Command::Openapi) => openapi::run(&mut output),
         Some(Command::Doctor) => doctor::run(&common, surroundings, &mut output).await,
     }

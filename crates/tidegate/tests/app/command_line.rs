@@ -200,6 +200,34 @@ async fn apply_shows_a_difference_and_prunes_only_when_asked() {
 }
 
 #[tokio::test]
+async fn explain_tells_what_was_decided_about_a_request() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&provider(&upstream.base_url())).await;
+    let shell = Shell::of(&server);
+    let (_, key) = server.org("growth").await;
+    upstream.push(Script::error(503, "overloaded"));
+    let answer = server.chat(&key, "m").await;
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    let id = answer.header("x-request-id").unwrap();
+    let told = until_told(&shell, id).await;
+    assert!(told.contains("admitted by ") && told.contains("failed by up with status 502; 1 attempt at providers"), "{told}");
+    assert!(told.contains("ATTEMPT AT") && told.contains("overloaded"), "{told}");
+    assert_eq!(shell.json(&["explain", id]).await["attempts"][0]["end"], "overloaded");
+    let error = shell.run(&["explain", "req_01J9Z3K8M2Q4R6T8V0W2X4Y6Z8"]).await.unwrap_err();
+    assert!(error.contains("Nothing is known of the request"), "{error}");
+    server.running.shutdown().await;
+}
+
+async fn until_told(shell: &Shell, id: &str) -> String {
+    for _ in 0..10_000 {
+        if let Ok((_, said)) = shell.run(&["explain", id]).await {
+            return said;
+        }
+    }
+    panic!("{id} is not told")
+}
+
+#[tokio::test]
 async fn errors_say_what_to_do() {
     let server = Server::start("").await;
     let mut shell = Shell::of(&server);

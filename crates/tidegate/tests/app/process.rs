@@ -50,7 +50,7 @@ fn exit_codes_are_0_and_1_and_2() {
     let folder = TempDir::new().unwrap();
     assert_eq!(run(folder.path(), &["--help"]).0, 0);
     assert_eq!(run(folder.path(), &["--version"]).0, 0);
-    for usage in [&["nonsense"][..], &["org", "create"], &["check", "--listen", ":1"], &["--listen", "x"], &["explain", "f"]] {
+    for usage in [&["nonsense"][..], &["org", "create"], &["check", "--listen", ":1"], &["--listen", "x"], &["explain"]] {
         let (code, out, err) = run(folder.path(), usage);
         assert_eq!((code, out.as_str()), (2, ""), "{usage:?}");
         assert!(!err.is_empty());

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Answer, Call, Event, Gate, Reply, Script, Sse, Upstream, chat_chunk};
 
-use crate::world::{LARGE, Org, World, chat, stream};
+use crate::world::{LARGE, Org, World, chat, stream, text, until};
 
 const POOL: &str = "category:small";
 
@@ -275,4 +275,38 @@ async fn a_stream_is_stopped_at_its_provider_when_the_next_was_taken() {
     let answer = two.send(&stream("dual", 5)).await;
     assert_eq!((answer.status, answer.header("x-tidegate-provider")), (200, Some("two")));
     two.one.abandoned(1).await;
+}
+
+#[tokio::test]
+async fn a_request_tells_each_attempt_where_there_was_more_than_one_that_answered() {
+    let two = Two::start().await;
+    let told = async |answer: &Answer| {
+        let path = format!("/requests/{}", answer.header("x-request-id").unwrap());
+        until("the request is told", async || two.world.try_operator("GET", &path, Value::Null).await.status == 200).await;
+        two.world.operator("GET", &path, Value::Null).await
+    };
+    let ends = |request: &Value| {
+        let attempts = request["attempts"].as_array().unwrap();
+        attempts.iter().map(|attempt| [&attempt["provider"], &attempt["model"], &attempt["end"]].map(text).join(" ")).collect::<Vec<_>>()
+    };
+    let plain = told(&two.send(&chat("dual", 5)).await).await;
+    assert_eq!((ends(&plain), &plain["outcome"]["attempts"]), (vec![], &1.into()));
+    for body in [chat("dual", 5), stream("dual", 5)] {
+        two.one.push(Script::error(503, "overloaded"));
+        let recovered = told(&two.send(&body).await).await;
+        assert_eq!(ends(&recovered), ["one first overloaded", "two dual answered"]);
+        assert_eq!((&recovered["outcome"]["recovered"], &recovered["attempts"][0]["status"]), (&true.into(), &503.into()));
+        two.reopen().await;
+    }
+    two.one.push(Script::rate_limited(9));
+    two.two.push(Script::reset());
+    let failed = told(&two.send(&chat("dual", 5)).await).await;
+    assert_eq!(ends(&failed), ["one first rate_limited", "two dual failed"]);
+    assert_eq!((&failed["outcome"]["recovered"], &failed["outcome"]["status"]), (&false.into(), &502.into()));
+    two.reopen().await;
+    two.one.push(Sse::new().event(&chat_chunk("m", "hello")).reset());
+    let broken = told(&two.send(&stream("dual", 5)).await).await;
+    assert_eq!(ends(&broken), ["one first broken"]);
+    let recovered = two.world.metrics().await;
+    assert!(recovered.contains("tidegate_recovered_requests_total 2"), "{recovered}");
 }

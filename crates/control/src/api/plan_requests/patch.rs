@@ -7,7 +7,7 @@ use crate::body::Body;
 use crate::documented_errors::{Conflict, NotFound, WriteErrors};
 use crate::problem::Problem;
 use crate::segments::Segments;
-use crate::shapes::choice::Decision;
+use crate::shapes::choice::PlanDecision;
 use crate::shapes::subscription::{PlanRequest, PlanRequestChange};
 
 /// Grant or decline a wish for another plan
@@ -22,6 +22,6 @@ pub(crate) async fn decide_plan_request(
     Body(change): Body<PlanRequestChange>,
 ) -> Result<Json<PlanRequest>, Problem> {
     let id = segment.parse().map_err(|_| Problem::not_found("request", &segment))?;
-    let grants = change.state == Decision::Granted;
+    let grants = change.state == PlanDecision::Granted;
     Ok(Json(PlanRequest::of(operator.store().decide_plan_request(operator.actor(), id, grants).await?)))
 }

@@ -1,0 +1,3 @@
+//! `/requests`: single requests, after they ended.
+
+pub(crate) mod get;
