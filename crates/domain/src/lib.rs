@@ -38,7 +38,7 @@ pub use money::{Money, ParseMoneyError, Price};
 pub use org::{CustomLimit, Key, KeyLimits, Org};
 pub use output_lengths::OutputLengths;
 pub use plan::{HoldPolicy, OnExhausted, Plan};
-pub use pool::{DAY_US, Kind, PoolId, PoolLimit, PoolLimits, Source};
+pub use pool::{DAY_US, Kind, PoolId, PoolLimit, PoolLimits, PoolName, Source};
 pub use provider::{Provider, ProviderKind, ProviderState};
 pub use provider_rules::{checked_base_url, header_fault, is_link_local};
 pub use provider_runtime::{
