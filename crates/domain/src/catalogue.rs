@@ -335,7 +335,7 @@ mod tests {
     fn pool_of(c: &Catalogue, plan: &str, custom: &[CustomPool], name: &str, now: i64) -> Option<String> {
         let model = c.model(c.find(name).unwrap()).unwrap();
         match c.entitlement(&plan.into(), custom, model, UnixMicros(now)) {
-            Entitlement::Pool(pool) => Some(format!("{} {}", pool.name, pool.limits[0].n)),
+            Entitlement::Pool(pool) => Some(format!("{} {}", pool.name.text(), pool.limits[0].n)),
             Entitlement::NotInPlan => None,
         }
     }
@@ -359,7 +359,7 @@ mod tests {
         let at = |now| pool_of(&c, "starter", &custom, "llama-3.3-70b", now).unwrap();
         assert_eq!([at(9), at(10), at(19), at(20)], ["category:large 45", "category:large 500", "category:large 500", "category:large 45"]);
         assert_eq!(pool_of(&c, "free", &custom, "llama-3.3-70b", 15).as_deref(), Some("category:large 500"));
-        let names: Vec<_> = c.pools(&"starter".into(), &custom, UnixMicros(15)).iter().map(|p| p.name.to_string()).collect();
+        let names: Vec<_> = c.pools(&"starter".into(), &custom, UnixMicros(15)).iter().map(|p| p.name.text().to_string()).collect();
         assert_eq!(names, ["category:medium", "any", "category:large"]);
         let agreed = [limit];
         let rows = c.rows_in_force(&"starter".into(), &agreed, UnixMicros(15)).into_iter().map(|row| match row {

@@ -52,9 +52,33 @@ pub enum Source {
 pub struct PoolId(pub u64);
 
 impl PoolId {
+    /// The number of the pool of a key's own limits.
+    pub fn of_key(key: KeyId) -> Self {
+        Self::of(&PoolName::Key(key).text())
+    }
+
     fn of(name: &str) -> Self {
         let digest = Sha256::digest(name.as_bytes());
         Self(digest.iter().take(8).fold(0, |n, byte| n << 8 | u64::from(*byte)))
+    }
+}
+
+/// What a pool is called. That of a key's own limits is written out only where people are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PoolName {
+    /// `model:ID`, `category:C` or `any`.
+    Row(Arc<str>),
+    /// `key:key_…`
+    Key(KeyId),
+}
+
+impl PoolName {
+    /// The name as it is written.
+    pub fn text(&self) -> Arc<str> {
+        match self {
+            Self::Row(text) => Arc::clone(text),
+            Self::Key(key) => format!("key:{key}").into(),
+        }
     }
 }
 
@@ -95,8 +119,8 @@ impl PoolLimit {
 /// A pool with its limits, as admission asks for them. Immutable and shared.
 #[derive(Clone, Debug)]
 pub struct PoolLimits {
-    /// `model:ID`, `category:C`, `any` or `key:key_…`.
-    pub name: Arc<str>,
+    /// What it is called.
+    pub name: PoolName,
     /// The name as a number.
     pub id: PoolId,
     /// Where the limits come from.
@@ -111,12 +135,11 @@ impl PoolLimits {
     /// The pool of a plan's or a custom row.
     pub fn of_selector(selector: &Selector, source: Source, enforce: bool, limits: Vec<PoolLimit>) -> Self {
         let name = selector.to_string();
-        Self { id: PoolId::of(&name), name: name.into(), source, enforce, limits: limits.into() }
+        Self { id: PoolId::of(&name), name: PoolName::Row(name.into()), source, enforce, limits: limits.into() }
     }
 
-    /// The pool of a key's own limits.
-    pub fn of_key(key: KeyId, limits: Vec<PoolLimit>) -> Self {
-        let name = format!("key:{key}");
-        Self { id: PoolId::of(&name), name: name.into(), source: Source::Key, enforce: true, limits: limits.into() }
+    /// The pool of a key's own limits; `id` is [`PoolId::of_key`] of the key.
+    pub fn of_key(key: KeyId, id: PoolId, limits: Vec<PoolLimit>) -> Self {
+        Self { id, name: PoolName::Key(key), source: Source::Key, enforce: true, limits: limits.into() }
     }
 }

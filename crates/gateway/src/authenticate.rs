@@ -39,7 +39,7 @@ pub(crate) enum AuthFault {
 
 /// Recognises the caller.
 pub(crate) fn authenticate(headers: &HeaderMap, directory: &Directory, wall: UnixMicros) -> Result<Caller, AuthFault> {
-    let key = directory.caller(&ApiKeyHash::of(presented(headers)?)).ok_or(AuthFault::Unknown)?;
+    let key = Arc::new(directory.caller(&ApiKeyHash::of(presented(headers)?)).ok_or(AuthFault::Unknown)?);
     if !key.is_valid_at(wall) {
         return Err(match key.expires() {
             _ if key.org().state().deleted => AuthFault::OrgDeleted,

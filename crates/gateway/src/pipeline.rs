@@ -116,7 +116,7 @@ pub(crate) fn subject(received: &Received<'_>, facts: &RequestFacts, resolved: &
         plan: resolved.plan.clone(),
         on_exhausted: resolved.on_exhausted,
         model: Arc::clone(&resolved.model),
-        pool: Arc::clone(&resolved.pool.name),
+        pool: resolved.pool.name.text(),
         endpoint: received.endpoint,
         stream: facts.stream,
         choices: facts.choices,

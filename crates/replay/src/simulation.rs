@@ -100,7 +100,7 @@ impl<'a, W: Witness> Simulation<'a, W> {
         };
         while let Some(lane) = self.lanes.lanes.get(self.pools.len()) {
             let limits = lane.pool.limits.iter().map(|limit| LimitOutcome::new(limit.kind, limit.window_us, limit.n)).collect();
-            self.pools.push(PoolOutcome::new(lane.pool.name.clone(), lane.pool.enforce, limits));
+            self.pools.push(PoolOutcome::new(lane.pool.name.text(), lane.pool.enforce, limits));
         }
         self.pools[lane as usize].requests += 1;
         let account = self.accounts.of(row.org, lane, &self.lanes.lanes, &self.settings);

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use domain::{CustomLimit, CustomPool, Org, OrgId, PlanId, Provider, UnixMicros};
+use domain::{CustomLimit, CustomPool, Org, PlanId, Provider};
 use futures_util::TryStreamExt as _;
-use hashbrown::HashMap;
 use sqlx::Row as _;
 
 use crate::definitions::{Definitions, Entries, Entry};
-use crate::directory::{Credentials, Filling, KeyExtras, KeyPool, NEVER};
+use crate::directory::{Credentials, Filling, KeyParts, KeyPool, Shards};
 use crate::ops::credentials::{NewCredential, made};
 use crate::seal::{CannotUnseal, Sealer};
 use crate::sql::{self, Database, definitions, keys, value};
@@ -100,7 +99,7 @@ impl PlanIds {
     }
 }
 
-async fn load_orgs(database: &Database, window_us: u64) -> Result<Filling<OrgEntry>, LoadFault> {
+async fn load_orgs(database: &Database, window_us: u64) -> Result<Shards<Arc<OrgEntry>>, LoadFault> {
     let mut filling = Filling::new(0);
     let mut plans = PlanIds::default();
     let nothing = (Arc::from([]), Arc::from([]), Arc::from([]));
@@ -118,7 +117,7 @@ async fn load_orgs(database: &Database, window_us: u64) -> Result<Filling<OrgEnt
         state.deleted = row.try_get::<Option<i64>, _>("deleted")?.is_some();
         filling.add(Arc::new(OrgEntry::new(org.id, state)));
     }
-    Ok(filling)
+    Ok(filling.share())
 }
 
 /// The state of an organisation that is not deleted.
@@ -140,41 +139,49 @@ fn state_with(org: &Org, custom: Arc<[CustomLimit]>, custom_pools: Arc<[CustomPo
     }
 }
 
-async fn load_keys(database: &Database, orgs: &Filling<OrgEntry>, window_us: u64) -> Result<Filling<KeyEntry>, LoadFault> {
+async fn load_keys(database: &Database, orgs: &Shards<Arc<OrgEntry>>, window_us: u64) -> Result<Shards<KeyEntry>, LoadFault> {
     let mut filling = Filling::new(keys::count(&database.reads).await?);
-    let mut pools: HashMap<OrgId, Vec<KeyPool>> = HashMap::new();
-    let mut last: Option<Arc<OrgEntry>> = None;
+    let mut of_org = OfOrg::default();
     keys::for_each(&database.reads, |key| {
-        if last.as_ref().is_none_or(|org| org.id() != key.org) {
-            last = orgs.get(&key.org).filter(|org| !org.state().deleted).cloned();
+        if of_org.org.as_ref().is_none_or(|org| org.id() != key.org) {
+            of_org.settle();
+            of_org.org = orgs.get(&key.org).filter(|org| !org.state().deleted);
         }
         // A deleted organisation's keys are as good as unknown.
-        let Some(org) = &last else { return };
-        let extras = key.options.map(|options| {
-            let limits = options.limits();
-            Box::new(KeyExtras::of(key.id, options.models, limits, options.rate_limit_body, window_us))
-        });
-        if let Some(pool) = extras.as_ref().and_then(|extras| extras.pool.clone())
-            && key.revoked.is_none()
-        {
-            pools.entry(key.org).or_default().push(KeyPool { key: key.id, expires: key.expires, pool });
-        }
-        let moment = |at: Option<UnixMicros>| at.map_or(NEVER, |at| at.0);
-        filling.add(Arc::new(KeyEntry {
+        let Some(org) = &of_org.org else { return };
+        let options = key.options.unwrap_or_default();
+        let parts = KeyParts {
             id: key.id,
             hash: key.hash,
-            org: Arc::clone(org),
-            expires: moment(key.expires),
-            revoked: moment(key.revoked),
-            extras,
-        }));
+            expires: key.expires,
+            revoked: key.revoked,
+            limits: options.limits(),
+            models: options.models,
+            rate_limit_body: options.rate_limit_body,
+        };
+        let entry = KeyEntry::of(parts, Arc::clone(org), window_us);
+        of_org.pools.extend(KeyPool::of(&entry));
+        filling.add(entry);
     })
     .await?;
-    for (id, pools) in pools {
-        if let Some(org) = orgs.get(&id) {
+    of_org.settle();
+    Ok(filling.share())
+}
+
+/// The organisation whose keys come, and the pools of those that came.
+#[derive(Default)]
+struct OfOrg {
+    org: Option<Arc<OrgEntry>>,
+    pools: Vec<KeyPool>,
+}
+
+impl OfOrg {
+    /// All of its keys came; or of those with limits, as they come one organisation after the other.
+    fn settle(&mut self) {
+        let Some(org) = self.org.take() else { return };
+        if !self.pools.is_empty() {
             let state = OrgState::clone(&org.state());
-            org.set_state(OrgState { key_pools: pools.into(), ..state });
+            org.set_state(OrgState { key_pools: self.pools.drain(..).collect(), ..state });
         }
     }
-    Ok(filling)
 }

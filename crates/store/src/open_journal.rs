@@ -106,12 +106,13 @@ fn fill_long_limits(replay: &mut Replay<'_>, directory: &Directory, now: Now, at
     directory.for_each_org(|org| {
         let state = org.state();
         let pools = catalogue.pools(&state.effective_plan, &state.custom_pools, now.wall);
-        for pool in pools.iter().chain(state.key_pools.iter().map(|key| &key.pool)) {
+        let own = state.key_pools.iter().map(|key| Arc::new(key.limits.pool()));
+        for pool in pools.into_iter().chain(own) {
             for limit in pool.limits.iter().filter(|limit| limit.window_us > caps::LOSS_WINDOW_US) {
                 if now.mono_us < at.saturating_add(limit.window_us) {
-                    let key = crate::pools::key_of(pool, limit);
+                    let key = crate::pools::key_of(&pool, limit);
                     let moved = at.saturating_add_signed(replay.shift_us(org.id()).saturating_neg());
-                    replay.recovery(org.id()).fill(key, limit.n, loss::unknown_use(pool, limit), moved);
+                    replay.recovery(org.id()).fill(key, limit.n, loss::unknown_use(&pool, limit), moved);
                 }
             }
         }

@@ -74,7 +74,7 @@ mod tests {
             Entitlement::NotInPlan => None,
             Entitlement::Pool(pool) => {
                 let n = |kind| pool.limits.iter().find(|l| l.kind == kind).map(|l| l.n).unwrap();
-                Some((pool.name.to_string(), n(Kind::Requests), n(Kind::Tokens)))
+                Some((pool.name.text().to_string(), n(Kind::Requests), n(Kind::Tokens)))
             }
         }
     }

@@ -65,33 +65,31 @@ pub(crate) struct RateLimited {
 }
 
 /// The pools a request draws from: the organisation's and perhaps the key's own.
-#[derive(Clone)]
 pub(crate) struct RequestPools {
-    pools: [Option<Arc<PoolLimits>>; 2],
+    org: Arc<PoolLimits>,
+    own: Option<PoolLimits>,
 }
 
 impl RequestPools {
     pub(crate) fn new(pool: &Arc<PoolLimits>, key: &KeyEntry) -> Self {
-        Self { pools: [Some(Arc::clone(pool)), key.pool().cloned()] }
+        Self { org: Arc::clone(pool), own: key.pool() }
     }
 
     /// Runs `act` on the pools as a slice.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&[&PoolLimits]) -> R) -> R {
-        match &self.pools {
-            [Some(pool), Some(own)] => act(&[pool, own]),
-            [Some(one), None] | [None, Some(one)] => act(&[one]),
-            [None, None] => act(&[]),
+        match &self.own {
+            Some(own) => act(&[&self.org, own]),
+            None => act(&[&self.org]),
         }
     }
 
     fn ids(&self) -> [Option<domain::PoolId>; 2] {
-        let [pool, own] = &self.pools;
-        [pool.as_ref().map(|p| p.id), own.as_ref().map(|p| p.id)]
+        [Some(self.org.id), self.own.as_ref().map(|own| own.id)]
     }
 
     /// The lowest enforced token limit: its pool, window and number.
-    fn least_tokens(&self) -> Option<(&Arc<PoolLimits>, u64, u64)> {
-        let enforced = self.pools.iter().flatten().filter(|pool| pool.enforce);
+    fn least_tokens(&self) -> Option<(&PoolLimits, u64, u64)> {
+        let enforced = [Some(&*self.org), self.own.as_ref()].into_iter().flatten().filter(|pool| pool.enforce);
         let limits = enforced.flat_map(|pool| pool.limits.iter().map(move |limit| (pool, limit)));
         let tokens = limits.filter(|(_, limit)| limit.kind == Kind::Tokens);
         tokens.min_by_key(|(_, limit)| limit.n).map(|(pool, limit)| (pool, limit.window_us, limit.n))
@@ -193,7 +191,7 @@ impl Admission<'_> {
         self.gateway.metrics.counted_inputs.inc();
         let Some((pool, window_us, n)) = self.pools.least_tokens() else { return Err(AdmitFault::TooManyInProgress) };
         if exact > n {
-            return Err(AdmitFault::InputTooLarge { input: exact, limit: n, window_us, pool: Arc::clone(&pool.name), source: pool.source });
+            return Err(AdmitFault::InputTooLarge { input: exact, limit: n, window_us, pool: pool.name.text(), source: pool.source });
         }
         let output = self.estimate.output.min(n - exact);
         let mut now = self.gateway.clock.now();

@@ -30,7 +30,7 @@ impl Admission<'_> {
     }
 
     fn count(&self, refusals: &Refusals, blocked: &BlockedLimit) {
-        if let Some(id) = self.pools.with(|pools| pools.iter().find(|p| p.name == blocked.pool).map(|p| p.id)) {
+        if let Some(id) = self.pools.with(|pools| pools.iter().find(|p| p.name.text() == blocked.pool).map(|p| p.id)) {
             refusals.count(id, &blocked.pool, blocked.kind);
         }
     }

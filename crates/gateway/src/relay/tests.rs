@@ -182,7 +182,7 @@ impl Rig {
         let org = store.create_org(Actor::Operator, NewOrg { name: "o".into(), plan: "free".into(), custom: Vec::new() }).await.unwrap();
         let (key, _) = store.create_key(Actor::Operator, org.id, NewKey { name: "k".into(), ..Default::default() }).await.unwrap();
         let config = GatewayConfig { proxy_from_environment: false, demo_speed: Speed::Instant, ..Default::default() };
-        let caller = Caller { key: store.directory().caller(&key.hash).unwrap(), rate_limit_body: None };
+        let caller = Caller { key: Arc::new(store.directory().caller(&key.hash).unwrap()), rate_limit_body: None };
         let gateway = Gateway::new(GatewayParts { config, store, clock: clock.clone(), entropy, tasks, network: None });
         Self { gateway, clock, caller, body: Bytes::from_static(INPUT.as_bytes()), next: 0, _folder: folder }
     }

@@ -1,66 +1,106 @@
-//! An API key as admission needs it, kept small: there may be a million.
+//! An API key as admission needs it, kept small: there may be a million. What few keys have, and limits, stand apart.
 
 use std::sync::Arc;
 
-use domain::{ApiKeyHash, Key, KeyId, KeyLimits, ModelId, PoolLimits, RateLimitBody, UnixMicros};
+use domain::{ApiKeyHash, Key, KeyId, KeyLimits, ModelId, PoolId, PoolLimits, RateLimitBody, UnixMicros};
 
 use super::shards::Spread;
 use crate::OrgEntry;
 
 /// What few keys have.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct KeyExtras {
-    pub(crate) models: Option<Box<[ModelId]>>,
-    pub(crate) pool: Option<Arc<PoolLimits>>,
-    pub(crate) rate_limit_body: Option<RateLimitBody>,
+#[derive(Debug, Default)]
+struct Rare {
+    models: Option<Box<[ModelId]>>,
+    rate_limit_body: Option<RateLimitBody>,
+    revoked: Option<UnixMicros>,
 }
 
-impl KeyExtras {
-    pub(crate) fn of(
-        key: KeyId,
-        models: Option<Vec<ModelId>>,
-        limits: KeyLimits,
-        rate_limit_body: Option<RateLimitBody>,
-        window_us: u64,
-    ) -> Self {
-        let limits = limits.limits(window_us);
-        let pool = (!limits.is_empty()).then(|| Arc::new(PoolLimits::of_key(key, limits)));
-        Self { models: models.map(Vec::into_boxed_slice), pool, rate_limit_body }
+/// A key's own limits: the numbers of which its pool is made when it is asked for.
+#[derive(Debug)]
+pub(crate) struct OwnLimits {
+    key: KeyId,
+    pool: PoolId,
+    rpm: u64,
+    tpm: u64,
+    window_us: u64,
+}
+
+/// Stands for no limit where a number is kept in eight bytes. No limit's number is so high.
+const NO_LIMIT: u64 = u64::MAX;
+
+impl OwnLimits {
+    fn of(key: KeyId, limits: KeyLimits, window_us: u64) -> Option<Self> {
+        let KeyLimits { rpm, tpm } = limits;
+        let [is_rpm, is_tpm] = [rpm, tpm].map(|n| n.is_some());
+        (is_rpm || is_tpm).then(|| Self {
+            key,
+            pool: PoolId::of_key(key),
+            rpm: rpm.unwrap_or(NO_LIMIT),
+            tpm: tpm.unwrap_or(NO_LIMIT),
+            window_us,
+        })
     }
 
-    fn is_empty(&self) -> bool {
-        self.models.is_none() && self.pool.is_none() && self.rate_limit_body.is_none()
+    pub(crate) fn key(&self) -> KeyId {
+        self.key
+    }
+
+    pub(crate) fn pool(&self) -> PoolLimits {
+        let [rpm, tpm] = [self.rpm, self.tpm].map(|n| (n != NO_LIMIT).then_some(n));
+        PoolLimits::of_key(self.key, self.pool, KeyLimits { rpm, tpm }.limits(self.window_us))
     }
 }
 
-/// An API key. Immutable: a change makes a new one.
+/// An API key. Immutable: a change makes a new one. A copy costs little.
 #[derive(Clone)]
 pub struct KeyEntry {
-    pub(crate) id: KeyId,
-    pub(crate) hash: ApiKeyHash,
-    pub(crate) org: Arc<OrgEntry>,
-    pub(crate) expires: i64,
-    pub(crate) revoked: i64,
-    pub(crate) extras: Option<Box<KeyExtras>>,
+    id: KeyId,
+    hash: ApiKeyHash,
+    org: Arc<OrgEntry>,
+    expires: i64,
+    limits: Option<Arc<OwnLimits>>,
+    rare: Option<Arc<Rare>>,
 }
 
 /// Stands for "never" where a moment is kept in eight bytes.
-pub(crate) const NEVER: i64 = i64::MAX;
+const NEVER: i64 = i64::MAX;
 
-fn moment(us: i64) -> Option<UnixMicros> {
-    (us != NEVER).then_some(UnixMicros(us))
+/// What makes a key's entry.
+pub(crate) struct KeyParts {
+    pub(crate) id: KeyId,
+    pub(crate) hash: ApiKeyHash,
+    pub(crate) expires: Option<UnixMicros>,
+    pub(crate) revoked: Option<UnixMicros>,
+    pub(crate) models: Option<Vec<ModelId>>,
+    pub(crate) limits: KeyLimits,
+    pub(crate) rate_limit_body: Option<RateLimitBody>,
 }
 
-impl KeyEntry {
-    pub(crate) fn of(key: &Key, org: Arc<OrgEntry>, window_us: u64) -> Self {
-        let extras = KeyExtras::of(key.id, key.models.clone(), key.limits, key.rate_limit_body, window_us);
+impl From<&Key> for KeyParts {
+    fn from(key: &Key) -> Self {
         Self {
             id: key.id,
             hash: key.hash,
+            expires: key.expires,
+            revoked: key.revoked,
+            models: key.models.clone(),
+            limits: key.limits,
+            rate_limit_body: key.rate_limit_body,
+        }
+    }
+}
+
+impl KeyEntry {
+    pub(crate) fn of(parts: KeyParts, org: Arc<OrgEntry>, window_us: u64) -> Self {
+        let KeyParts { id, hash, expires, revoked, models, limits, rate_limit_body } = parts;
+        let is_plain = models.is_none() && rate_limit_body.is_none() && revoked.is_none();
+        Self {
+            id,
+            hash,
             org,
-            expires: key.expires.map_or(NEVER, |at| at.0),
-            revoked: key.revoked.map_or(NEVER, |at| at.0),
-            extras: (!extras.is_empty()).then(|| Box::new(extras)),
+            expires: expires.map_or(NEVER, |at| at.0),
+            limits: OwnLimits::of(id, limits, window_us).map(Arc::new),
+            rare: (!is_plain).then(|| Arc::new(Rare { models: models.map(Vec::into_boxed_slice), rate_limit_body, revoked })),
         }
     }
 
@@ -81,32 +121,36 @@ impl KeyEntry {
 
     /// Refused from this moment on.
     pub fn expires(&self) -> Option<UnixMicros> {
-        moment(self.expires)
+        (self.expires != NEVER).then_some(UnixMicros(self.expires))
     }
 
     /// When it was revoked.
     pub fn revoked(&self) -> Option<UnixMicros> {
-        moment(self.revoked)
+        self.rare.as_ref().and_then(|rare| rare.revoked)
     }
 
     /// Whether it may be used: neither revoked nor expired, and its organisation not deleted.
     pub fn is_valid_at(&self, now: UnixMicros) -> bool {
-        self.revoked == NEVER && now.0 < self.expires && !self.org.state().deleted
+        self.revoked().is_none() && now.0 < self.expires && !self.org.state().deleted
     }
 
     /// The only models it may use, by the catalogue's ids; `None`: all of the plan.
     pub fn models(&self) -> Option<&[ModelId]> {
-        self.extras.as_ref().and_then(|extras| extras.models.as_deref())
+        self.rare.as_ref().and_then(|rare| rare.models.as_deref())
     }
 
-    /// Its own limits.
-    pub fn pool(&self) -> Option<&Arc<PoolLimits>> {
-        self.extras.as_ref().and_then(|extras| extras.pool.as_ref())
+    /// Its own limits, as a pool.
+    pub fn pool(&self) -> Option<PoolLimits> {
+        self.limits.as_ref().map(|limits| limits.pool())
+    }
+
+    pub(crate) fn limits(&self) -> Option<&Arc<OwnLimits>> {
+        self.limits.as_ref()
     }
 
     /// The shape of its 429s; `None`: the installation's.
     pub fn rate_limit_body(&self) -> Option<RateLimitBody> {
-        self.extras.as_ref().and_then(|extras| extras.rate_limit_body)
+        self.rare.as_ref().and_then(|rare| rare.rate_limit_body)
     }
 }
 
@@ -119,5 +163,16 @@ impl Spread for KeyEntry {
 
     fn bits(hash: &ApiKeyHash) -> u64 {
         hash.0.iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_million_of_are_kept_is_small() {
+        // Two counters before what is shared, and 64 bytes are the machine's unit.
+        assert_eq!((size_of::<KeyEntry>(), size_of::<OwnLimits>() + 16), (80, 64));
     }
 }

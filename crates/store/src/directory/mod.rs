@@ -15,11 +15,10 @@ use hashbrown::HashMap;
 use secrecy::SecretString;
 
 pub use key_entry::KeyEntry;
-pub(crate) use key_entry::{KeyExtras, NEVER};
+pub(crate) use key_entry::KeyParts;
 pub(crate) use org_entry::KeyPool;
 pub use org_entry::{OrgEntry, OrgState};
-pub(crate) use shards::Filling;
-use shards::Shards;
+pub(crate) use shards::{Filling, Shards};
 
 use crate::{CredentialInfo, CredentialKind};
 
@@ -44,17 +43,17 @@ pub(crate) type Credentials = HashMap<ProviderName, Vec<Credential>>;
 /// Callers, organisations and the catalogue as they are now.
 pub struct Directory {
     keys: Shards<KeyEntry>,
-    orgs: Shards<OrgEntry>,
+    orgs: Shards<Arc<OrgEntry>>,
     catalogue: ArcSwap<Catalogue>,
     credentials: ArcSwap<Credentials>,
     generation: AtomicU64,
 }
 
 impl Directory {
-    pub(crate) fn new(keys: Filling<KeyEntry>, orgs: Filling<OrgEntry>, catalogue: Catalogue, credentials: Credentials) -> Self {
+    pub(crate) fn new(keys: Shards<KeyEntry>, orgs: Shards<Arc<OrgEntry>>, catalogue: Catalogue, credentials: Credentials) -> Self {
         Self {
-            keys: keys.share(),
-            orgs: orgs.share(),
+            keys,
+            orgs,
             catalogue: ArcSwap::from_pointee(catalogue),
             credentials: ArcSwap::from_pointee(credentials),
             generation: AtomicU64::new(1),
@@ -62,7 +61,7 @@ impl Directory {
     }
 
     /// The key with this hash, revoked and expired ones included.
-    pub fn caller(&self, hash: &ApiKeyHash) -> Option<Arc<KeyEntry>> {
+    pub fn caller(&self, hash: &ApiKeyHash) -> Option<KeyEntry> {
         self.keys.get(hash)
     }
 
@@ -108,7 +107,7 @@ impl Directory {
     }
 
     pub(crate) fn put_key(&self, key: KeyEntry) {
-        self.keys.put(Arc::new(key));
+        self.keys.put(key);
     }
 
     pub(crate) fn put_org(&self, org: Arc<OrgEntry>) {

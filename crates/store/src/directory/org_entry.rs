@@ -3,21 +3,27 @@
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use domain::{CustomLimit, CustomPool, KeyId, ModelId, Org, OrgId, PlanId, PoolLimits, UnixMicros};
+use domain::{CustomLimit, CustomPool, ModelId, Org, OrgId, PlanId, UnixMicros};
 use limits::SharedLedger;
 
+use super::key_entry::{KeyEntry, OwnLimits};
 use super::learned::Learned;
 use super::shards::Spread;
 
 /// A key's own pool, as the organisation's views list it.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyPool {
-    pub(crate) key: KeyId,
-    pub(crate) expires: Option<UnixMicros>,
-    pub(crate) pool: Arc<PoolLimits>,
+    pub(crate) limits: Arc<OwnLimits>,
+    expires: Option<UnixMicros>,
 }
 
 impl KeyPool {
+    /// Of a key that has limits and isn't revoked.
+    pub(crate) fn of(key: &KeyEntry) -> Option<Self> {
+        let limits = key.limits().filter(|_| key.revoked().is_none())?;
+        Some(Self { limits: Arc::clone(limits), expires: key.expires() })
+    }
+
     pub(crate) fn is_valid_at(&self, now: UnixMicros) -> bool {
         self.expires.is_none_or(|expires| now < expires)
     }
@@ -48,12 +54,12 @@ pub struct OrgEntry {
     id: OrgId,
     state: ArcSwap<OrgState>,
     ledger: OnceLock<SharedLedger>,
-    learned: OnceLock<Box<Learned>>,
+    learned: Learned,
 }
 
 impl OrgEntry {
     pub(crate) fn new(id: OrgId, state: OrgState) -> Self {
-        Self { id, state: ArcSwap::from_pointee(state), ledger: OnceLock::new(), learned: OnceLock::new() }
+        Self { id, state: ArcSwap::from_pointee(state), ledger: OnceLock::new(), learned: Learned::default() }
     }
 
     /// Its id.
@@ -78,12 +84,12 @@ impl OrgEntry {
 
     /// Output tokens to hold for a request to this model, from what such requests have needed; `default` until enough is known.
     pub fn learned_hold(&self, model: &ModelId, default: u64) -> u64 {
-        self.learned.get().map_or(default, |learned| learned.hold(model, default))
+        self.learned.hold(model, default)
     }
 
     /// An answer of this model had so many output tokens.
     pub fn note_output(&self, model: &ModelId, tokens: u64) {
-        self.learned.get_or_init(Box::default).note(model, tokens);
+        self.learned.note(model, tokens);
     }
 
     /// Puts a new state in force. Callers take turns.

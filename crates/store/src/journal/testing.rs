@@ -143,7 +143,7 @@ pub(crate) fn directory(orgs: u128) -> Arc<Directory> {
         filling.add(Arc::new(OrgEntry::new(OrgId::from_bits(id), state)));
     }
     let catalogue = Catalogue::build(vec![], vec![], vec![], 60_000_000);
-    Arc::new(Directory::new(Filling::new(0), filling, catalogue, Default::default()))
+    Arc::new(Directory::new(Filling::new(0).share(), filling.share(), catalogue, Default::default()))
 }
 
 /// What a disk does wrong.

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 
-use domain::{Clock, OrgId, PoolId, PoolLimit, PoolLimits, RequestId, Source, TokenUsage};
+use domain::{Clock, OrgId, PoolId, PoolLimit, PoolLimits, PoolName, RequestId, Source, TokenUsage};
 use limits::{Cover, Retry, Settlement};
 use proptest::prelude::*;
 
@@ -31,7 +31,7 @@ fn limits() -> PoolLimits {
         limit(domain::Kind::Tokens, DAY, 1_000_000),
         limit(domain::Kind::Concurrent, 0, 500),
     ];
-    PoolLimits { name: "any".into(), id: PoolId(9), source: Source::Plan, enforce: true, limits: limits.into() }
+    PoolLimits { name: PoolName::Row("any".into()), id: PoolId(9), source: Source::Plan, enforce: true, limits: limits.into() }
 }
 
 /// One server's life on a folder.

@@ -119,9 +119,8 @@ impl Store {
             sql::keys::insert(&mut transaction, &key).await?;
             note(&mut transaction, actor, "key.create", &key, now).await?;
             Database::commit(transaction).await?;
-            let key_entry = KeyEntry::of(&key, Arc::clone(&entry), inner.window_us);
-            if let Some(pool) = key_entry.pool() {
-                let added = KeyPool { key: key.id, expires: key.expires, pool: Arc::clone(pool) };
+            let key_entry = KeyEntry::of((&key).into(), Arc::clone(&entry), inner.window_us);
+            if let Some(added) = KeyPool::of(&key_entry) {
                 let state = OrgState::clone(&entry.state());
                 let key_pools = state.key_pools.iter().filter(|old| old.is_valid_at(now)).cloned().chain([added]).collect();
                 entry.set_state(OrgState { key_pools, ..state });
@@ -156,9 +155,9 @@ impl Store {
             note(&mut transaction, actor, "key.revoke", &key, now).await?;
             Database::commit(transaction).await?;
             let state = OrgState::clone(&entry.state());
-            let key_pools = state.key_pools.iter().filter(|old| old.key != key.id).cloned().collect();
+            let key_pools = state.key_pools.iter().filter(|old| old.limits.key() != key.id).cloned().collect();
             entry.set_state(OrgState { key_pools, ..state });
-            inner.directory.put_key(KeyEntry::of(&key, entry, inner.window_us));
+            inner.directory.put_key(KeyEntry::of((&key).into(), entry, inner.window_us));
             Ok(key)
         })
         .await

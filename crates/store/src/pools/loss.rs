@@ -1,8 +1,6 @@
 //! After a loss of power nobody knows what the last moments used: until windows have passed since, pools count as full.
 //! It knows no journal.
 
-use std::sync::Arc;
-
 use domain::{Kind, PoolLimit, PoolLimits};
 use limits::Retry;
 
@@ -47,7 +45,7 @@ pub(super) fn refusal(pools: &[&PoolLimits], demand: Demand, loss_at: u64, now_u
             let ask = ask_of(pool, limit, demand);
             if let Some(at) = full_until(limit, Some(loss_at), now_us) {
                 blocked.push(BlockedLimit {
-                    pool: Arc::clone(&pool.name),
+                    pool: pool.name.text(),
                     source: pool.source,
                     kind: limit.kind,
                     window_us: limit.window_us,

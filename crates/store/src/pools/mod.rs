@@ -171,7 +171,7 @@ fn explain(pools: &[&PoolLimits], refusal: &limits::Refusal) -> Refused {
     let blocked = refusal.blocked.iter().filter_map(|b| {
         let (pool, limit) = limit_at(b.ask)?;
         Some(BlockedLimit {
-            pool: Arc::clone(&pool.name),
+            pool: pool.name.text(),
             source: pool.source,
             kind: limit.kind,
             window_us: limit.window_us,

@@ -1,7 +1,5 @@
 //! Limits that only record: what they would have refused. Nothing is decided by it.
 
-use std::sync::Arc;
-
 use domain::PoolLimits;
 use limits::Retry;
 
@@ -23,7 +21,7 @@ impl Pools {
                     let requested = ask.log.saturating_add(ask.hold);
                     if status.used.saturating_add(status.held).saturating_add(requested) > limit.n {
                         blocked.push(BlockedLimit {
-                            pool: Arc::clone(&pool.name),
+                            pool: pool.name.text(),
                             source: pool.source,
                             kind: limit.kind,
                             window_us: limit.window_us,

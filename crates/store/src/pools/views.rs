@@ -12,14 +12,14 @@ impl Pools {
     /// keys' own, of keys that are neither revoked nor expired.
     pub fn views(&self, org: &OrgEntry, now: Now) -> Vec<PoolView> {
         let mut pools = self.pools_of(org, now);
-        pools.extend(org.state().key_pools.iter().filter(|key| key.is_valid_at(now.wall)).map(|key| Arc::clone(&key.pool)));
+        pools.extend(org.state().key_pools.iter().filter(|key| key.is_valid_at(now.wall)).map(|key| Arc::new(key.limits.pool())));
         view(org, &pools, self.loss_at, now)
     }
 
     /// What concerns one caller: the organisation's pools, then the key's own.
     pub fn views_of_key(&self, key: &KeyEntry, now: Now) -> Vec<PoolView> {
         let mut pools = self.pools_of(key.org(), now);
-        pools.extend(key.pool().cloned());
+        pools.extend(key.pool().map(Arc::new));
         view(key.org(), &pools, self.loss_at, now)
     }
 
@@ -40,7 +40,7 @@ fn view(org: &OrgEntry, pools: &[Arc<PoolLimits>], loss_at: Option<u64>, now: No
         let full_until = loss::full_until(limit, loss_at.filter(|_| pool.enforce), now.mono_us);
         let status = full_until.map_or(status, |until| loss::as_full(&status, limit.n, until));
         PoolView {
-            pool: Arc::clone(&pool.name),
+            pool: pool.name.text(),
             kind: limit.kind,
             window_seconds: (limit.window_us > 0).then_some(limit.window_us as f64 / 1e6),
             limit: limit.n,

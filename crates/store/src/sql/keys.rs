@@ -134,7 +134,7 @@ pub(crate) async fn count(pool: &Pool) -> Result<usize, DatabaseFault> {
     Ok(usize::try_from(value::count(&row, "n")?).unwrap_or(usize::MAX))
 }
 
-/// Calls `each` with every key. Those without options come packed, a row an organisation: there may be a million, and a row
+/// Calls `each` with every key, those of an organisation with options one after the other. Those without options come packed, a row an organisation: there may be a million, and a row
 /// costs more than what is in it.
 pub(crate) async fn for_each(pool: &Pool, mut each: impl FnMut(Loaded)) -> Result<(), DatabaseFault> {
     let (id, hash) = (super::hex("id"), super::hex("hash"));
@@ -150,7 +150,9 @@ pub(crate) async fn for_each(pool: &Pool, mut each: impl FnMut(Loaded)) -> Resul
         }
     }
     drop(rows);
-    let mut rows = sqlx::query("SELECT org_id, id, hash, expires, revoked, options FROM api_keys WHERE options IS NOT NULL").fetch(pool);
+    let mut rows =
+        sqlx::query("SELECT org_id, id, hash, expires, revoked, options FROM api_keys WHERE options IS NOT NULL ORDER BY org_id")
+            .fetch(pool);
     while let Some(row) = rows.try_next().await? {
         each(Loaded {
             org: OrgId::from_bits(value::id_bits(&row, "org_id")?),

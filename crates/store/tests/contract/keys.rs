@@ -21,7 +21,7 @@ pub(crate) async fn a_key_is_shown_once_and_found_by_its_hash(bench: Bench) {
     assert_eq!(entry.models(), Some(["tiny", "huge"].map(ModelId::from).as_slice()));
     assert_eq!(entry.rate_limit_body(), Some(RateLimitBody::Openai));
     let pool = entry.pool().unwrap();
-    assert_eq!((&*pool.name, pool.limits.len(), pool.limits[0].n), (format!("key:{}", key.id).as_str(), 1, 3));
+    assert_eq!((&*pool.name.text(), pool.limits.len(), pool.limits[0].n), (format!("key:{}", key.id).as_str(), 1, 3));
     assert!(entry.is_valid_at(b.wall(999)));
     assert!(!entry.is_valid_at(b.wall(1_000)));
     assert!(secret.expose().starts_with(&key.prefix));

@@ -130,11 +130,11 @@ pub(crate) async fn a_keys_own_limits_are_pools_too(bench: Bench) {
     let (_, other) = b.store.create_key(Actor::Operator, org.id, new(9, Some(b.wall(5)))).await.unwrap();
     let entry = b.store.directory().caller(&secret.hash()).unwrap();
     let small = pool(&b, org.id, "tiny").unwrap();
-    ask(&b, org.id, &[&small, entry.pool().unwrap()], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
-    let refused = ask(&b, org.id, &[&small, entry.pool().unwrap()], 1, 0).unwrap_err();
+    ask(&b, org.id, &[&small, &entry.pool().unwrap()], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
+    let refused = ask(&b, org.id, &[&small, &entry.pool().unwrap()], 1, 0).unwrap_err();
     assert_eq!((&*refused.blocked[0].pool, refused.blocked[0].source), (format!("key:{}", key.id).as_str(), Source::Key));
     let second = b.store.directory().caller(&other.hash()).unwrap();
-    ask(&b, org.id, &[&small, second.pool().unwrap()], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
+    ask(&b, org.id, &[&small, &second.pool().unwrap()], 1, 0).unwrap().end(RELEASED, b.now().mono_us);
 
     let of_keys = |b: &Bench| views(b, org.id).iter().filter(|v| v.source == Source::Key).count();
     assert_eq!((views(&b, org.id).len(), of_keys(&b)), (7, 4));
