@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use crate::client::{End, Given};
 use crate::moods::Mood;
-use crate::world::{Attempt, FIRST_BYTE_MS, Story, TARGETS};
+use crate::rest::Rests;
+use crate::world::{Attempt, Story, TARGETS};
 
 /// What a target's word is worth at most: a longer wait is not believed.
 const BELIEVED_US: u64 = 60_000_000;
@@ -16,44 +17,43 @@ pub(crate) fn faults(story: &Story) -> Vec<String> {
     for attempt in &story.attempts {
         of_marker.entry(attempt.marker).or_default().push(attempt);
     }
+    let of_target = |target| story.attempts.iter().filter(move |attempt| attempt.target == target);
+    let rests: Vec<_> = (0..TARGETS).map(|target| Rests::of(of_target(target))).collect();
     let mut faults = Vec::new();
     for given in &story.given {
         let attempts = of_marker.get(&given.marker).map(Vec::as_slice).unwrap_or_default();
-        faults.extend(refused_wrongly(story, given, attempts).into_iter().chain(mixed(given)).chain(tried_too_late(given, attempts)));
+        let wrong = refused_wrongly(&rests, given, attempts).or_else(|| passed_over(&rests, given, attempts));
+        faults.extend(wrong.into_iter().chain(mixed(given)).chain(tried_too_late(given, attempts)));
     }
     for target in 0..TARGETS {
         let attempts: Vec<_> = story.attempts.iter().filter(|attempt| attempt.target == target).collect();
         faults.extend(hammered(&attempts));
-        faults.extend(forgotten(story, &attempts, target));
     }
     faults.extend(unsettled(story));
     faults.truncate(20);
     faults
 }
 
-/// Until when this target has asked to be left alone, as of a moment.
-fn told_until(story: &Story, target: usize, at_us: u64) -> u64 {
-    let told = story.attempts.iter().filter(|a| a.target == target && a.at_us <= at_us);
-    told.filter_map(|a| Some(a.at_us + a.told_ms? * 1_000)).max().unwrap_or(0)
-}
-
-/// A refusal or failure while some target, asked then, would have answered.
-fn refused_wrongly(story: &Story, given: &Given, attempts: &[&Attempt]) -> Option<String> {
+/// A refusal or failure while some target, even if it had better be left alone, could have been asked.
+fn refused_wrongly(rests: &[Rests], given: &Given, attempts: &[&Attempt]) -> Option<String> {
     if given.status == 200 {
         return None;
     }
     if given.status == 429 && attempts.iter().any(|attempt| !matches!(attempt.mood, Mood::Limited(_))) {
         return Some(format!("a 429 though a target failed otherwise: {given:?} after {attempts:?}"));
     }
-    let would = (0..TARGETS).find(|target| {
-        let was_asked = attempts.iter().any(|attempt| attempt.target == *target);
-        let asked_alone = told_until(story, *target, given.at_us) > given.at_us;
-        // What held for the whole time of the request.
-        let answers = |us| story.courses[*target].at(us).mood.answers(FIRST_BYTE_MS);
-        let is_one_phase = story.courses[*target].at(given.asked_us).until_us > given.at_us;
-        !was_asked && !asked_alone && answers(given.asked_us) && is_one_phase && !story.is_resting(*target, given.at_us)
-    });
-    would.map(|target| format!("target {target} would have answered, and was not asked: {given:?} after {attempts:?}"))
+    let was_asked = |target| attempts.iter().any(|attempt| attempt.target == target);
+    let missed = (0..TARGETS).find(|target| !was_asked(*target) && !rests[*target].limited_between(given.asked_us, given.at_us));
+    missed.map(|target| format!("target {target} does not refuse for its rate, and was not asked: {given:?} after {attempts:?}"))
+}
+
+/// A target that comes before the one that answered, and was left alone for longer than the rules allow.
+fn passed_over(rests: &[Rests], given: &Given, attempts: &[&Attempt]) -> Option<String> {
+    let taken = attempts.last()?.target;
+    let was_asked = |target| attempts.iter().any(|attempt| attempt.target == target);
+    let earlier = (0..TARGETS).filter(|target| target / 2 < taken / 2 && !was_asked(*target));
+    let missed = earlier.into_iter().find(|target| !rests[*target].between(given.asked_us, given.at_us));
+    missed.map(|target| format!("target {target} should have been asked before {taken}: {given:?} after {attempts:?}"))
 }
 
 /// Words of two targets, or of another than is named.
@@ -89,21 +89,6 @@ fn hammered(attempts: &[&Attempt]) -> Option<String> {
         let seconds = (last.at_us - first.at_us) / SECOND_US + 1;
         (span.len() as u64 > 8 + seconds).then(|| format!("asked {} times in {seconds} s though it refuses: {first:?}", span.len()))
     })
-}
-
-/// A target that answers again, and is not asked for minutes though others must be.
-fn forgotten(story: &Story, attempts: &[&Attempt], target: usize) -> Option<String> {
-    // Only of the first in order is it certain that it would be asked.
-    let asked = attempts.iter().map(|attempt| attempt.at_us).chain([story.length_us]);
-    let mut last = 0;
-    for at in asked {
-        let gap = at.saturating_sub(last);
-        if target == 0 && gap > BELIEVED_US + 30 * SECOND_US {
-            return Some(format!("target {target} was not asked for {} s before {at}", gap / SECOND_US));
-        }
-        last = at;
-    }
-    None
 }
 
 /// Something is held, or was not written down.

@@ -7,6 +7,7 @@ mod client;
 mod judge;
 mod moods;
 mod provider;
+mod rest;
 mod world;
 
 use world::{Length, World};

@@ -34,17 +34,6 @@ pub(crate) enum Mood {
     Sick,
 }
 
-impl Mood {
-    /// Whether a request that comes in this mood is answered whole.
-    pub(crate) fn answers(self, first_byte_timeout_ms: u64) -> bool {
-        match self {
-            Self::Well => true,
-            Self::Slow(ms) => ms < first_byte_timeout_ms,
-            Self::Limited(_) | Self::Failing(_) | Self::Hanging | Self::Breaking | Self::Sick => false,
-        }
-    }
-}
-
 /// A mood that lasts until a moment, in microseconds after the start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Phase {

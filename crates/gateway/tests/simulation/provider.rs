@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::sleep;
 
 use crate::moods::{Mood, Says};
-use crate::world::{Attempt, World};
+use crate::world::{Attempt, FIRST_BYTE_MS, World};
 
 /// A request as a target reads it.
 struct Asked {
@@ -54,30 +54,48 @@ async fn answer(world: &Arc<World>, target: usize, io: &mut DuplexStream, asked:
         Mood::Limited(says) => told_ms(says, phase.until_us - now_us),
         Mood::Well | Mood::Slow(_) | Mood::Failing(_) | Mood::Hanging | Mood::Breaking | Mood::Sick => None,
     };
-    world.note_attempt(Attempt { marker: asked.marker, target, at_us: now_us, mood: phase.mood, told_ms });
+    let attempt = Attempt {
+        marker: asked.marker,
+        target,
+        begun_us: now_us,
+        at_us: now_us,
+        mood: phase.mood,
+        told_ms,
+        answered_us: None,
+        failed_us: None,
+    };
+    let place = world.note_attempt(attempt);
+    let fails_at = |us| world.note_outcome(place, |attempt| attempt.failed_us = Some(us));
     match phase.mood {
-        Mood::Well => write_answer(world, target, io, asked, usize::MAX).await,
+        Mood::Well => write_answer(world, place, io, asked, usize::MAX).await,
         Mood::Slow(ms) => {
             sleep(Duration::from_millis(ms)).await;
-            write_answer(world, target, io, asked, usize::MAX).await
+            write_answer(world, place, io, asked, usize::MAX).await
         }
         Mood::Breaking => {
             let most = (world.random(1_600)) as usize;
-            write_answer(world, target, io, asked, most).await;
+            write_answer(world, place, io, asked, most).await;
+            fails_at(world.now_us());
             false
         }
         Mood::Limited(_) => {
+            fails_at(now_us);
             let wait = told_ms.map(|ms| format!("retry-after: {}\r\n", ms / 1_000)).unwrap_or_default();
             let body = json!({"error": {"message": "Rate limit reached", "type": "requests", "code": "rate_limit_exceeded"}}).to_string();
             write(io, &whole(429, &wait, "application/json", &body)).await
         }
-        Mood::Failing(status) => write(io, &whole(status, "", "text/html", "<html>it does not work</html>")).await,
+        Mood::Failing(status) => {
+            fails_at(now_us);
+            write(io, &whole(status, "", "text/html", "<html>it does not work</html>")).await
+        }
         Mood::Sick => {
+            fails_at(now_us);
             let error = json!({"error": {"message": "The engine failed", "type": "server_error"}}).to_string();
             let (kind, body) = if asked.stream { ("text/event-stream", format!("data: {error}\n\n")) } else { ("application/json", error) };
             write(io, &whole(200, "", kind, &body)).await
         }
         Mood::Hanging => {
+            fails_at(now_us + FIRST_BYTE_MS * 1_000);
             // Until the other side has enough of it.
             let _ = io.read(&mut [0]).await;
             false
@@ -104,14 +122,26 @@ fn whole(status: u16, more: &str, kind: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} Told\r\n{more}content-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-/// Writes an answer, at most so many bytes of it; whether it was all.
-async fn write_answer(world: &Arc<World>, target: usize, io: &mut DuplexStream, asked: &Asked, most: usize) -> bool {
+/// Writes an answer, at most so many bytes of it; whether it was all. What comes of the attempt is clear with its first event.
+async fn write_answer(world: &Arc<World>, place: usize, io: &mut DuplexStream, asked: &Asked, most: usize) -> bool {
+    let attempt = world.attempt(place);
+    let too_late_us = attempt.begun_us + FIRST_BYTE_MS * 1_000;
     let mut left = most;
-    for (pause_ms, bytes) in pieces(world, target, asked) {
+    for (number, (pause_ms, bytes)) in pieces(world, attempt.target, asked).into_iter().enumerate() {
         sleep(Duration::from_millis(pause_ms)).await;
         let size = bytes.len().min(left);
         left -= size;
-        if !write(io, &bytes[..size]).await || left == 0 && most != usize::MAX {
+        let is_written = write(io, &bytes[..size]).await;
+        let now_us = world.now_us();
+        let decides = usize::from(asked.stream);
+        // A timer may be a millisecond late.
+        let is_late = !is_written || now_us + 2_000 >= too_late_us;
+        if number <= decides && is_late {
+            world.note_outcome(place, |attempt| attempt.failed_us = Some(too_late_us));
+        } else if number == decides && size == bytes.len() {
+            world.note_outcome(place, |attempt| attempt.answered_us = Some(now_us));
+        }
+        if !is_written || left == 0 && most != usize::MAX {
             return false;
         }
     }

@@ -39,18 +39,22 @@ impl Length {
 pub(crate) struct Attempt {
     pub(crate) marker: u64,
     pub(crate) target: usize,
+    /// When the gateway may have begun it: not after it was there.
+    pub(crate) begun_us: u64,
     pub(crate) at_us: u64,
     pub(crate) mood: Mood,
     /// After how many milliseconds it asked to be asked again.
     pub(crate) told_ms: Option<u64>,
+    /// When it was clear that it answers.
+    pub(crate) answered_us: Option<u64>,
+    /// When it failed, as far as the target knows; both where an answer broke off.
+    pub(crate) failed_us: Option<u64>,
 }
 
 /// What was seen, and what was left at the end.
 pub(crate) struct Story {
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) given: Vec<Given>,
-    pub(crate) courses: Vec<Course>,
-    pub(crate) length_us: u64,
     pub(crate) held: u64,
     pub(crate) open: u64,
     pub(crate) recorded: u64,
@@ -83,8 +87,20 @@ impl World {
         self.markers.fetch_add(1, SeqCst)
     }
 
-    pub(crate) fn note_attempt(&self, attempt: Attempt) {
-        self.attempts.lock().unwrap().push(attempt);
+    /// Writes an attempt down; its place.
+    pub(crate) fn note_attempt(&self, attempt: Attempt) -> usize {
+        let mut attempts = self.attempts.lock().unwrap();
+        attempts.push(attempt);
+        attempts.len() - 1
+    }
+
+    pub(crate) fn attempt(&self, place: usize) -> Attempt {
+        self.attempts.lock().unwrap()[place]
+    }
+
+    /// Writes down what came of one.
+    pub(crate) fn note_outcome(&self, place: usize, outcome: impl FnOnce(&mut Attempt)) {
+        outcome(&mut self.attempts.lock().unwrap()[place]);
     }
 
     pub(crate) fn note_given(&self, given: Given) {
@@ -138,8 +154,6 @@ impl World {
         Story {
             attempts: std::mem::take(&mut world.attempts.lock().unwrap()),
             given: std::mem::take(&mut world.given.lock().unwrap()),
-            courses: world.courses.clone(),
-            length_us,
             held: views.iter().map(|view| view.held).sum(),
             open: gateway.open_requests(),
             recorded,
@@ -169,13 +183,6 @@ async fn define(store: &Store) {
 }
 
 impl Story {
-    /// Whether the gateway may leave this target alone at a moment because of what it did itself: it failed shortly before.
-    pub(crate) fn is_resting(&self, target: usize, at_us: u64) -> bool {
-        const REST_US: u64 = 60_000_000;
-        let mut recent = self.attempts.iter().filter(|a| a.target == target && a.at_us <= at_us && a.at_us + REST_US > at_us);
-        recent.any(|a| !a.mood.answers(FIRST_BYTE_MS))
-    }
-
     pub(crate) fn summary(&self) -> String {
         let of = |status: u16| self.given.iter().filter(|given| given.status == status).count();
         let tried = |mood: fn(Mood) -> bool| self.attempts.iter().filter(|a| mood(a.mood)).count();
