@@ -14,6 +14,8 @@ use super::subject::{Bench, Running, Subject};
 
 /// Growth over the accepted count that is not accepted, as a factor.
 const TOLERANCE: f64 = 1.05;
+/// The most that a request may cost whose model has four targets, all well, as a factor of one with a single target.
+const FOUR_TARGETS: f64 = 1.05;
 /// The longest that one count may take; callgrind slows a program down some fifty times.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -21,17 +23,19 @@ const LIMIT: Duration = Duration::from_secs(300);
 #[derive(Clone, Copy)]
 enum Work {
     Request,
+    FourTargets,
     Refusal,
     Event,
 }
 
 impl Work {
-    const ALL: [Self; 3] = [Self::Request, Self::Refusal, Self::Event];
+    const ALL: [Self; 4] = [Self::Request, Self::FourTargets, Self::Refusal, Self::Event];
 
     /// The name in the accepted counts.
     fn name(self) -> &'static str {
         match self {
             Self::Request => "request",
+            Self::FourTargets => "four targets",
             Self::Refusal => "refusal",
             Self::Event => "event",
         }
@@ -41,6 +45,7 @@ impl Work {
     fn load(self) -> (&'static str, &'static str) {
         match self {
             Self::Request => ("closed --conns 1 --count 1000 --secs 120", "ok"),
+            Self::FourTargets => ("closed --conns 1 --count 1000 --secs 120 --model gpt-4o-four", "ok"),
             Self::Refusal => ("closed --conns 1 --count 1000 --secs 120 --expect 429", "ok"),
             // A pause long enough that each event is read alone even now.
             Self::Event => ("stream --conns 1 --chunks 1000 --delay-us 4000", "events"),
@@ -50,7 +55,7 @@ impl Work {
     fn concerns(self, subject: Subject) -> bool {
         match self {
             Self::Request | Self::Event => subject == Subject::Floor || subject == Subject::Tidegate,
-            Self::Refusal => subject == Subject::Tidegate,
+            Self::Refusal | Self::FourTargets => subject == Subject::Tidegate,
         }
     }
 }
@@ -78,7 +83,7 @@ fn count(bench: &Bench<'_>, running: &mut Running, work: Work) -> anyhow::Result
     let (args, member) = work.load();
     let key = match work {
         Work::Refusal => running.tight_key.clone().unwrap_or_default(),
-        Work::Request | Work::Event => running.key.clone(),
+        Work::Request | Work::FourTargets | Work::Event => running.key.clone(),
     };
     let common = ["--url".to_owned(), format!("http://{}", running.addr), "--key".to_owned(), key];
     let load = |line: &str| {
@@ -147,6 +152,12 @@ fn compare(counts: &Counts, accepted: &Path, bless: bool) -> anyhow::Result<()> 
             now.insert(name.to_owned(), json!({"count": ours, "times_floor": times_floor}));
         }
     }
+    let ours = |work: Work| counts.get(&(Subject::Tidegate, work.name())).copied();
+    let four = ours(Work::FourTargets).zip(ours(Work::Request)).map(|(four, one)| four as f64 / one as f64);
+    if let Some(ratio) = four {
+        println!("\nfour targets / one: {ratio:.3}");
+    }
+    ensure!(four.is_none_or(|ratio| ratio <= FOUR_TARGETS), "four targets cost more than {FOUR_TARGETS} times what one does");
     if bless && !now.is_empty() {
         let text = serde_json::to_string_pretty(&now)? + "\n";
         return std::fs::write(accepted, text).context("writing benches/instructions.json");

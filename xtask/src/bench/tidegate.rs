@@ -87,6 +87,7 @@ id = "gpt-4o-mini"
 category = "small"
 targets = [{{ provider = "mock", model = "gpt-4o-mini" }}]
 
+{}
 [[plans]]
 id = "roomy"
 name = "Roomy"
@@ -96,10 +97,21 @@ limits = [{{ any = true, rpm = 1000000000, tpm = 1000000000000, rpd = 1000000000
 id = "tight"
 name = "Tight"
 limits = [{{ any = true, rpm = 1, tpm = 1000000000000, rpd = 1000000000000, tpd = 1000000000000, concurrent = 9000 }}]
-"#
+"#,
+            four_targets(mock)
         );
         std::fs::write(self.dir.join("tidegate.toml"), text).context("writing tidegate's configuration")
     }
+}
+
+/// A model with a target at each of four providers, two before the others, of unequal weights.
+fn four_targets(mock: SocketAddr) -> String {
+    let provider =
+        |n| format!("[[providers]]\nname = \"mock-{n}\"\nkind = \"openai\"\nbase_url = \"http://{mock}/v1\"\napi_key = \"sk-upstream\"\n");
+    let target = |n| format!("{{ provider = \"mock-{n}\", priority = {}, weight = {} }}", n / 2, n + 1);
+    let targets: Vec<_> = (0..4).map(target).collect();
+    let providers: String = (0..4).map(provider).collect();
+    format!("{providers}[[models]]\nid = \"gpt-4o-four\"\ncategory = \"small\"\ntargets = [{}]\n", targets.join(", "))
 }
 
 /// The operator API of a running server.
