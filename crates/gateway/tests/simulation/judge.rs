@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::client::{End, Given};
 use crate::moods::Mood;
-use crate::world::{Attempt, FIRST_BYTE_MS, Story, TARGETS};
+use crate::world::{Attempt, FIRST_BYTE_MS, HEDGE_MS, Story, TARGETS};
 
 /// What a target's word is worth at most: a longer wait is not believed.
 const BELIEVED_US: u64 = 60_000_000;
@@ -20,6 +20,7 @@ pub(crate) fn faults(story: &Story) -> Vec<String> {
     for given in &story.given {
         let attempts = of_marker.get(&given.marker).map(Vec::as_slice).unwrap_or_default();
         faults.extend(refused_wrongly(story, given, attempts).into_iter().chain(mixed(given)).chain(tried_too_late(given, attempts)));
+        faults.extend(impatient(story, given, attempts).into_iter().chain(patient(story, given, attempts)));
     }
     for target in 0..TARGETS {
         let attempts: Vec<_> = story.attempts.iter().filter(|attempt| attempt.target == target).collect();
@@ -67,6 +68,32 @@ fn mixed(given: &Given) -> Option<String> {
 fn tried_too_late(given: &Given, attempts: &[&Attempt]) -> Option<String> {
     let late = attempts.iter().find(|attempt| given.status == 200 && attempt.at_us > given.at_us)?;
     Some(format!("tried again after the first byte: {late:?} for {given:?}"))
+}
+
+/// Another target asked although the one before had neither failed nor been silent for long enough; or one asked twice.
+fn impatient(story: &Story, given: &Given, attempts: &[&Attempt]) -> Option<String> {
+    let is_early = |pair: &&[&Attempt]| {
+        let is_working = pair[0].mood.answers(u64::MAX) || pair[0].mood == Mood::Hanging;
+        is_working && pair[1].at_us < pair[0].at_us + story.patience_us()
+    };
+    if let Some(pair) = attempts.windows(2).find(is_early) {
+        return Some(format!("asked another too early: {pair:?} for {given:?}"));
+    }
+    let twice = attempts.iter().enumerate().find(|(n, attempt)| attempts[..*n].iter().any(|before| before.target == attempt.target));
+    twice.map(|(_, attempt)| format!("asked twice: {attempt:?} for {given:?}"))
+}
+
+/// A silent target waited for, though another that would have answered was to be tried beside it.
+fn patient(story: &Story, given: &Given, attempts: &[&Attempt]) -> Option<String> {
+    let [only] = attempts else { return None };
+    if !story.hedges || given.status != 200 || !only.mood.is_silent(HEDGE_MS) || only.at_us != given.asked_us {
+        return None;
+    }
+    let hedge_us = only.at_us + story.patience_us();
+    // Those of a higher priority were asked before, or left alone.
+    let mut others = (0..TARGETS).filter(|target| *target != only.target && target / 2 > only.target / 2);
+    let rested = others.find(|target| !story.is_resting(*target, hedge_us) && told_until(story, *target, hedge_us) <= hedge_us);
+    rested.map(|target| format!("target {target} was not tried beside {only:?} for {given:?}"))
 }
 
 /// Requests to a target that had said when to come back, before that.

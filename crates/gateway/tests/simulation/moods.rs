@@ -35,6 +35,15 @@ pub(crate) enum Mood {
 }
 
 impl Mood {
+    /// Whether a request that comes in this mood hears nothing for so long.
+    pub(crate) fn is_silent(self, for_ms: u64) -> bool {
+        match self {
+            Self::Slow(ms) => ms >= for_ms,
+            Self::Hanging => true,
+            Self::Well | Self::Limited(_) | Self::Failing(_) | Self::Breaking | Self::Sick => false,
+        }
+    }
+
     /// Whether a request that comes in this mood is answered whole.
     pub(crate) fn answers(self, first_byte_timeout_ms: u64) -> bool {
         match self {
