@@ -35,6 +35,13 @@ pub(super) struct Leg<'r> {
     pub(super) begun_us: u64,
 }
 
+impl<'r> Leg<'r> {
+    /// The attempt that has begun last.
+    pub(super) const fn begun(index: usize, target: &'r TargetRoute, entry: Entry<'r>, way: &Way) -> Self {
+        Self { index, target, entry, number: way.findings.tried, begun_us: way.now_us }
+    }
+}
+
 /// What came of an attempt that may have had another beside it.
 pub(super) enum Raced<'r> {
     /// The first one's end; the other, if there was one, is dealt with.
@@ -189,7 +196,7 @@ impl<'r> Asked<'r> {
         way.findings.tried += 1;
         (way.hedged, way.may_hedge) = (Some(index), false);
         let mark = exchange.attempt_beside(index, quota, spend, way.now_us);
-        Some((Leg { index, target, entry, number: way.findings.tried, begun_us: way.now_us }, mark))
+        Some((Leg::begun(index, target, entry, way), mark))
     }
 
     fn enter_beside(&self, target: &'r TargetRoute, exchange: &Exchange, way: &Way) -> Result<Entered<'r>, Skip> {

@@ -1,5 +1,5 @@
-//! Fifth stop: finds a target that answers. Each is tried at most once, under the one hold of the request, and only until
-//! something was produced. What a stream's further events say is the relay's matter.
+//! Fifth stop: finds a target that answers. Each is tried at most once, two at a time at most, under the one hold of the request, and
+//! only until something was produced. What a stream's further events say is the relay's matter.
 
 mod attempt;
 mod demo;
@@ -240,13 +240,15 @@ impl<'r> Asked<'r> {
         loop {
             let mark = exchange.attempt(index, quota, way.now_us);
             way.findings.tried += 1;
-            let leg = Leg { index, target, entry, number: way.findings.tried, begun_us: way.now_us };
             let raced = match self.model.hedge_after.filter(|_| way.may_hedge) {
                 None => {
-                    let came = self.attempt(index, target, leg.entry.place, mark, self.left(way), None).await;
-                    Raced::First(leg, came)
+                    let came = self.attempt(index, target, entry.place, mark, self.left(way), None).await;
+                    Raced::First(Leg::begun(index, target, entry, way), came)
                 }
-                Some(after) => Box::pin(self.attempt_hedged(after, leg, mark, exchange, way)).await,
+                Some(after) => {
+                    let leg = Leg::begun(index, target, entry, way);
+                    Box::pin(self.attempt_hedged(after, leg, mark, exchange, way)).await
+                }
             };
             let fault = match raced {
                 Raced::First(leg, Ok(answer)) => {
