@@ -3,11 +3,56 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Clock, OrgId, PoolView, ProviderRuntime, ProviderTester, SpendRuntime};
+use domain::{Clock, Entropy, PlanId, ProviderRuntime, ProviderTester, SpendRuntime};
 use http::Uri;
 use store::Store;
 
+use crate::access::Vault;
+use crate::passwords::Passwords;
 use crate::shapes::org::Org;
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SignUpMode {
+    /// Whoever has an invitation.
+    #[default]
+    Invite,
+    /// Everybody.
+    Open,
+    /// Nobody.
+    Closed,
+}
+
+/// How plans are paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BillingProvider {
+    /// Operators grant them.
+    #[default]
+    Manual,
+    /// With cards that are none: to try it out.
+    Test,
+}
+
+impl BillingProvider {
+    /// The name as configuration and API write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// How people come to have accounts and organisations.
+#[derive(Clone, Debug)]
+pub struct SignUpConfig {
+    /// Who may make an account.
+    pub mode: SignUpMode,
+    /// The plan of an organisation that somebody makes themselves.
+    pub plan: PlanId,
+    /// How many organisations one person may own.
+    pub orgs_per_person: u64,
+}
 
 /// How the control plane is set up.
 #[derive(Clone, Debug)]
@@ -16,6 +61,14 @@ pub struct ControlConfig {
     pub operator_token_hash: [u8; 32],
     /// Where browsers reach the server, if not under the `Host` they name.
     pub public_url: Option<Uri>,
+    /// Where links to the console lead.
+    pub own_url: Uri,
+    /// Whether browsers come over https.
+    pub is_secure: bool,
+    /// How people come to have accounts and organisations.
+    pub sign_up: SignUpConfig,
+    /// How plans are paid.
+    pub billing: BillingProvider,
     /// Longest time for a whole body.
     pub body_timeout: Duration,
 }
@@ -35,24 +88,47 @@ pub struct ControlParts {
     pub tester: Arc<dyn ProviderTester>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
 }
 
 /// The state of all routes.
 #[derive(Clone)]
-pub(crate) struct App(Arc<ControlParts>);
+pub(crate) struct App(Arc<Parts>);
+
+struct Parts {
+    config: ControlConfig,
+    vault: Vault,
+    passwords: Passwords,
+    entropy: Arc<dyn Entropy>,
+    providers: Arc<dyn ProviderRuntime>,
+    spend: Arc<dyn SpendRuntime>,
+    tester: Arc<dyn ProviderTester>,
+    clock: Arc<dyn Clock>,
+}
 
 impl App {
     /// Shares the parts.
     pub(crate) fn new(parts: ControlParts) -> Self {
-        Self(Arc::new(parts))
+        let ControlParts { config, store, providers, spend, tester, clock, entropy } = parts;
+        let (vault, passwords) = (Vault::new(store), Passwords::new(Arc::clone(&entropy)));
+        Self(Arc::new(Parts { config, vault, passwords, entropy, providers, spend, tester, clock }))
     }
 
     pub(crate) fn config(&self) -> &ControlConfig {
         &self.0.config
     }
 
-    pub(crate) fn store(&self) -> &Store {
-        &self.0.store
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.0.entropy
     }
 
     pub(crate) fn providers(&self) -> &dyn ProviderRuntime {
@@ -73,12 +149,6 @@ impl App {
 
     /// The organisation as it stands now.
     pub(crate) fn org_shape(&self, org: &domain::Org) -> Org {
-        Org::of(org, &self.store().directory().catalogue(), self.now().wall)
-    }
-
-    /// Every limit of every pool of the organisation; `None`: there is none, or it was deleted.
-    pub(crate) fn pool_views(&self, id: OrgId) -> Option<Vec<PoolView>> {
-        let org = self.store().directory().org(id).filter(|org| !org.state().deleted)?;
-        Some(self.store().pools().views(&org, self.now()))
+        Org::of(org, &self.vault().catalogue(), self.now().wall)
     }
 }

@@ -15,5 +15,17 @@ pub(crate) const MAX_TEXT_CHARS: usize = 200;
 /// Most targets or aliases of a model.
 pub(crate) const MAX_TARGETS: usize = 50;
 
+/// Shortest password, in characters.
+pub(crate) const MIN_PASSWORD_CHARS: usize = 12;
+
+/// Longest password, in bytes.
+pub(crate) const MAX_PASSWORD_BYTES: usize = 1_024;
+
+/// Passwords that are hashed at once: 19 MiB each.
+pub(crate) const PASSWORDS_AT_ONCE: usize = 2;
+
+/// Requests that wait for a password to be hashed, or have one hashed.
+pub(crate) const PASSWORDS_WAITING: usize = 64;
+
 /// Most further headers of a provider.
 pub(crate) const MAX_HEADERS: usize = 50;

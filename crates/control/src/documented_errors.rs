@@ -9,13 +9,23 @@ use crate::problem::ErrorBody;
 
 type Documented = BTreeMap<String, RefOr<Response>>;
 
-const UNAUTHORIZED: (&str, &str) = ("401", "No valid operator token");
-const FORBIDDEN: (&str, &str) = ("403", "A write from a page of another origin");
+const HIDDEN: (&str, &str) = ("404", "What the path names is not there, or not for whoever is logged in");
+const UNAUTHORIZED: (&str, &str) = ("401", "Neither a valid operator token nor a session");
+const FORBIDDEN: (&str, &str) = ("403", "A write from a page of another origin, or one that the caller's role does not allow");
 const UNAVAILABLE: (&str, &str) = ("503", "The store can't be reached");
 const INVALID: (&str, &str) = ("422", "A value is wrong; `param` names it");
 
 /// Errors of every read.
 pub(crate) struct ReadErrors;
+
+/// The caller's role in the organisation is too low for this read.
+pub(crate) struct TooLow;
+
+/// What pays was declined.
+pub(crate) struct PaymentErrors;
+
+/// There were too many attempts.
+pub(crate) struct AttemptErrors;
 
 /// Errors of every write without a body.
 pub(crate) struct DeleteErrors;
@@ -31,13 +41,13 @@ pub(crate) struct Conflict;
 
 impl IntoResponses for ReadErrors {
     fn responses() -> Documented {
-        documented(&[("400", "The path can't be decoded"), UNAUTHORIZED, INVALID, UNAVAILABLE])
+        documented(&[("400", "The path can't be decoded"), UNAUTHORIZED, HIDDEN, INVALID, UNAVAILABLE])
     }
 }
 
 impl IntoResponses for DeleteErrors {
     fn responses() -> Documented {
-        documented(&[("400", "The path can't be decoded"), UNAUTHORIZED, FORBIDDEN, UNAVAILABLE])
+        documented(&[("400", "The path can't be decoded"), UNAUTHORIZED, FORBIDDEN, HIDDEN, UNAVAILABLE])
     }
 }
 
@@ -47,6 +57,7 @@ impl IntoResponses for WriteErrors {
             ("400", "The body is not JSON; the message says where"),
             UNAUTHORIZED,
             FORBIDDEN,
+            HIDDEN,
             ("408", "The body did not arrive in time"),
             ("413", "The body is longer than 1 MiB"),
             ("415", "The body is not declared as application/json, or is compressed"),
@@ -56,9 +67,27 @@ impl IntoResponses for WriteErrors {
     }
 }
 
+impl IntoResponses for TooLow {
+    fn responses() -> Documented {
+        documented(&[("403", "The caller's role in the organisation is too low")])
+    }
+}
+
+impl IntoResponses for PaymentErrors {
+    fn responses() -> Documented {
+        documented(&[("402", "It was declined; nothing was charged")])
+    }
+}
+
+impl IntoResponses for AttemptErrors {
+    fn responses() -> Documented {
+        documented(&[("429", "There were too many attempts; Retry-After says when there may be another")])
+    }
+}
+
 impl IntoResponses for NotFound {
     fn responses() -> Documented {
-        documented(&[("404", "What the path names is not there")])
+        documented(&[HIDDEN])
     }
 }
 

@@ -11,6 +11,11 @@ impl<E: OperationError> From<E> for Problem {
         let said = error.to_string();
         match error.class() {
             ErrorClass::NotFound => Self::new(StatusCode::NOT_FOUND, "not_found", sentence(&said)),
+            ErrorClass::Forbidden => Self::new(StatusCode::FORBIDDEN, "role_too_low", sentence(&said)),
+            ErrorClass::TooMany { wait_us } => Self {
+                retry_after: Some(wait_us.div_ceil(1_000_000)),
+                ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", sentence(&said))
+            },
             ErrorClass::Conflict => Self::new(StatusCode::CONFLICT, "conflict", sentence(&said)),
             ErrorClass::Invalid { param } => Self::from(Invalid::new(param, said)),
             ErrorClass::Unavailable => {

@@ -1,15 +1,16 @@
 //! The control plane: the operator API under `/api/v1`. It decides nothing: handlers convert, call the store, convert.
 //! It knows no data plane but through the traits of `domain`.
 
+mod access;
 mod answer;
 mod api;
 mod app;
-mod authenticate;
 mod body;
 mod caps;
 mod documented_errors;
 mod errors;
 mod layers;
+mod passwords;
 mod problem;
 mod query;
 mod routes;
@@ -23,8 +24,8 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
 
-pub use app::{ControlConfig, ControlParts};
-pub use authenticate::hash_operator_token;
+pub use access::{ClientAddress, hash_operator_token};
+pub use app::{BillingProvider, ControlConfig, ControlParts, SignUpConfig, SignUpMode};
 
 /// Everything under `/api/v1`, its own 404s and 405s included.
 pub fn router(parts: ControlParts) -> Router {

@@ -51,6 +51,8 @@ pub(crate) struct ErrorBody {
 pub(crate) struct Problem {
     pub(crate) status: StatusCode,
     pub(crate) detail: Box<ErrorDetail>,
+    /// Seconds until it may be tried again.
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -62,7 +64,7 @@ impl Problem {
             status if status.is_server_error() => ErrorType::Server,
             _ => ErrorType::InvalidRequest,
         };
-        Self { status, detail: Box::new(ErrorDetail { kind, code, message: message.into(), param: None }) }
+        Self { status, detail: Box::new(ErrorDetail { kind, code, message: message.into(), param: None }), retry_after: None }
     }
 
     /// The same, naming what is at fault.
@@ -87,6 +89,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(ErrorBody { error: *self.detail })).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tidegate\""));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

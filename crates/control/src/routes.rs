@@ -1,13 +1,13 @@
 //! Every route of the control API on one screen. The document is made of the same list, so the two can't differ.
 
 use utoipa::openapi::schema::{ArrayBuilder, Schema};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{apply, audit, models, openapi, orgs, plans, providers, requests, route, status};
+use crate::api::{apply, audit, auth, models, openapi, orgs, people, plan_requests, plans, providers, requests, route, status};
 use crate::app::App;
 use crate::problem::ErrorBody;
 use crate::shapes::choice::{Bucket, GroupBy};
@@ -22,6 +22,30 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(requests::get::get_request))
         .routes(routes!(orgs::keys::create::create_key, orgs::keys::list::list_keys))
         .routes(routes!(orgs::keys::delete::revoke_key))
+        .routes(routes!(orgs::members::list::list_members))
+        .routes(routes!(orgs::members::patch::change_member, orgs::members::delete::remove_member))
+        .routes(routes!(orgs::invitations::create::invite, orgs::invitations::list::list_invitations))
+        .routes(routes!(orgs::invitations::delete::withdraw_invitation))
+        .routes(routes!(orgs::subscription::get::get_subscription, orgs::subscription::create::subscribe))
+        .routes(routes!(orgs::subscription::preview::preview_subscription))
+        .routes(routes!(orgs::subscription::request::withdraw_plan_request))
+        .routes(routes!(orgs::subscription::test_payment::pay_with_test_card))
+        .routes(routes!(orgs::invoices::list::list_invoices))
+        .routes(routes!(plan_requests::list::list_plan_requests))
+        .routes(routes!(plan_requests::patch::decide_plan_request))
+        .routes(routes!(auth::signup::sign_up))
+        .routes(routes!(auth::login::log_in))
+        .routes(routes!(auth::logout::log_out))
+        .routes(routes!(auth::session::who_am_i))
+        .routes(routes!(auth::sessions::list_sessions))
+        .routes(routes!(auth::sessions::end_session))
+        .routes(routes!(auth::password::change_password))
+        .routes(routes!(auth::reset::reset_password))
+        .routes(routes!(auth::setup::set_up))
+        .routes(routes!(auth::invitations::accept_invitation))
+        .routes(routes!(people::invitations::invite_person))
+        .routes(routes!(people::reset_links::make_reset_link))
+        .routes(routes!(people::setup_links::make_setup_link))
         .routes(routes!(providers::create::create_provider, providers::list::list_providers))
         .routes(routes!(
             providers::get::get_provider,
@@ -64,14 +88,18 @@ fn name_entries_of_lists(document: &mut utoipa::openapi::OpenApi) {
         title = "Tidegate control API",
         description = "Organisations, their keys, limits and usage; providers, models and plans. \
             Every answer is JSON; times are RFC 3339 in UTC; money and prices are decimal strings; an absent number of a limit row is unlimited. \
-            The bearer is the operator token.",
+            Operators send the operator token as bearer, or their session; members of organisations send their session, which reaches their own \
+            organisations as far as their role there allows (`x-role` is the least that an operation needs).",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     components(schemas(ErrorBody, GroupBy, Bucket)),
-    modifiers(&BearerToken),
-    security(("operator_token" = [])),
+    modifiers(&Callers),
+    security(("operator_token" = []), ("operator_session" = [])),
     tags(
         (name = "organisations", description = "Organisations, their plan, limits and usage"),
+        (name = "accounts", description = "Signing up, logging in, and links that work once"),
+        (name = "members", description = "Who belongs to an organisation"),
+        (name = "subscriptions", description = "The plans of organisations, and how they are changed"),
         (name = "keys", description = "API keys of organisations"),
         (name = "providers", description = "Where models are had"),
         (name = "models", description = "The catalogue"),
@@ -81,12 +109,17 @@ fn name_entries_of_lists(document: &mut utoipa::openapi::OpenApi) {
 )]
 struct Document;
 
-struct BearerToken;
+struct Callers;
 
-impl Modify for BearerToken {
+impl Modify for Callers {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("The operator token")).build();
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("operator_token", SecurityScheme::Http(scheme));
+        for (name, whose) in [("session", "Somebody who is logged in"), ("operator_session", "An operator who is logged in")] {
+            let said = format!("{whose}. Over https the cookie is `__Host-tidegate_session`");
+            let cookie = ApiKeyValue::with_description("tidegate_session", &said);
+            components.add_security_scheme(name, SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+        }
     }
 }

@@ -105,6 +105,39 @@ ulid_id!(
     "req_"
 );
 
+ulid_id!(
+    /// Somebody with an account: `person_` and a ULID.
+    PersonId,
+    "person_"
+);
+ulid_id!(
+    /// A session of somebody who is logged in: `session_` and a ULID. It is not the secret.
+    SessionId,
+    "session_"
+);
+ulid_id!(
+    /// A link that was sent to somebody: `link_` and a ULID. It is not the secret.
+    LinkId,
+    "link_"
+);
+
+ulid_id!(
+    /// A wish for another plan: `plan_request_` and a ULID.
+    PlanRequestId,
+    "plan_request_"
+);
+
+ulid_id!(
+    /// Something that is to be paid: `checkout_` and a ULID.
+    CheckoutId,
+    "checkout_"
+);
+ulid_id!(
+    /// Something that was charged: `invoice_` and a ULID.
+    InvoiceId,
+    "invoice_"
+);
+
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

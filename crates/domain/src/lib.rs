@@ -3,10 +3,12 @@
 
 mod api_key;
 mod attempt;
+mod billing;
 mod caps;
 mod catalogue;
 mod category;
 mod credential_id;
+mod email;
 mod feature;
 mod health;
 mod ids;
@@ -15,12 +17,16 @@ mod model;
 mod money;
 mod org;
 mod output_lengths;
+mod person;
 mod plan;
+mod plan_change;
 mod pool;
 mod provider;
 mod provider_rules;
 mod provider_runtime;
 mod rate_limit_body;
+mod role;
+mod secret_token;
 mod spend;
 mod time;
 mod usage;
@@ -28,18 +34,24 @@ mod view;
 
 pub use api_key::{ApiKey, ApiKeyHash, ParseApiKeyError};
 pub use attempt::{AttemptEnd, AttemptRecord};
+pub use billing::{Period, Quote, quote};
 pub use catalogue::{Catalogue, CatalogueFault, CustomPool, Entitlement, ModelIndex, RowInForce};
 pub use category::Category;
 pub use credential_id::{CredentialId, ParseCredentialIdError};
+pub use email::{Email, ParseEmailError};
 pub use feature::{Feature, Features};
 pub use health::{Admits, Allowance, Attempt, Change, Health, HealthState, QuotaRead, Standing, Trouble, Why};
-pub use ids::{KeyId, ModelId, OrgId, ParseIdError, PlanId, ProviderName, RequestId};
+pub use ids::{
+    CheckoutId, InvoiceId, KeyId, LinkId, ModelId, OrgId, ParseIdError, PersonId, PlanId, PlanRequestId, ProviderName, RequestId, SessionId,
+};
 pub use limit_row::{LimitRow, Selector};
 pub use model::{Model, Target, Tokenizer};
 pub use money::{Money, ParseMoneyError, Price};
 pub use org::{CustomLimit, Key, KeyLimits, Org};
 pub use output_lengths::OutputLengths;
+pub use person::{Member, Person};
 pub use plan::{HoldPolicy, OnExhausted, Plan};
+pub use plan_change::{Allowed, LimitChange, Limited, limit_changes};
 pub use pool::{DAY_US, Kind, PoolId, PoolLimit, PoolLimits, Source};
 pub use provider::{Provider, ProviderKind, ProviderState};
 pub use provider_rules::{checked_base_url, header_fault, is_link_local};
@@ -48,6 +60,8 @@ pub use provider_runtime::{
     SkipReason, Skipped, TargetStatus,
 };
 pub use rate_limit_body::RateLimitBody;
+pub use role::{Right, Role};
+pub use secret_token::{SecretToken, TokenHash};
 pub use spend::{DaySpend, SpendAlarms, SpendCeilings, SpendDay, SpendHold, SpendLevel, SpendRuntime, SpendScope, SpendStanding};
 pub use time::{Clock, Entropy, Now, UnixMicros};
 pub use usage::{Counted, Endpoint, Outcome, RefusalEvent, TokenUsage, UsageRecord};

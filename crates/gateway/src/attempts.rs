@@ -1,11 +1,12 @@
 //! The attempts of one request: what is told of those that ended, and the one in progress. It sends nothing and settles no hold.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use domain::{AttemptEnd, AttemptRecord, Money, Outcome, ProviderName};
-use limits::HoldGuard;
+use domain::{AttemptEnd, AttemptRecord, Clock, Money, Outcome, ProviderName};
 
+use crate::quota::{QuotaHold, Sending};
 use crate::routes::ModelRoute;
 use crate::spend::SpendTicket;
 
@@ -22,7 +23,7 @@ pub(crate) struct Attempts {
 /// A second attempt at the same time, with what was taken for it.
 pub(crate) struct Beside {
     attempt: Attempt,
-    pub(crate) quota: Option<HoldGuard>,
+    pub(crate) quota: Option<QuotaHold>,
     pub(crate) spend: Option<SpendTicket>,
 }
 
@@ -46,18 +47,25 @@ impl Attempts {
     }
 
     /// One begins at the target at this place.
-    pub(crate) fn begin(&mut self, target: usize, now_us: u64) -> SentMark {
+    pub(crate) fn begin(&mut self, target: usize, sending: Option<Heard>, now_us: u64) -> SentMark {
         self.made += 1;
         let current = &mut self.current;
         (current.number, current.target, current.begun_us, current.answered_us) = (self.made, target, now_us, None);
-        SentMark { sent: Arc::clone(&current.sent), attempt: self.made }
+        SentMark { sent: Arc::clone(&current.sent), attempt: self.made, sending }
     }
 
     /// One begins at the target at this place, beside the one in progress.
-    pub(crate) fn begin_beside(&mut self, target: usize, quota: Option<HoldGuard>, spend: Option<SpendTicket>, now_us: u64) -> SentMark {
+    pub(crate) fn begin_beside(
+        &mut self,
+        target: usize,
+        sending: Option<Heard>,
+        quota: Option<QuotaHold>,
+        spend: Option<SpendTicket>,
+        now_us: u64,
+    ) -> SentMark {
         self.made += 1;
         let attempt = Attempt { number: self.made, target, begun_us: now_us, ..Attempt::default() };
-        let mark = SentMark { sent: Arc::clone(&attempt.sent), attempt: self.made };
+        let mark = SentMark { sent: Arc::clone(&attempt.sent), attempt: self.made, sending };
         self.beside = Some(Box::new(Beside { attempt, quota, spend }));
         mark
     }
@@ -154,15 +162,28 @@ impl Attempt {
     }
 }
 
+/// Where there is a quota: what it hears when a request is sent, and from which clock.
+pub(crate) type Heard = (Sending, Arc<dyn Clock>);
+
 /// Set when a connection takes a request's body: from then on a provider may be working.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct SentMark {
     sent: Arc<AtomicU32>,
     attempt: u32,
+    sending: Option<Heard>,
 }
 
 impl SentMark {
     pub(crate) fn set(&self) {
         self.sent.store(self.attempt, Relaxed);
+        if let Some((sending, clock)) = &self.sending {
+            sending.begins(clock.now().mono_us);
+        }
+    }
+}
+
+impl fmt::Debug for SentMark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentMark").field("attempt", &self.attempt).finish_non_exhaustive()
     }
 }

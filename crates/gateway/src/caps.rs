@@ -28,6 +28,8 @@ pub(crate) const FIRST_EVENT_BYTES: usize = 64 * 1024;
 pub(crate) const FIRST_READ_BYTES: u64 = 1_024;
 /// Attempts that one request may make at providers: as many as a model may have targets, each at another.
 pub(crate) const ATTEMPTS: u32 = 50;
+/// How long a request that was sent may be on its way to its provider: above, it is taken to have arrived, whatever is heard of it.
+pub(crate) const ON_THE_WAY_US: u64 = 1_000_000;
 /// Bytes that one read of a provider's connection takes at most.
 pub(crate) const READ_BYTES: usize = 32 * 1024;
 /// Longest head of a provider's answer.

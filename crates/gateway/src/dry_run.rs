@@ -49,7 +49,7 @@ fn skipped(skip: Skip, now: Now) -> Skipped {
             };
             (reason, format!("{whose}{}", why.text()), Some(until_us))
         }
-        Skip::NoRoom(NoRoom { of, at_us }) => {
+        Skip::NoRoom(NoRoom { of, at_us, lacks_tokens: _ }) => {
             let whose = match of {
                 QuotaOf::Provider => "its provider's",
                 QuotaOf::Target => "its own",

@@ -1,15 +1,19 @@
 //! What a provider allows us, for all its models and for each: exact limits like any other, over all organisations, asked after theirs.
+//! What it counts when is told by whoever sends; nothing is sent here.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::{Provider, ProviderName, Target};
 use hashbrown::HashMap;
-use limits::{Ask, HoldGuard, Kind, LimitKey, Refusal, Retry, SharedLedger};
+use limits::{Ask, HoldGuard, HoldId, Kind, LimitKey, Refusal, Retry, Settlement, SharedLedger};
+
+use crate::caps;
 
 /// What a target may be sent: its provider's quota, then its own.
 #[derive(Debug)]
 pub(crate) struct Quota {
-    ledger: SharedLedger,
+    ledger: Arc<OnTheWay>,
     limits: Vec<(LimitKey, u64)>,
 }
 
@@ -24,6 +28,8 @@ pub(crate) enum QuotaOf {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NoRoom {
     pub(crate) of: QuotaOf,
+    /// Whether it is tokens that lack, of which a count may find fewer.
+    pub(crate) lacks_tokens: bool,
     /// When there will be; `None`: never for this request.
     pub(crate) at_us: Option<u64>,
 }
@@ -35,14 +41,17 @@ const LOOK: u128 = u128::MAX;
 
 impl Quota {
     /// Takes a request with these tokens from the quota: from the provider's and the target's in one step, or from neither.
-    pub(crate) fn reserve(&self, request: u128, input: u64, output: u64, now_us: u64) -> Result<HoldGuard, NoRoom> {
-        self.ledger.reserve(request, &self.asks(input, output), now_us).map_err(|refusal| self.no_room(&refusal))
+    pub(crate) fn reserve(&self, request: u128, input: u64, output: u64, now_us: u64) -> Result<QuotaHold, NoRoom> {
+        self.ledger.catch_up(now_us);
+        let taken = self.ledger.shared.reserve(request, &self.asks(input, output), now_us);
+        taken.map(|guard| QuotaHold { guard, ledger: Arc::clone(&self.ledger) }).map_err(|refusal| self.no_room(&refusal))
     }
 
     /// Whether a request with these tokens would find room.
     pub(crate) fn look(&self, input: u64, output: u64, now_us: u64) -> Result<(), NoRoom> {
         let asks = self.asks(input, output);
-        let looked = self.ledger.with(|ledger| ledger.reserve(LOOK, &asks, now_us).map(|hold| ledger.refund_all(hold, now_us)));
+        self.ledger.catch_up(now_us);
+        let looked = self.ledger.shared.with(|ledger| ledger.reserve(LOOK, &asks, now_us).map(|hold| ledger.refund_all(hold, now_us)));
         looked.map_err(|refusal| self.no_room(&refusal))
     }
 
@@ -65,14 +74,112 @@ impl Quota {
             Retry::At { at, .. } => Some(at),
             Retry::Never => None,
         };
-        NoRoom { of, at_us }
+        let kinds = refusal.blocked.iter().filter_map(|blocked| self.limits.get(blocked.ask)).map(|(key, _)| key.kind);
+        NoRoom { of, lacks_tokens: kinds.into_iter().any(|kind| kind == Kind::Tokens), at_us }
+    }
+}
+
+/// A ledger, and the requests that were sent and of which nothing was heard yet.
+///
+/// A provider counts a request when it arrives, which nobody here sees. It has not arrived before it is sent and has when something
+/// comes back, so that is when it counts here too: then no window of the provider's sees more than one of ours. Where an answer lets
+/// itself be waited for, the request is taken to be there a while after it was sent.
+#[derive(Debug, Default)]
+struct OnTheWay {
+    shared: SharedLedger,
+    /// Until when each is taken to be on its way, the first before the others.
+    sent: Mutex<VecDeque<(u64, HoldId)>>,
+}
+
+impl OnTheWay {
+    /// Counts what must have arrived by now at the moment at which it must.
+    fn catch_up(&self, now_us: u64) {
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((at_us, hold)) = sent.pop_front_if(|(at_us, _)| *at_us <= now_us) {
+            self.shared.with(|ledger| ledger.recount(hold, at_us));
+        }
+    }
+
+    fn sent(&self, hold: HoldId, now_us: u64) {
+        self.catch_up(now_us);
+        self.shared.with(|ledger| ledger.recount(hold, now_us));
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.retain(|(_, other)| *other != hold);
+        sent.push_back((now_us.saturating_add(caps::ON_THE_WAY_US), hold));
+    }
+
+    fn arrived(&self, hold: HoldId, now_us: u64) {
+        self.catch_up(now_us);
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = sent.iter().position(|(_, other)| *other == hold) {
+            sent.remove(place);
+            self.shared.with(|ledger| ledger.recount(hold, now_us));
+        }
+    }
+}
+
+/// What a request has taken from the quota of a target, until it ends.
+#[derive(Debug)]
+#[must_use = "dropped, it is charged whole"]
+pub(crate) struct QuotaHold {
+    guard: HoldGuard,
+    ledger: Arc<OnTheWay>,
+}
+
+/// Tells when a request was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Sending {
+    hold: HoldId,
+    ledger: Arc<OnTheWay>,
+}
+
+impl Sending {
+    /// It is sent now, and hasn't arrived before.
+    pub(crate) fn begins(&self, now_us: u64) {
+        self.ledger.sent(self.hold, now_us);
+    }
+}
+
+impl QuotaHold {
+    /// For whoever sends the request.
+    pub(crate) fn sending(&self) -> Sending {
+        Sending { hold: self.guard.id(), ledger: Arc::clone(&self.ledger) }
+    }
+
+    /// Something was heard of it, or nothing more will be.
+    pub(crate) fn arrived(&self, now_us: u64) {
+        self.ledger.arrived(self.guard.id(), now_us);
+    }
+
+    /// It was answered.
+    pub(crate) fn settle(self, settlement: Settlement, now_us: u64) {
+        self.arrived(now_us);
+        self.guard.settle(settlement, now_us);
+    }
+
+    /// Nobody knows what it needed: all that was held is charged.
+    pub(crate) fn lapse(self, now_us: u64) {
+        self.arrived(now_us);
+        self.guard.lapse(now_us);
+    }
+
+    /// It keeps its request.
+    pub(crate) fn refund_tokens(self, now_us: u64) {
+        self.arrived(now_us);
+        self.guard.refund_tokens(now_us);
+    }
+
+    /// It was never sent.
+    pub(crate) fn refund_all(self, now_us: u64) {
+        self.arrived(now_us);
+        self.guard.refund_all(now_us);
     }
 }
 
 /// The ledger of a provider, and the pools of its targets by their names there.
 #[derive(Debug, Default)]
 struct Ledger {
-    shared: SharedLedger,
+    shared: Arc<OnTheWay>,
     pools: HashMap<String, u64>,
 }
 
@@ -96,7 +203,7 @@ impl Quotas {
         let own_pool = *ledger.pools.entry_ref(name).or_insert(next);
         let limit = |pool| move |(kind, n): (Kind, Option<u64>)| Some((LimitKey { pool, kind, window_us: window(kind, window_us) }, n?));
         let limits = shared.into_iter().filter_map(limit(PROVIDERS_POOL)).chain(own.into_iter().filter_map(limit(own_pool)));
-        Some(Arc::new(Quota { limits: limits.collect(), ledger: ledger.shared.clone() }))
+        Some(Arc::new(Quota { limits: limits.collect(), ledger: Arc::clone(&ledger.shared) }))
     }
 }
 
@@ -112,6 +219,11 @@ mod tests {
     use super::*;
 
     const MINUTE: u64 = 60_000_000;
+    const END: Settlement = Settlement { input: None, output: 0 };
+
+    fn full(of: QuotaOf, at_us: u64) -> NoRoom {
+        NoRoom { of, lacks_tokens: false, at_us: Some(at_us) }
+    }
 
     fn provider(members: &str) -> Provider {
         serde_json::from_str(&format!(r#"{{"name":"p","kind":"openai"{members}}}"#)).unwrap()
@@ -126,10 +238,10 @@ mod tests {
         let quotas = Quotas::default();
         let bare = target("");
         let first = quotas.of(&provider(r#","rpm":1"#), &bare, "m", MINUTE).unwrap();
-        first.reserve(1, 10, 10, 0).unwrap().release(0);
+        first.reserve(1, 10, 10, 0).unwrap().settle(END, 0);
         let second = quotas.of(&provider(r#","rpm":1,"tpm":100"#), &bare, "another", MINUTE).unwrap();
-        assert_eq!(second.reserve(2, 10, 10, MINUTE - 1).unwrap_err(), NoRoom { of: QuotaOf::Provider, at_us: Some(MINUTE) });
-        second.reserve(3, 10, 10, MINUTE).unwrap().release(MINUTE);
+        assert_eq!(second.reserve(2, 10, 10, MINUTE - 1).unwrap_err(), full(QuotaOf::Provider, MINUTE));
+        second.reserve(3, 10, 10, MINUTE).unwrap().settle(END, MINUTE);
         assert!(quotas.of(&provider(""), &bare, "m", 1).is_none());
     }
 
@@ -139,24 +251,48 @@ mod tests {
         let provider = provider(r#","rpm":3"#);
         let first = quotas.of(&provider, &target(r#","rpm":1"#), "a", MINUTE).unwrap();
         let second = quotas.of(&provider, &target(r#","concurrent":1"#), "b", MINUTE).unwrap();
-        first.reserve(1, 1, 1, 0).unwrap().release(0);
+        first.reserve(1, 1, 1, 0).unwrap().settle(END, 0);
         for request in 2..9 {
-            assert_eq!(first.reserve(request, 1, 1, 0).unwrap_err(), NoRoom { of: QuotaOf::Target, at_us: Some(MINUTE) });
+            assert_eq!(first.reserve(request, 1, 1, 0).unwrap_err(), full(QuotaOf::Target, MINUTE));
         }
         let held = second.reserve(10, 1, 1, 0).unwrap();
         assert_eq!(second.look(1, 1, 0).unwrap_err().of, QuotaOf::Target);
-        held.release(0);
+        held.settle(END, 0);
         for _ in 0..9 {
             assert_eq!(second.look(1, 1, 0), Ok(()), "a look takes nothing");
         }
-        second.reserve(11, 1, 1, 0).unwrap().release(0);
-        assert_eq!(second.look(1, 1, 0), Err(NoRoom { of: QuotaOf::Provider, at_us: Some(MINUTE) }), "three in all");
+        second.reserve(11, 1, 1, 0).unwrap().settle(END, 0);
+        assert_eq!(second.look(1, 1, 0), Err(full(QuotaOf::Provider, MINUTE)), "three in all");
     }
 
     #[test]
     fn what_never_fits_says_so() {
         let quota = Quotas::default().of(&provider(""), &target(r#","tpm":10"#), "m", MINUTE).unwrap();
-        assert_eq!(quota.look(11, 0, 0), Err(NoRoom { of: QuotaOf::Target, at_us: None }));
+        assert_eq!(quota.look(11, 0, 0), Err(NoRoom { of: QuotaOf::Target, lacks_tokens: true, at_us: None }));
         assert_eq!(quota.look(10, 50, 0), Ok(()), "what is held is at most what the limit leaves");
+    }
+
+    #[test]
+    fn a_request_counts_from_when_it_has_arrived() {
+        let quotas = Quotas::default();
+        let quota = quotas.of(&provider(r#","rpm":1"#), &target(""), "m", MINUTE).unwrap();
+        let told = |quota: &Quota, now_us| quota.look(1, 1, now_us).unwrap_err().at_us;
+        let hold = quota.reserve(1, 1, 1, 0).unwrap();
+        assert_eq!(told(&quota, 10), Some(MINUTE));
+        hold.sending().begins(7_000);
+        assert_eq!(told(&quota, 7_000), Some(MINUTE + 7_000), "it took a while to connect");
+        hold.arrived(9_000);
+        hold.arrived(500_000);
+        assert_eq!(told(&quota, 600_000), Some(MINUTE + 9_000), "something was heard of it, and then more");
+        hold.settle(END, 5_000_000);
+        assert_eq!((told(&quota, MINUTE + 8_999), quota.look(1, 1, MINUTE + 9_000)), (Some(MINUTE + 9_000), Ok(())));
+        // Nothing is heard for long.
+        let from = 2 * MINUTE;
+        let hold = quota.reserve(2, 1, 1, from).unwrap();
+        hold.sending().begins(from);
+        hold.arrived(from + 30_000_000);
+        hold.settle(END, from + 40_000_000);
+        assert_eq!(told(&quota, from + 41_000_000), Some(from + MINUTE + caps::ON_THE_WAY_US));
+        quota.reserve(3, 1, 1, from + MINUTE + caps::ON_THE_WAY_US).unwrap().refund_all(3 * MINUTE);
     }
 }

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::{AttemptEnd, Counted, Endpoint, ModelId, Money, Now, OnExhausted, Outcome, PlanId, ProviderName, RequestId};
 use domain::{TokenUsage, UsageRecord};
-use limits::{Cover, HoldGuard, Settlement};
+use limits::{Cover, Settlement};
 use store::KeyEntry;
 use store::pools::{End, Hold};
 use tokio::task::JoinHandle;
 
 use crate::Gateway;
-use crate::attempts::{Attempts, Of, SentMark};
+use crate::attempts::{Attempts, Heard, Of, SentMark};
 use crate::caps;
+use crate::quota::QuotaHold;
 use crate::routes::ModelRoute;
 use crate::spend::{SpendRefused, SpendTicket, Spent, price};
 use crate::uncounted::{Text, Ticket, is_short};
@@ -92,7 +93,7 @@ pub(crate) struct Exchange {
 
 struct Open {
     hold: Hold,
-    quota: Option<HoldGuard>,
+    quota: Option<QuotaHold>,
     input: InputTokens,
     /// Output tokens that went to the client so far.
     passed: u64,
@@ -166,11 +167,16 @@ impl Exchange {
     }
 
     /// An attempt at the target at this place begins; `quota` is what was taken from its quota. The mark is set by whoever sends the body.
-    pub(crate) fn attempt(&mut self, target: usize, quota: Option<HoldGuard>, now_us: u64) -> SentMark {
+    pub(crate) fn attempt(&mut self, target: usize, quota: Option<QuotaHold>, now_us: u64) -> SentMark {
+        let heard = quota.as_ref().map(|quota| self.heard(quota));
         if let Some(open) = &mut self.open {
             open.quota = quota;
         }
-        self.attempts.begin(target, now_us)
+        self.attempts.begin(target, heard, now_us)
+    }
+
+    fn heard(&self, quota: &QuotaHold) -> Heard {
+        (quota.sending(), Arc::clone(&self.gateway.clock))
     }
 
     /// It was answered.
@@ -202,8 +208,9 @@ impl Exchange {
     }
 
     /// An attempt begins beside the one in progress, with what was taken for it.
-    pub(crate) fn attempt_beside(&mut self, target: usize, quota: Option<HoldGuard>, spend: Option<SpendTicket>, now_us: u64) -> SentMark {
-        self.attempts.begin_beside(target, quota, spend, now_us)
+    pub(crate) fn attempt_beside(&mut self, target: usize, quota: Option<QuotaHold>, spend: Option<SpendTicket>, now_us: u64) -> SentMark {
+        let heard = quota.as_ref().map(|quota| self.heard(quota));
+        self.attempts.begin_beside(target, heard, quota, spend, now_us)
     }
 
     /// The two attempts change places.
@@ -252,6 +259,9 @@ impl Exchange {
     /// The first byte of the answer is on its way to the client.
     pub(crate) fn first_byte(&mut self, now: Now) {
         self.first_byte_us = now.mono_us.saturating_sub(self.subject.arrived.mono_us);
+        if let Some(quota) = self.open.as_ref().and_then(|open| open.quota.as_ref()) {
+            quota.arrived(now.mono_us);
+        }
     }
 
     /// Output tokens that went to the client so far.

@@ -95,6 +95,30 @@ impl Ledger {
         }
     }
 
+    /// What was counted when it was admitted, its request and its input, counts from now on instead: where it counts for somebody else it
+    /// has only now arrived. Nothing changes once any of it has stopped counting.
+    pub fn recount(&mut self, hold: HoldId, now: Micros) {
+        let now = self.enter(now);
+        let Some(hold) = self.holds.slot(hold).and_then(|slot| self.holds.get_mut(slot)) else { return };
+        let logs = |limit: &Limit| limit.key.kind != Kind::Concurrent;
+        let has_expired = |place: &u16| logs(&self.limits[*place]) && now - hold.at >= self.limits[*place].key.window_us;
+        if hold.places.as_slice().iter().any(has_expired) {
+            return;
+        }
+        for place in hold.places.as_slice() {
+            let limit = &mut self.limits[*place];
+            let counted = match limit.key.kind {
+                Kind::Requests => hold.requests,
+                Kind::Tokens => hold.input,
+                Kind::Concurrent => continue,
+            };
+            limit.expire(now);
+            limit.refund(hold.at, counted, now);
+            limit.count(counted, now, self.caps);
+        }
+        hold.at = now;
+    }
+
     /// Gives back what the input was counted too high; returns what it lacks.
     fn set_input(&mut self, slot: u32, exact: u64, now: Micros) -> u64 {
         let Some(hold) = self.holds.get_mut(slot) else { return 0 };

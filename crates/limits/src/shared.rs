@@ -125,6 +125,11 @@ impl HoldGuard {
         self.ledger.with(|ledger| ledger.input(self.hold, exact, now))
     }
 
+    /// [`Ledger::recount`]
+    pub fn recount(&mut self, now: Micros) {
+        self.ledger.with(|ledger| ledger.recount(self.hold, now));
+    }
+
     /// [`Ledger::charge`]
     pub fn charge(&mut self, total_output: u64, now: Micros) -> u64 {
         self.ledger.with(|ledger| ledger.charge(self.hold, total_output, now))

@@ -2,6 +2,32 @@
 
 /// Keys that are neither revoked nor expired, in one organisation.
 pub(crate) const MAX_KEYS_PER_ORG: usize = 10_000;
+/// Members of one organisation.
+pub(crate) const MAX_MEMBERS_PER_ORG: usize = 1_000;
+/// Invitations of one organisation that nobody has taken up.
+pub(crate) const MAX_INVITATIONS_PER_ORG: usize = 200;
+/// Sessions of one person; the oldest end first.
+pub(crate) const MAX_SESSIONS: usize = 20;
+/// Longest time that a session lasts, in microseconds: 30 days.
+pub(crate) const SESSION_US: i64 = 30 * 86_400_000_000;
+/// Longest time that a session lasts unused, in microseconds: 7 days.
+pub(crate) const SESSION_IDLE_US: i64 = 7 * 86_400_000_000;
+/// Time between two notes that a session is used, in microseconds: 5 minutes.
+pub(crate) const SESSION_NOTE_US: i64 = 300_000_000;
+/// How long a link to choose a new password works, in microseconds: an hour.
+pub(crate) const RESET_LINK_US: i64 = 3_600_000_000;
+/// How long the link to set up the first operator works, in microseconds: an hour.
+pub(crate) const SETUP_LINK_US: i64 = 3_600_000_000;
+/// How long an invitation works, in microseconds: 7 days.
+pub(crate) const INVITATION_US: i64 = 7 * 86_400_000_000;
+/// How long a checkout can be paid, in microseconds: an hour, in which its credit hardly shrinks.
+pub(crate) const CHECKOUT_US: i64 = 3_600_000_000;
+/// How long a plan stays in force whose renewal was not paid, in microseconds: 7 days.
+pub(crate) const GRACE_US: i64 = 7 * 86_400_000_000;
+/// Subscriptions that are renewed in one go.
+pub(crate) const RENEWALS: usize = 200;
+/// Characters that are kept of what a browser calls itself.
+pub(crate) const MAX_AGENT_CHARS: usize = 200;
 /// Custom limits of one organisation.
 pub(crate) const MAX_CUSTOM_LIMITS: usize = 500;
 /// Models that a key's list may name.

@@ -7,12 +7,19 @@ use crate::sql;
 pub enum ErrorClass<'a> {
     /// What was named is not there (404).
     NotFound,
+    /// Whoever wants it may not (403).
+    Forbidden,
     /// It contradicts what is there (409).
     Conflict,
     /// The input is wrong (422): which member, where one is to blame.
     Invalid {
         /// The member's path, such as `limits[2].rpm`; empty where no single one is to blame.
         param: &'a str,
+    },
+    /// It was tried too often (429).
+    TooMany {
+        /// It may be tried again after so many microseconds.
+        wait_us: u64,
     },
     /// The database can't be used now (503).
     Unavailable,

@@ -1,6 +1,7 @@
 //! Durable and shared state: SQL, the live directory that admission reads, the pools, and the recorder.
 //! It knows no HTTP and reads no clock.
 
+mod attempts;
 mod backup;
 mod caps;
 mod config;
@@ -21,6 +22,7 @@ mod seal;
 mod sql;
 mod store;
 
+pub use attempts::{Attempt, Attempted, TooManyAttempts};
 pub use backup::{BackupContents, BackupError, backup, restore};
 pub use config::StoreConfig;
 pub use directory::{Directory, KeyEntry, OrgEntry, OrgState};
@@ -30,16 +32,22 @@ pub use journal::{GrantFacts, JournalHealth, JournalRefuses, Unwritable};
 pub use open::OpenError;
 pub use ops::apply::{ApplyError, ApplyOptions, Desired};
 pub use ops::audit::{AuditEntry, NoteError, ReadAuditError};
+pub use ops::billing::{BillingError, Checkout, CheckoutState, Invoice, ListInvoicesError, PlanChange, Subscription};
 pub use ops::credentials::{AddCredentialError, CredentialChange, CredentialInfo, CredentialKind, NewCredential, RemoveCredentialError};
 pub use ops::custom_limits::{LimitFact, ReadLimitFactsError, SetCustomLimitsError};
 pub use ops::diff::{Change, ChangeAction, Diff, FieldChange};
 pub use ops::input::InvalidInput;
 pub use ops::keys::{CreateKeyError, ListKeysError, NewKey, RevokeKeyError};
+pub use ops::links::{InviteError, Link, LinkError, LinkPurpose};
+pub use ops::members::{ChangeMemberError, ListMembersError};
 pub use ops::models::{DeleteModelError, PutModelError};
 pub use ops::orgs::{CreateOrgError, DeleteOrgError, ListOrgsError, NewOrg, OrgPatch, UpdateOrgError};
+pub use ops::people::{Account, SignUp, SignUpError};
+pub use ops::plan_requests::{ListPlanRequestsError, PlanRequest, PlanRequestError, PlanRequestState};
 pub use ops::plans::{DeletePlanError, PutPlanError};
 pub use ops::providers::{ChangeProviderError, DeleteProviderError, ProviderDraft, ProviderInfo, ProviderPatch, PutProviderError};
 pub use ops::requests::{RequestStory, ToldRefusal};
+pub use ops::sessions::{AccountError, Session};
 pub use ops::spend::SpendSum;
 pub use ops::usage::{Bucket, GroupBy, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery};
 pub use ops::{Actor, Managed, Origin, PutMode, Written};

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use domain::{Clock, Entropy};
 use tokio_util::task::TaskTracker;
 
+use crate::attempts::Attempts;
 use crate::data_folder::DataFolder;
 use crate::journal::tail::Position;
 use crate::load::{self, LoadFault};
@@ -150,6 +151,7 @@ impl Store {
             pools,
             recorder,
             sealer,
+            attempts: Attempts::new(entropy.as_ref()),
             clock,
             entropy,
             window_us: config.window_us,

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use domain::{Clock, Entropy, Now};
 use tokio_util::task::TaskTracker;
 
+use crate::attempts::Attempts;
 use crate::data_folder::DataFolder;
 use crate::definitions::Definitions;
 use crate::seal::Sealer;
@@ -25,6 +26,7 @@ pub(crate) struct Inner {
     pub(crate) pools: Pools,
     pub(crate) recorder: Recorder,
     pub(crate) sealer: Sealer,
+    pub(crate) attempts: Attempts,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) window_us: u64,

@@ -31,6 +31,9 @@ use crate::{discovery, entries};
 /// How often things are swept that nobody uses any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether a subscription is to be renewed.
+const BILLING_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The application.
 #[derive(Clone, Copy, Debug)]
 pub struct App;
@@ -59,7 +62,7 @@ impl App {
             config: gateway_config(&settings),
             store: store.clone(),
             clock: Arc::clone(&clock),
-            entropy,
+            entropy: Arc::clone(&entropy),
             tasks: tasks.clone(),
             network: None,
         });
@@ -67,9 +70,11 @@ impl App {
             store.flush_and_close().await;
             return Err(StartError::Spend { source });
         }
+        let own_url = url_of(config, listeners.main_addr).parse().unwrap_or_default();
+        let control = control_plane(config, own_url, &store, &gateway, &operator_token, (clock, entropy));
         let connections = Arc::new(Connections::default());
         let routes = Arc::new(Routes {
-            planes: Planes { gateway: Arc::clone(&gateway), control: control_plane(config, &store, &gateway, &operator_token, clock) },
+            planes: Planes { gateway: Arc::clone(&gateway), control },
             store: store.clone(),
             metrics: ServerMetrics::new(Arc::clone(&connections), settings.log_drops.clone(), |registry| gateway.register(registry)),
             operator_token_hash: control::hash_operator_token(operator_token.expose_secret()),
@@ -149,11 +154,25 @@ impl App {
         running.every(patience.interval(), move || connections.look(patience, Instant::now()));
         let gateway = Arc::clone(&running.gateway);
         running.every(SWEEP_INTERVAL, move || gateway.sweep());
+        let (store, unpaid) = (running.store.clone(), settings.config.sign_up.plan.clone());
+        running.until_stopped(bill(store, unpaid));
         let (found, local) = (settings.found_in_use().to_vec(), settings.local_in_use().to_vec());
         if !found.is_empty() || !local.is_empty() {
             let (store, gateway) = (running.store.clone(), Arc::clone(&running.gateway));
             let plan = discovery::Plan { found, local, own_port: running.addr.port() };
             running.until_stopped(async move { discovery::look_around(plan, &store, &gateway).await });
+        }
+    }
+}
+
+/// Renews what is due, once a minute.
+async fn bill(store: Store, unpaid: domain::PlanId) {
+    let mut ticks = tokio::time::interval(BILLING_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = store.run_billing(unpaid.clone()).await {
+            tracing::warn!(error = error.to_string(), "renewals could not be done; they are tried again in a minute");
         }
     }
 }
@@ -172,11 +191,22 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
     }
 }
 
-fn control_plane(config: &Config, store: &Store, gateway: &Arc<Gateway>, token: &SecretString, clock: Arc<dyn Clock>) -> ControlPlane {
+fn control_plane(
+    config: &Config,
+    own_url: http::Uri,
+    store: &Store,
+    gateway: &Arc<Gateway>,
+    token: &SecretString,
+    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+) -> ControlPlane {
     let parts = ControlParts {
         config: ControlConfig {
             operator_token_hash: control::hash_operator_token(token.expose_secret()),
             public_url: config.server.public_url.as_ref().and_then(|url| url.parse().ok()),
+            is_secure: own_url.scheme() == Some(&http::uri::Scheme::HTTPS),
+            own_url,
+            sign_up: config.sign_up.clone(),
+            billing: config.billing,
             body_timeout: config.server.body_timeout,
         },
         store: store.clone(),
@@ -184,6 +214,7 @@ fn control_plane(config: &Config, store: &Store, gateway: &Arc<Gateway>, token: 
         spend: Arc::clone(gateway) as Arc<dyn domain::SpendRuntime>,
         tester: Arc::new(Tester::new(store.clone(), Arc::clone(gateway))),
         clock,
+        entropy,
     };
     ControlPlane::new(Box::new(move || control::router(parts)))
 }

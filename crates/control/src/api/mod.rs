@@ -2,9 +2,12 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod auth;
 pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod orgs;
+pub(crate) mod people;
+pub(crate) mod plan_requests;
 pub(crate) mod plans;
 pub(crate) mod providers;
 pub(crate) mod requests;

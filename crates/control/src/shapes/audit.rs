@@ -3,7 +3,6 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::choice::Actor;
 use super::time::Time;
 
 /// One change.
@@ -13,8 +12,8 @@ pub(crate) struct AuditEntry {
     id: i64,
     /// When.
     at: Time,
-    /// Who.
-    actor: Actor,
+    /// Who: `operator` (the bearer of the operator token), `system`, or a person's id.
+    actor: String,
     /// What was done, such as `org.update`.
     action: String,
     /// To what, such as `org_01J…`.
@@ -28,6 +27,6 @@ impl AuditEntry {
     /// The entry as it is kept.
     pub(crate) fn of(entry: store::AuditEntry) -> Self {
         let store::AuditEntry { id, at, actor, action, subject, details } = entry;
-        Self { id, at: Time(at), actor: actor.into(), action, subject, details }
+        Self { id, at: Time(at), actor: actor.to_string(), action, subject, details }
     }
 }

@@ -227,13 +227,59 @@ mirror! {
 }
 
 mirror! {
-    /// Who changed something.
-    Actor = store::Actor, "lowercase", {
-        /// Whoever holds the operator token.
-        Operator,
-        /// Tidegate itself: at start, from its configuration file.
-        System,
+    /// What a member is to an organisation. Each may do what those before it may.
+    Role = domain::Role, "lowercase", {
+        /// Sees everything but secrets, and changes nothing.
+        Viewer,
+        /// Makes and revokes API keys.
+        Developer,
+        /// Renames the organisation, invites and removes members, chooses and pays its plan.
+        Admin,
+        /// Names other owners, and deletes the organisation.
+        Owner,
     }
+}
+
+mirror! {
+    /// How a wish for another plan stands.
+    PlanRequestState = store::PlanRequestState, "lowercase", {
+        /// Nobody has decided it.
+        Open,
+        /// The plan is in force.
+        Granted,
+        /// An operator said no.
+        Declined,
+        /// A later wish has taken its place, or it was taken back.
+        Withdrawn,
+    }
+}
+
+mirror! {
+    /// What is limited.
+    LimitedBy = domain::Limited, "lowercase", {
+        /// Whether it may be used at all, where no number of it is limited.
+        Use,
+        /// Requests a minute.
+        Rpm,
+        /// Tokens a minute.
+        Tpm,
+        /// Requests a day.
+        Rpd,
+        /// Tokens a day.
+        Tpd,
+        /// Requests in progress at once.
+        Concurrent,
+    }
+}
+
+/// What an operator decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum PlanDecision {
+    /// The plan is in force for the next request.
+    Granted,
+    /// It is not.
+    Declined,
 }
 
 mirror! {

@@ -1,9 +1,13 @@
 //! Organisations as the API writes them.
 
 use domain::{Catalogue, RowInForce, Source, UnixMicros};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use store::{NewOrg, OrgPatch};
 use utoipa::ToSchema;
+
+use crate::app::{SignUpConfig, SignUpMode};
+use crate::problem::Problem;
 
 use super::limit_row::LimitRow;
 use super::text::{Invalid, each};
@@ -15,8 +19,9 @@ use super::time::Time;
 pub(crate) struct OrgInput {
     /// What people call it.
     name: String,
-    /// Its plan's id.
-    plan: String,
+    /// Its plan's id; left out by those who make one of their own.
+    #[serde(default)]
+    plan: Option<String>,
     /// Custom limit rows; each replaces the plan's row of its selector.
     #[serde(default)]
     limits: Vec<LimitRow>,
@@ -24,8 +29,24 @@ pub(crate) struct OrgInput {
 
 impl OrgInput {
     /// What the store is to make.
-    pub(crate) fn into_new(self) -> Result<NewOrg, Invalid> {
-        Ok(NewOrg { name: self.name, plan: self.plan.into(), custom: custom("limits", self.limits)? })
+    pub(crate) fn into_new(self) -> Result<NewOrg, Problem> {
+        let missing = || Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "missing_member", "plan: this member is missing.").at("plan");
+        let plan = self.plan.ok_or_else(missing)?;
+        Ok(NewOrg { name: self.name, plan: plan.into(), custom: custom("limits", self.limits)? })
+    }
+
+    /// The name of somebody's own, which begins as the installation has it.
+    pub(crate) fn into_own(self, config: &SignUpConfig) -> Result<String, Problem> {
+        let is_own = self.plan.is_none_or(|plan| plan == config.plan.as_str()) && self.limits.is_empty();
+        let refuse = |code, message: String| Err(Problem::new(StatusCode::FORBIDDEN, code, message));
+        match config.mode {
+            SignUpMode::Closed => refuse("signup_closed", "Only operators make organisations here.".into()),
+            SignUpMode::Open | SignUpMode::Invite if !is_own => refuse(
+                "operator_only",
+                format!("An organisation of your own begins on the plan \"{}\"; only operators choose another, or limits.", config.plan),
+            ),
+            SignUpMode::Open | SignUpMode::Invite => Ok(self.name),
+        }
     }
 }
 
@@ -48,7 +69,7 @@ impl OrgChange {
     /// What the store is to change.
     pub(crate) fn into_patch(self) -> Result<OrgPatch, Invalid> {
         let custom = self.limits.map(|rows| custom("limits", rows)).transpose()?;
-        Ok(OrgPatch { name: self.name, plan: self.plan.map(Into::into), custom })
+        Ok(OrgPatch { name: self.name, plan: self.plan.map(Into::into), effective_plan: None, custom })
     }
 }
 

@@ -13,8 +13,8 @@ async fn every_operation_of_the_document_is_routed_and_needs_the_token() {
         let path = path.strip_prefix("/api/v1").unwrap().replace(['{', '}'], "");
         let answer = api.send(request(method.clone(), &path).body(Body::empty()).unwrap()).await;
         let public = operation["security"] == serde_json::json!([{}]);
-        assert_eq!(answer.status, if public { 200 } else { 401 }, "{method} {path}");
-        assert_eq!(public, path == "/openapi.json");
+        assert_eq!(answer.status == 401, !public, "{method} {path}");
+        assert_eq!(public, path == "/openapi.json" || ["signup", "login", "reset", "setup"].iter().any(|name| path.ends_with(name)));
     }
 }
 

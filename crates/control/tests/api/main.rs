@@ -2,13 +2,17 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+mod accounts;
 mod apply;
 mod audit;
 mod authentication;
+mod billing;
 mod bodies;
 mod document;
+mod isolation;
 mod keys;
 mod lists;
+mod members;
 mod models;
 mod orgs;
 mod origin;
@@ -18,5 +22,6 @@ mod providers;
 mod requests;
 mod route;
 mod status;
+mod subscription;
 mod support;
 mod usage;

@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use domain::AttemptEnd;
-use limits::HoldGuard;
 use tokio::time::timeout;
 
 use super::{Asked, AttemptFault, Dispatched, Way};
 use crate::attempts::SentMark;
 use crate::metrics::UpstreamOutcome;
+use crate::quota::QuotaHold;
 use crate::routes::{ModelRoute, TargetRoute};
 use crate::routing::{Entry, Skip, consider};
 use crate::settle::Exchange;
@@ -23,7 +23,7 @@ use crate::spend::{SpendRefused, SpendTicket};
 type Came = Result<Dispatched, AttemptFault>;
 
 /// What an attempt beside another has taken.
-type Entered<'r> = (Entry<'r>, Option<HoldGuard>, Option<SpendTicket>);
+type Entered<'r> = (Entry<'r>, Option<QuotaHold>, Option<SpendTicket>);
 
 /// One of two attempts, begun.
 pub(super) struct Leg<'r> {

@@ -14,13 +14,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use domain::{AttemptEnd, Features, Now, Trouble, Why};
 use http::{HeaderMap, StatusCode};
-use limits::HoldGuard;
 use providers::{AnswerFacts, RequestFacts, Scope};
 
 use crate::Gateway;
 use crate::caps;
 use crate::health::InFlight;
 use crate::metrics::UpstreamOutcome;
+use crate::quota::{NoRoom, QuotaHold};
 use crate::relay::Opened;
 use crate::routes::{ModelRoute, TargetRoute};
 use crate::routing::{Entry, Needs, Skip, consider};
@@ -181,7 +181,7 @@ impl<'r> Asked<'r> {
         let entered = loop {
             match self.enter(target, exchange, way) {
                 // The bound said so; the count may not.
-                Err(Skip::TooLong { .. }) if !way.is_counted => {
+                Err(Skip::TooLong { .. } | Skip::NoRoom(NoRoom { lacks_tokens: true, .. })) if !way.is_counted => {
                     Box::pin(exchange.know_input()).await;
                     way.is_counted = true;
                     way.needs.tokens = exchange.held().0.saturating_add(way.output);
@@ -198,7 +198,7 @@ impl<'r> Asked<'r> {
         }
     }
 
-    fn enter<'a>(&self, target: &'a TargetRoute, exchange: &mut Exchange, way: &Way) -> Result<(Entry<'a>, Option<HoldGuard>), Skip> {
+    fn enter<'a>(&self, target: &'a TargetRoute, exchange: &mut Exchange, way: &Way) -> Result<(Entry<'a>, Option<QuotaHold>), Skip> {
         let clock = || self.gateway.clock.now().mono_us;
         consider(target, &way.needs, clock, |open| {
             hold_spend(target, exchange)?;
@@ -232,7 +232,7 @@ impl<'r> Asked<'r> {
         &self,
         index: usize,
         target: &'r TargetRoute,
-        (mut entry, mut quota): (Entry<'r>, Option<HoldGuard>),
+        (mut entry, mut quota): (Entry<'r>, Option<QuotaHold>),
         exchange: &mut Exchange,
         way: &mut Way,
     ) -> Option<Dispatched> {
@@ -298,9 +298,11 @@ impl<'r> Asked<'r> {
 
     /// What is taken from the quotas of the provider and the target, if there are any.
     /// Under `number`, which no other attempt that is under way has.
-    fn take_from_quota(&self, target: &TargetRoute, number: u128, exchange: &Exchange) -> Result<Option<HoldGuard>, Skip> {
+    fn take_from_quota(&self, target: &TargetRoute, number: u128, exchange: &Exchange) -> Result<Option<QuotaHold>, Skip> {
         let Some(quota) = &target.quota else { return Ok(None) };
-        let (input, output) = exchange.held();
+        let (input, held) = exchange.held();
+        // A provider may produce all that is asked for, whatever answers have needed so far.
+        let output = if self.facts.max_output.is_some() { exchange.subject().most_output.max(held) } else { held };
         let now_us = self.gateway.clock.now().mono_us;
         quota.reserve(number, input, output, now_us).map(Some).map_err(Skip::NoRoom)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use limits::{Ask, Caps, Cover, Kind, LimitKey, Refusal, Retry, Status};
 use proptest::prelude::*;
 
-use crate::history::{Fixed, Jump, LIMITS, Op, Outcome, SECOND, World, cases, history, jump, limits, op};
+use crate::history::{Fixed, Jump, LIMITS, Op, Outcome, SECOND, World, cases, history, history_with_recounts, jump, limits, op};
 
 proptest! {
     #![proptest_config(cases(300))]
@@ -13,6 +13,20 @@ proptest! {
     /// Every answer and every status, whatever happens.
     #[test]
     fn the_ledger_does_what_brute_force_does(steps in history(60)) {
+        let mut world = World::new(&Caps::DEFAULT);
+        for (jump, op) in steps {
+            world.step(jump, op);
+            world.agree();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    /// The same where what was counted is counted again later.
+    #[test]
+    fn what_is_counted_again_counts_from_then_on(steps in history_with_recounts(60)) {
         let mut world = World::new(&Caps::DEFAULT);
         for (jump, op) in steps {
             world.step(jump, op);

@@ -57,6 +57,7 @@ pub(crate) enum Op {
     CancelWait(prop::sample::Index),
     Release(prop::sample::Index),
     Settle(prop::sample::Index, Option<u64>, u64),
+    Recount(prop::sample::Index),
     Lapse(prop::sample::Index),
     RefundTokens(prop::sample::Index),
     RefundAll(prop::sample::Index),
@@ -104,6 +105,12 @@ pub(crate) fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
+/// What is counted again later, among all else.
+pub(crate) fn history_with_recounts(steps: usize) -> impl Strategy<Value = Vec<(Jump, Op)>> {
+    let recount = any::<prop::sample::Index>().prop_map(Op::Recount);
+    prop::collection::vec((jump(), prop_oneof![4 => op(), 1 => recount]), 1..steps)
+}
+
 /// The same cases each time, unless the environment asks for a longer search: then others each time.
 pub(crate) fn cases(cases: u32) -> ProptestConfig {
     let base = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
@@ -124,6 +131,7 @@ pub(crate) enum Fixed {
     CancelWait(usize),
     Release(usize),
     Settle(usize, Settlement),
+    Recount(usize),
     Lapse(usize),
     RefundTokens(usize),
     RefundAll(usize),
@@ -178,6 +186,10 @@ impl Player {
                 Outcome::Done
             }
             Fixed::Settle(h, settlement) => Outcome::Debt(ledger.settle(hold(h), *settlement, now)),
+            Fixed::Recount(h) => {
+                ledger.recount(hold(h), now);
+                Outcome::Done
+            }
             Fixed::Release(h) => {
                 ledger.release(hold(h), now);
                 Outcome::Done
@@ -298,6 +310,7 @@ impl World {
             Op::Settle(h, input, more) => {
                 Fixed::Settle(any(h)?, Settlement { input, output: (self.outputs[any(h)?] + more).saturating_sub(3) })
             }
+            Op::Recount(h) => Fixed::Recount(any(h)?),
             Op::Lapse(h) => Fixed::Lapse(any(h)?),
             Op::RefundTokens(h) => Fixed::RefundTokens(any(h)?),
             Op::RefundAll(h) => Fixed::RefundAll(any(h)?),
@@ -360,6 +373,7 @@ impl World {
                 let cover = oracle.cover(hold(h), *least, *want, now).map_or(Cover::Waiting, Cover::Covered);
                 assert_eq!(*outcome, Outcome::Covered(cover), "cover");
             }
+            Fixed::Recount(h) => oracle.recount(hold(h), now),
             Fixed::CancelWait(h) => oracle.cancel_wait(hold(h), now),
             Fixed::Release(h) => oracle.release(hold(h), now),
             Fixed::Lapse(h) => oracle.lapse(hold(h), now),

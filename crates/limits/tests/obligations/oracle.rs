@@ -32,6 +32,8 @@ pub(crate) struct Line {
 #[derive(Clone, Debug)]
 pub(crate) struct OracleHold {
     pub(crate) request: u128,
+    /// When its request and input were counted.
+    pub(crate) at: u64,
     pub(crate) own: BTreeMap<LimitKey, u64>,
     pub(crate) left: u64,
     pub(crate) input: u64,
@@ -159,7 +161,8 @@ impl Oracle {
             return Err(blocked);
         }
         self.next += 1;
-        let mut hold = OracleHold { request, own: BTreeMap::new(), left: 0, input: 0, late_input: 0, output: 0, wanted: 0, unheard: 0 };
+        let (own, at) = (BTreeMap::new(), self.now);
+        let mut hold = OracleHold { request, at, own, left: 0, input: 0, late_input: 0, output: 0, wanted: 0, unheard: 0 };
         for ask in asks {
             let line = self.lines.get_mut(&ask.key).unwrap();
             let event = Event { at: self.now, amount: ask.log, given_by: Some(self.next) };
@@ -253,6 +256,20 @@ impl Oracle {
             self.give_back(id, &key, excess);
         }
         0
+    }
+
+    /// Its request and input count from now on, unless any of them no longer counts.
+    pub(crate) fn recount(&mut self, id: u64, now: u64) {
+        self.enter(now);
+        let Some(hold) = self.holds.get_mut(&id) else { return };
+        let at = self.now;
+        let counts = |key: &LimitKey| key.kind == Kind::Concurrent || at < hold.at + key.window_us;
+        if !hold.own.keys().all(counts) {
+            return;
+        }
+        hold.at = at;
+        let events = self.lines.values_mut().flat_map(|line| &mut line.events);
+        events.filter(|event| event.given_by == Some(id)).for_each(|event| event.at = at);
     }
 
     pub(crate) fn charge(&mut self, id: u64, total: u64, now: u64) -> u64 {

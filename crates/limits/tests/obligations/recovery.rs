@@ -157,7 +157,7 @@ impl Book {
                 }
                 self.end(&hold, now, if all { Ending::AllBack } else { Ending::TokensBack }, true);
             }
-            Fixed::CancelWait(_) | Fixed::SetN(..) | Fixed::Advance | Fixed::IsEmpty => {}
+            Fixed::CancelWait(_) | Fixed::Recount(_) | Fixed::SetN(..) | Fixed::Advance | Fixed::IsEmpty => {}
         }
     }
 

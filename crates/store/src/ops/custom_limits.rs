@@ -69,7 +69,7 @@ impl Store {
             let before = entry.to_org();
             let custom = input::custom_limits(&inner.directory.catalogue_now(), "", limits)?;
             let after = Org { custom, ..before.clone() };
-            inner.save_org(actor, "org.limits", &before, &after).await?;
+            inner.save_org(actor, "org.limits", &before, &after, None).await?;
             Ok(after)
         })
         .await

@@ -3,47 +3,68 @@
 
 pub(crate) mod apply;
 pub(crate) mod audit;
+pub(crate) mod billing;
 pub(crate) mod credentials;
 pub(crate) mod custom_limits;
 pub(crate) mod definitions;
 pub(crate) mod diff;
 pub(crate) mod input;
 pub(crate) mod keys;
+pub(crate) mod links;
+pub(crate) mod members;
 pub(crate) mod models;
 pub(crate) mod orgs;
+pub(crate) mod people;
+pub(crate) mod plan_requests;
 pub(crate) mod plans;
 pub(crate) mod providers;
 pub(crate) mod requests;
+pub(crate) mod sessions;
 pub(crate) mod spend;
 pub(crate) mod usage;
 mod usage_spans;
 
+use std::fmt;
 use std::sync::Arc;
 
-use domain::UnixMicros;
-use serde::{Deserialize, Serialize};
+use domain::{PersonId, UnixMicros};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Who changes something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Actor {
     /// Whoever holds the operator token.
     Operator,
     /// Tidegate itself: at start, from its configuration file.
     System,
+    /// Somebody who is logged in, or has just signed up.
+    Person(PersonId),
 }
 
 impl Actor {
-    /// The name as the audit log writes it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Operator => "operator",
-            Self::System => "system",
+    pub(crate) fn of_str(text: &str) -> Option<Self> {
+        match text {
+            "operator" => Some(Self::Operator),
+            "system" => Some(Self::System),
+            person => person.parse().ok().map(Self::Person),
         }
     }
+}
 
-    pub(crate) fn of_str(text: &str) -> Option<Self> {
-        [Self::Operator, Self::System].into_iter().find(|actor| actor.as_str() == text)
+/// The name as the audit log writes it.
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Operator => f.write_str("operator"),
+            Self::System => f.write_str("system"),
+            Self::Person(id) => id.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Actor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -9,7 +9,7 @@ use super::input;
 use crate::load::state_of;
 use crate::sql::audit::NewEntry;
 use crate::sql::orgs::Search;
-use crate::sql::{self, Database, facts};
+use crate::sql::{self, Database, Transaction, facts};
 use crate::store::Inner;
 use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, OperationError, OrgEntry, OrgState, Page, PageRequest, Store};
 
@@ -31,6 +31,8 @@ pub struct OrgPatch {
     pub name: Option<String>,
     /// A new plan, bought and in force.
     pub plan: Option<PlanId>,
+    /// The plan in force, where it is another than that bought.
+    pub effective_plan: Option<PlanId>,
     /// All custom limits anew.
     pub custom: Option<Vec<CustomLimit>>,
 }
@@ -159,26 +161,17 @@ impl Store {
         Ok(Page::of(found, page, |org| org.id.to_string()))
     }
 
-    /// Changes an organisation. What is in progress goes on under the new limits.
+    /// Changes an organisation. What is in progress goes on under the new limits. A plan that is set so is no longer what was paid for:
+    /// nothing is renewed any more.
     pub async fn update_org(&self, actor: Actor, id: OrgId, patch: OrgPatch) -> Result<Org, UpdateOrgError> {
         self.turn(move |inner| async move {
-            let entry = inner.live_org(id).ok_or(UpdateOrgError::NotFound(id))?;
-            let before = entry.to_org();
-            let catalogue = inner.directory.catalogue_now();
-            let mut org = before.clone();
-            if let Some(name) = patch.name {
-                org.name = input::name("name", &name)?;
+            let mut begun = None;
+            if patch.plan.is_some() {
+                let mut transaction = inner.database.begin().await?;
+                sql::billing::forget(&mut transaction, id).await?;
+                begun = Some(transaction);
             }
-            if let Some(plan) = patch.plan {
-                input::plan(&catalogue, &plan)?;
-                org.plan = plan.clone();
-                org.effective_plan = plan;
-            }
-            if let Some(custom) = patch.custom {
-                org.custom = input::custom_limits(&catalogue, "limits", custom)?;
-            }
-            inner.save_org(actor, "org.update", &before, &org).await?;
-            Ok(org)
+            inner.change_org(actor, id, patch, begun).await
         })
         .await
     }
@@ -211,13 +204,53 @@ impl Inner {
         self.directory.org(id).filter(|entry| !entry.state().deleted)
     }
 
-    /// Writes an organisation that changed and puts it in force. Nothing is written where nothing changed.
-    pub(crate) async fn save_org(&self, actor: Actor, action: &str, before: &Org, org: &Org) -> Result<(), DatabaseFault> {
-        if before == org {
-            return Ok(());
+    /// Changes an organisation, in a transaction that has begun or in one of its own.
+    pub(crate) async fn change_org(
+        &self,
+        actor: Actor,
+        id: OrgId,
+        patch: OrgPatch,
+        begun: Option<Transaction>,
+    ) -> Result<Org, UpdateOrgError> {
+        let entry = self.live_org(id).ok_or(UpdateOrgError::NotFound(id))?;
+        let before = entry.to_org();
+        let catalogue = self.directory.catalogue_now();
+        let mut org = before.clone();
+        if let Some(name) = patch.name {
+            org.name = input::name("name", &name)?;
         }
+        if let Some(plan) = patch.plan {
+            input::plan(&catalogue, &plan)?;
+            org.plan = plan.clone();
+            org.effective_plan = plan;
+        }
+        if let Some(effective) = patch.effective_plan {
+            input::plan(&catalogue, &effective)?;
+            org.effective_plan = effective;
+        }
+        if let Some(custom) = patch.custom {
+            org.custom = input::custom_limits(&catalogue, "limits", custom)?;
+        }
+        self.save_org(actor, "org.update", &before, &org, begun).await?;
+        Ok(org)
+    }
+
+    /// Writes an organisation that changed and puts it in force, with what else a transaction that has begun holds.
+    pub(crate) async fn save_org(
+        &self,
+        actor: Actor,
+        action: &str,
+        before: &Org,
+        org: &Org,
+        begun: Option<Transaction>,
+    ) -> Result<(), DatabaseFault> {
         let now = self.now().wall;
-        let mut transaction = self.database.begin().await?;
+        let mut transaction = match begun {
+            Some(begun) if before == org => return Database::commit(begun).await,
+            Some(begun) => begun,
+            None if before == org => return Ok(()),
+            None => self.database.begin().await?,
+        };
         sql::orgs::update(&mut transaction, org).await?;
         if (&before.plan, &before.effective_plan, &before.custom) != (&org.plan, &org.effective_plan, &org.custom) {
             facts::begin_org_fact(&mut transaction, org, now).await?;
@@ -252,6 +285,9 @@ fn changes(before: &Org, org: &Org) -> serde_json::Value {
     }
     if before.plan != org.plan {
         changed.insert("plan".into(), json!({"before": before.plan, "after": org.plan}));
+    }
+    if before.effective_plan != org.effective_plan && org.effective_plan != org.plan {
+        changed.insert("effective_plan".into(), json!({"before": before.effective_plan, "after": org.effective_plan}));
     }
     if before.custom != org.custom {
         changed.insert("limits".into(), json!({"before": presented(&before.custom), "after": presented(&org.custom)}));

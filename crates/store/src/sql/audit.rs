@@ -17,7 +17,7 @@ pub(crate) struct NewEntry<'a> {
 pub(crate) async fn insert(connection: &mut Connection, entry: NewEntry<'_>) -> Result<(), DatabaseFault> {
     sqlx::query("INSERT INTO audit (at, actor, action, subject, details) VALUES ($1, $2, $3, $4, $5)")
         .bind(entry.at.0)
-        .bind(entry.actor.as_str())
+        .bind(entry.actor.to_string())
         .bind(entry.action)
         .bind(entry.subject)
         .bind(entry.details.to_string())

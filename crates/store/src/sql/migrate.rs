@@ -20,6 +20,9 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 3, text: include_str!("migrations/sqlite/0003_usage_labels.sql") },
     Migration { version: 4, text: include_str!("migrations/sqlite/0004_provider_credentials.sql") },
     Migration { version: 5, text: include_str!("migrations/sqlite/0005_attempt_list.sql") },
+    Migration { version: 6, text: include_str!("migrations/sqlite/0006_people.sql") },
+    Migration { version: 7, text: include_str!("migrations/sqlite/0007_plan_requests.sql") },
+    Migration { version: 8, text: include_str!("migrations/sqlite/0008_billing.sql") },
 ];
 
 /// Why the schema can't be brought up to date.

@@ -2,6 +2,7 @@
 //! what differs between the two is in this file and in `migrations/`.
 
 pub(crate) mod audit;
+pub(crate) mod billing;
 pub(crate) mod definitions;
 pub(crate) mod facts;
 pub(crate) mod keys;
@@ -9,8 +10,11 @@ pub(crate) mod labels;
 pub(crate) mod meta;
 pub(crate) mod migrate;
 pub(crate) mod orgs;
+pub(crate) mod people;
+pub(crate) mod plan_requests;
 pub(crate) mod records;
 pub(crate) mod requests;
+pub(crate) mod sessions;
 pub(crate) mod soundness;
 pub(crate) mod usage;
 pub(crate) mod value;

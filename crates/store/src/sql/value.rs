@@ -1,6 +1,6 @@
 //! How values of the domain are kept in columns, and read back.
 
-use domain::{KeyId, OrgId, RequestId, UnixMicros};
+use domain::{CheckoutId, InvoiceId, KeyId, LinkId, OrgId, PersonId, PlanRequestId, RequestId, SessionId, UnixMicros};
 use sqlx::{Row as _, ValueRef as _};
 
 use super::Row;
@@ -33,23 +33,17 @@ pub(crate) trait IdBytes {
     fn bytes(self) -> [u8; 16];
 }
 
-impl IdBytes for OrgId {
-    fn bytes(self) -> [u8; 16] {
-        self.bits().to_be_bytes()
-    }
+macro_rules! id_bytes {
+    ($($id:ty)*) => {
+        $(impl IdBytes for $id {
+            fn bytes(self) -> [u8; 16] {
+                self.bits().to_be_bytes()
+            }
+        })*
+    };
 }
 
-impl IdBytes for KeyId {
-    fn bytes(self) -> [u8; 16] {
-        self.bits().to_be_bytes()
-    }
-}
-
-impl IdBytes for RequestId {
-    fn bytes(self) -> [u8; 16] {
-        self.bits().to_be_bytes()
-    }
-}
+id_bytes! { OrgId KeyId RequestId PersonId SessionId LinkId PlanRequestId CheckoutId InvoiceId }
 
 pub(crate) fn id_bits(row: &Row, column: &str) -> Result<u128, DatabaseFault> {
     let bytes: &[u8] = row.try_get(column)?;

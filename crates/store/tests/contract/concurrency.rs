@@ -57,7 +57,7 @@ pub(crate) async fn readers_see_whole_states(bench: Bench) {
         }
     });
     for plan in ["pro", "free"].into_iter().cycle().take(60) {
-        let patch = OrgPatch { name: Some(format!("on {plan}")), plan: Some(PlanId::from(plan)), custom: None };
+        let patch = OrgPatch { name: Some(format!("on {plan}")), plan: Some(PlanId::from(plan)), ..OrgPatch::default() };
         b.store.update_org(Actor::Operator, org.id, patch).await.unwrap();
     }
     done.store(true, Ordering::Relaxed);

@@ -11,7 +11,7 @@ pub(crate) async fn an_organisation_is_made_changed_and_deleted(bench: Bench) {
     assert_eq!(b.store.org(org.id).as_ref(), Some(&org));
     assert_eq!((org.plan.as_str(), org.effective_plan.as_str(), org.created), ("free", "free", b.now().wall));
 
-    let patch = OrgPatch { name: Some("  Renamed ".into()), plan: Some("pro".into()), custom: None };
+    let patch = OrgPatch { name: Some("  Renamed ".into()), plan: Some("pro".into()), ..OrgPatch::default() };
     let changed = b.store.update_org(Actor::Operator, org.id, patch).await.unwrap();
     assert_eq!((changed.name.as_str(), changed.plan.as_str(), changed.effective_plan.as_str()), ("Renamed", "pro", "pro"));
     assert_eq!(b.store.org(org.id), Some(changed));

@@ -58,6 +58,8 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Tell every fault of the configuration at once, each with its line
     Check,
+    /// Make a one-time link to set up the first operator's account
+    SetupLink,
     /// Organisations
     #[command(subcommand)]
     Org(OrgCommand),
@@ -309,7 +311,7 @@ mod tests {
 
     #[test]
     fn what_this_version_lacks_is_a_usage_error() {
-        for command in ["setup-link", "explain", "backup", "restore", "nonsense"] {
+        for command in ["explain", "backup", "restore", "nonsense"] {
             assert_eq!(Cli::try_parse_from(["tidegate", command]).unwrap_err().exit_code(), 2, "{command}");
         }
     }

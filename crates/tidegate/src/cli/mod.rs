@@ -19,6 +19,7 @@ mod replay;
 mod restore;
 mod row;
 mod serve;
+mod setup_link;
 mod table;
 
 use std::collections::BTreeMap;
@@ -100,6 +101,7 @@ pub async fn run(cli: Cli, surroundings: &Surroundings, out: &mut (dyn Write + S
     match command {
         None | Some(Command::Serve(_)) => anyhow::bail!("the server runs in a process of its own"),
         Some(Command::Check) => check::run(&common, surroundings, &mut output),
+        Some(Command::SetupLink) => setup_link::run(&client()?, &mut output).await,
         Some(Command::Org(command)) => org::run(command, &client()?, &mut output).await,
         Some(Command::Key(command)) => key::run(command, &client()?, &mut output).await,
         Some(Command::Provider(command)) => provider::run(command, &client()?, surroundings, &mut output).await,

@@ -1,6 +1,7 @@
 //! The configuration: a file a section here. Precedence is flag, environment, file, default. Every fault is found in
 //! one reading; nothing here acts on what was configured.
 
+mod billing;
 mod cross;
 mod discovery;
 mod errors;
@@ -15,6 +16,7 @@ mod network;
 mod plans;
 mod providers;
 mod server;
+mod signup;
 mod spend;
 mod store;
 mod table;
@@ -56,6 +58,10 @@ pub struct Config {
     pub limits: Limits,
     /// `[spend]`
     pub spend: Spend,
+    /// `[signup]`
+    pub sign_up: control::SignUpConfig,
+    /// `[billing]`
+    pub billing: control::BillingProvider,
     /// `[errors]`
     pub errors: Errors,
     /// `[metrics]`
@@ -171,8 +177,6 @@ fn read(sources: &Sources, base: Option<seed::Base>) -> (Result<Config, Faults>,
 fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sources, places: &mut Places) -> Config {
     let root = reading.root(body);
     store::read(root.section("store"));
-    later::signup(root.section("signup"));
-    later::billing(root.section("billing"));
     for name in ["email", "oidc", "retention", "otel"] {
         later::empty(root.section(name), name);
     }
@@ -180,6 +184,8 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
         server: Server::read(root.section("server")),
         limits: Limits::read(root.section("limits")),
         spend: Spend::read(root.section("spend")),
+        sign_up: signup::read(root.section("signup")),
+        billing: billing::read(root.section("billing")),
         errors: Errors::read(root.section("errors")),
         metrics: MetricsSection::read(root.section("metrics")),
         log: Log::read(root.section("log")),

@@ -194,14 +194,28 @@ fn waits_and_pauses_are_read_with_their_defaults() {
 
 #[test]
 fn what_has_no_effect_yet_is_named_in_a_warning() {
-    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[billing]\nprovider = \"test\"\n[otel]\n";
+    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[billing]\nprovider = \"stripe\"\n[otel]\n";
     let config = Config::from_toml(text).unwrap();
     let lines: Vec<_> = config.warnings.iter().map(|w| w.place.to_string().replace("configuration:", "")).collect();
-    assert_eq!(lines, ["2:8", "5:12", "6:1"]);
+    assert_eq!(lines, ["5:12", "6:1"]);
     assert!(config.warnings.iter().all(|w| w.message.contains("has no effect in this version")));
     let silent =
         "[signup]\nmode = \"invite\"\norgs_per_person = 3\n[billing]\nprovider = \"manual\"\n[[plans]]\nid = \"p\"\nhold = \"learned\"";
     assert_eq!(Config::from_toml(silent).unwrap().warnings, []);
+}
+
+#[test]
+fn who_may_sign_up_is_configured() {
+    let read = |text: &str| Config::from_toml(text).unwrap().sign_up;
+    let default = read("");
+    assert_eq!((default.mode, default.plan.as_str(), default.orgs_per_person), (control::SignUpMode::Invite, "free", 3));
+    let given = read("[signup]\nmode = \"open\"\nplan = \"starter\"\norgs_per_person = 1");
+    assert_eq!((given.mode, given.plan.as_str(), given.orgs_per_person), (control::SignUpMode::Open, "starter", 1));
+    assert_eq!(read("[signup]\nmode = \"closed\"").mode, control::SignUpMode::Closed);
+    let billing = |text: &str| Config::from_toml(text).unwrap().billing;
+    assert_eq!(billing(""), control::BillingProvider::Manual);
+    assert_eq!(billing("[billing]\nprovider = \"test\""), control::BillingProvider::Test);
+    assert!(Config::from_toml("[signup]\norgs_per_person = 0").is_err());
 }
 
 #[test]

@@ -88,7 +88,7 @@ impl Routes {
             let answer = match (site, place(request.uri().path())) {
                 (Site::Main { .. }, Place::Model) => self.planes.gateway.handle(request, client).await.map(Inner::Gateway),
                 // Boxed: every request to a model would carry the room for it.
-                (Site::Main { .. }, Place::Control) => Box::pin(self.answer_control(request)).await,
+                (Site::Main { .. }, Place::Control) => Box::pin(self.answer_control(request, client)).await,
                 (Site::Main { has_metrics }, place) => self.answer_itself(place, &request, has_metrics),
                 (Site::Metrics, place) => self.answer_metrics_alone(place, &request),
             };
@@ -99,7 +99,8 @@ impl Routes {
         }
     }
 
-    async fn answer_control(&self, request: Request<Incoming>) -> Response<Inner> {
+    async fn answer_control(&self, mut request: Request<Incoming>, client: SocketAddr) -> Response<Inner> {
+        request.extensions_mut().insert(control::ClientAddress(client.ip()));
         match self.planes.control.clone().oneshot(request.map(axum::body::Body::new)).await {
             Ok(answer) => answer.map(Inner::Control),
             Err(never) => match never {},

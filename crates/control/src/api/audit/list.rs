@@ -1,11 +1,9 @@
 //! `GET /audit`: who changed what, newest first.
 
 use axum::Json;
-use axum::extract::State;
 
+use crate::access::Operator;
 use crate::answer::List;
-use crate::app::App;
-use crate::authenticate::Operator;
 use crate::documented_errors::ReadErrors;
 use crate::problem::Problem;
 use crate::query::{PageQuery, Query};
@@ -14,11 +12,7 @@ use crate::shapes::audit::AuditEntry;
 /// List the audit log
 #[utoipa::path(get, path = "/audit", tag = "installation", params(PageQuery),
     responses((status = 200, description = "A page of changes, newest first", body = List<AuditEntry>), ReadErrors))]
-pub(crate) async fn list_audit(
-    _: Operator,
-    State(app): State<App>,
-    Query(query): Query<PageQuery>,
-) -> Result<Json<List<AuditEntry>>, Problem> {
-    let entries = app.store().audit(&query.page()?).await?;
+pub(crate) async fn list_audit(operator: Operator, Query(query): Query<PageQuery>) -> Result<Json<List<AuditEntry>>, Problem> {
+    let entries = operator.store().audit(&query.page()?).await?;
     Ok(List::of(entries, AuditEntry::of))
 }

@@ -1,11 +1,9 @@
 //! `POST /models`: a new model.
 
-use axum::extract::State;
 use store::{Origin, PutMode};
 
+use crate::access::Operator;
 use crate::answer::Put;
-use crate::app::App;
-use crate::authenticate::Operator;
 use crate::body::Body;
 use crate::documented_errors::{Conflict, WriteErrors};
 use crate::problem::Problem;
@@ -15,9 +13,9 @@ use crate::shapes::model::{Model, ModelInput};
 /// Make a model
 #[utoipa::path(post, path = "/models", tag = "models", request_body = ModelInput,
     responses((status = 201, description = "The model", body = Model), WriteErrors, Conflict))]
-pub(crate) async fn create_model(operator: Operator, State(app): State<App>, Body(input): Body<ModelInput>) -> Result<Put<Model>, Problem> {
+pub(crate) async fn create_model(operator: Operator, Body(input): Body<ModelInput>) -> Result<Put<Model>, Problem> {
     let id = named("id", input.id.clone())?;
     let model = input.into_model(id.clone().into())?;
-    let written = app.store().put_model(operator.actor(), model, Origin::Api, PutMode::Create).await?;
+    let written = operator.store().put_model(operator.actor(), model, Origin::Api, PutMode::Create).await?;
     Ok(Put::of(&["models", &id], written, |kept| Model::of(&kept)))
 }

@@ -1,11 +1,9 @@
 //! `GET /models`: models, in their order.
 
 use axum::Json;
-use axum::extract::State;
 
+use crate::access::Operator;
 use crate::answer::List;
-use crate::app::App;
-use crate::authenticate::Operator;
 use crate::documented_errors::ReadErrors;
 use crate::problem::Problem;
 use crate::query::{PageQuery, Query};
@@ -14,7 +12,7 @@ use crate::shapes::model::Model;
 /// List models
 #[utoipa::path(get, path = "/models", tag = "models", params(PageQuery),
     responses((status = 200, description = "A page of models", body = List<Model>), ReadErrors))]
-pub(crate) async fn list_models(_: Operator, State(app): State<App>, Query(query): Query<PageQuery>) -> Result<Json<List<Model>>, Problem> {
-    let found = app.store().models(&query.page()?);
+pub(crate) async fn list_models(operator: Operator, Query(query): Query<PageQuery>) -> Result<Json<List<Model>>, Problem> {
+    let found = operator.store().models(&query.page()?);
     Ok(List::of(found, |kept| Model::of(&kept)))
 }

@@ -1,11 +1,9 @@
 //! `PUT /models/{id}`: the model as it is to be.
 
-use axum::extract::State;
 use store::{Origin, PutMode};
 
+use crate::access::Operator;
 use crate::answer::Put;
-use crate::app::App;
-use crate::authenticate::Operator;
 use crate::body::Body;
 use crate::documented_errors::WriteErrors;
 use crate::problem::Problem;
@@ -21,12 +19,11 @@ use crate::shapes::model::{Model, ModelInput};
         (status = 201, description = "The model was made", body = Model), WriteErrors))]
 pub(crate) async fn put_model(
     operator: Operator,
-    State(app): State<App>,
     Segments(id): Segments<String>,
     Body(input): Body<ModelInput>,
 ) -> Result<Put<Model>, Problem> {
     let id = named_by_path("id", input.id.as_deref(), &id)?;
     let model = input.into_model(id.clone().into())?;
-    let written = app.store().put_model(operator.actor(), model, Origin::Api, PutMode::Upsert).await?;
+    let written = operator.store().put_model(operator.actor(), model, Origin::Api, PutMode::Upsert).await?;
     Ok(Put::of(&["models", &id], written, |kept| Model::of(&kept)))
 }

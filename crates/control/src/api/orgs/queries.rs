@@ -65,3 +65,12 @@ impl UsageQuery {
         })
     }
 }
+
+/// Which plan.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PreviewQuery {
+    /// The plan's id.
+    pub(crate) plan: String,
+}

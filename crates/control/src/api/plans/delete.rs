@@ -1,10 +1,8 @@
 //! `DELETE /plans/{id}`: the plan is gone.
 
-use axum::extract::State;
 use http::StatusCode;
 
-use crate::app::App;
-use crate::authenticate::Operator;
+use crate::access::Operator;
 use crate::documented_errors::{Conflict, DeleteErrors, NotFound};
 use crate::problem::Problem;
 use crate::segments::Segments;
@@ -14,7 +12,7 @@ use crate::segments::Segments;
 /// Refused while organisations are on it.
 #[utoipa::path(delete, path = "/plans/{id}", tag = "plans", params(("id" = String, Path, description = "The plan's id")),
     responses((status = 204, description = "It is deleted"), DeleteErrors, NotFound, Conflict))]
-pub(crate) async fn delete_plan(operator: Operator, State(app): State<App>, Segments(id): Segments<String>) -> Result<StatusCode, Problem> {
-    app.store().delete_plan(operator.actor(), &id.into()).await?;
+pub(crate) async fn delete_plan(operator: Operator, Segments(id): Segments<String>) -> Result<StatusCode, Problem> {
+    operator.store().delete_plan(operator.actor(), &id.into()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

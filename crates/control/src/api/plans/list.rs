@@ -1,11 +1,9 @@
 //! `GET /plans`: plans, in their order.
 
 use axum::Json;
-use axum::extract::State;
 
+use crate::access::Operator;
 use crate::answer::List;
-use crate::app::App;
-use crate::authenticate::Operator;
 use crate::documented_errors::ReadErrors;
 use crate::problem::Problem;
 use crate::query::{PageQuery, Query};
@@ -14,7 +12,7 @@ use crate::shapes::plan::Plan;
 /// List plans
 #[utoipa::path(get, path = "/plans", tag = "plans", params(PageQuery),
     responses((status = 200, description = "A page of plans", body = List<Plan>), ReadErrors))]
-pub(crate) async fn list_plans(_: Operator, State(app): State<App>, Query(query): Query<PageQuery>) -> Result<Json<List<Plan>>, Problem> {
-    let found = app.store().plans(&query.page()?);
+pub(crate) async fn list_plans(operator: Operator, Query(query): Query<PageQuery>) -> Result<Json<List<Plan>>, Problem> {
+    let found = operator.store().plans(&query.page()?);
     Ok(List::of(found, |kept| Plan::of(&kept)))
 }

@@ -1,11 +1,9 @@
 //! `PUT /plans/{id}`: the plan as it is to be.
 
-use axum::extract::State;
 use store::{Origin, PutMode};
 
+use crate::access::Operator;
 use crate::answer::Put;
-use crate::app::App;
-use crate::authenticate::Operator;
 use crate::body::Body;
 use crate::documented_errors::WriteErrors;
 use crate::problem::Problem;
@@ -21,12 +19,11 @@ use crate::shapes::plan::{Plan, PlanInput};
         (status = 201, description = "The plan was made", body = Plan), WriteErrors))]
 pub(crate) async fn put_plan(
     operator: Operator,
-    State(app): State<App>,
     Segments(id): Segments<String>,
     Body(input): Body<PlanInput>,
 ) -> Result<Put<Plan>, Problem> {
     let id = named_by_path("id", input.id.as_deref(), &id)?;
     let plan = input.into_plan(id.clone().into())?;
-    let written = app.store().put_plan(operator.actor(), plan, Origin::Api, PutMode::Upsert).await?;
+    let written = operator.store().put_plan(operator.actor(), plan, Origin::Api, PutMode::Upsert).await?;
     Ok(Put::of(&["plans", &id], written, |kept| Plan::of(&kept)))
 }

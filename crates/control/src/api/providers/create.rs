@@ -1,11 +1,9 @@
 //! `POST /providers`: a new provider.
 
-use axum::extract::State;
 use store::{Origin, PutMode};
 
+use crate::access::Operator;
 use crate::answer::Put;
-use crate::app::App;
-use crate::authenticate::Operator;
 use crate::body::Body;
 use crate::documented_errors::{Conflict, WriteErrors};
 use crate::problem::Problem;
@@ -15,13 +13,9 @@ use crate::shapes::provider::{Provider, ProviderInput};
 /// Make a provider
 #[utoipa::path(post, path = "/providers", tag = "providers", request_body = ProviderInput,
     responses((status = 201, description = "The provider", body = Provider), WriteErrors, Conflict))]
-pub(crate) async fn create_provider(
-    operator: Operator,
-    State(app): State<App>,
-    Body(input): Body<ProviderInput>,
-) -> Result<Put<Provider>, Problem> {
+pub(crate) async fn create_provider(operator: Operator, Body(input): Body<ProviderInput>) -> Result<Put<Provider>, Problem> {
     let name = named("name", input.name.clone())?;
     let draft = input.into_draft(name.clone().into(), None)?;
-    let written = app.store().put_provider(operator.actor(), draft, Origin::Api, PutMode::Create).await?;
+    let written = operator.store().put_provider(operator.actor(), draft, Origin::Api, PutMode::Create).await?;
     Ok(Put::of(&["providers", &name], written, |kept| Provider::of(&kept)))
 }

@@ -1,10 +1,8 @@
 //! `GET /providers/{name}`: one provider.
 
 use axum::Json;
-use axum::extract::State;
 
-use crate::app::App;
-use crate::authenticate::Operator;
+use crate::access::Operator;
 use crate::documented_errors::{NotFound, ReadErrors};
 use crate::problem::Problem;
 use crate::segments::Segments;
@@ -13,7 +11,7 @@ use crate::shapes::provider::Provider;
 /// Get a provider
 #[utoipa::path(get, path = "/providers/{name}", tag = "providers", params(("name" = String, Path, description = "The provider's name")),
     responses((status = 200, description = "The provider", body = Provider), ReadErrors, NotFound))]
-pub(crate) async fn get_provider(_: Operator, State(app): State<App>, Segments(name): Segments<String>) -> Result<Json<Provider>, Problem> {
-    let kept = app.store().provider(&name).ok_or_else(|| Problem::not_found("provider", &name))?;
+pub(crate) async fn get_provider(operator: Operator, Segments(name): Segments<String>) -> Result<Json<Provider>, Problem> {
+    let kept = operator.store().provider(&name).ok_or_else(|| Problem::not_found("provider", &name))?;
     Ok(Json(Provider::of(&kept)))
 }

@@ -1,11 +1,9 @@
 //! `GET /providers`: providers, in their order.
 
 use axum::Json;
-use axum::extract::State;
 
+use crate::access::Operator;
 use crate::answer::List;
-use crate::app::App;
-use crate::authenticate::Operator;
 use crate::documented_errors::ReadErrors;
 use crate::problem::Problem;
 use crate::query::{PageQuery, Query};
@@ -14,11 +12,7 @@ use crate::shapes::provider::Provider;
 /// List providers
 #[utoipa::path(get, path = "/providers", tag = "providers", params(PageQuery),
     responses((status = 200, description = "A page of providers", body = List<Provider>), ReadErrors))]
-pub(crate) async fn list_providers(
-    _: Operator,
-    State(app): State<App>,
-    Query(query): Query<PageQuery>,
-) -> Result<Json<List<Provider>>, Problem> {
-    let found = app.store().providers(&query.page()?);
+pub(crate) async fn list_providers(operator: Operator, Query(query): Query<PageQuery>) -> Result<Json<List<Provider>>, Problem> {
+    let found = operator.store().providers(&query.page()?);
     Ok(List::of(found, |kept| Provider::of(&kept)))
 }

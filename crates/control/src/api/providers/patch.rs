@@ -1,11 +1,9 @@
 //! `PATCH /providers/{name}`: enabled, draining or disabled; other API keys.
 
 use axum::Json;
-use axum::extract::State;
 use http::StatusCode;
 
-use crate::app::App;
-use crate::authenticate::Operator;
+use crate::access::Operator;
 use crate::body::Body;
 use crate::documented_errors::{NotFound, WriteErrors};
 use crate::problem::Problem;
@@ -21,12 +19,11 @@ use crate::shapes::provider_state::ProviderChange;
     responses((status = 200, description = "The provider after the change", body = Provider), WriteErrors, NotFound))]
 pub(crate) async fn change_provider(
     operator: Operator,
-    State(app): State<App>,
     Segments(name): Segments<String>,
     Body(change): Body<ProviderChange>,
 ) -> Result<Json<Provider>, Problem> {
     let patch = change.into_patch().ok_or_else(nothing_to_change)?;
-    let kept = app.store().change_provider(operator.actor(), &name.into(), patch).await?;
+    let kept = operator.store().change_provider(operator.actor(), &name.into(), patch).await?;
     Ok(Json(Provider::of(&kept)))
 }
 

@@ -1,11 +1,9 @@
 //! `PUT /providers/{name}`: the provider as it is to be.
 
-use axum::extract::State;
 use store::{Origin, PutMode};
 
+use crate::access::Operator;
 use crate::answer::Put;
-use crate::app::App;
-use crate::authenticate::Operator;
 use crate::body::Body;
 use crate::documented_errors::WriteErrors;
 use crate::problem::Problem;
@@ -21,13 +19,12 @@ use crate::shapes::provider::{Provider, ProviderInput};
         (status = 201, description = "The provider was made", body = Provider), WriteErrors))]
 pub(crate) async fn put_provider(
     operator: Operator,
-    State(app): State<App>,
     Segments(name): Segments<String>,
     Body(input): Body<ProviderInput>,
 ) -> Result<Put<Provider>, Problem> {
     let name = named_by_path("name", input.name.as_deref(), &name)?;
-    let present = app.store().provider(&name);
+    let present = operator.store().provider(&name);
     let draft = input.into_draft(name.clone().into(), present.as_ref().map(|kept| &*kept.provider))?;
-    let written = app.store().put_provider(operator.actor(), draft, Origin::Api, PutMode::Upsert).await?;
+    let written = operator.store().put_provider(operator.actor(), draft, Origin::Api, PutMode::Upsert).await?;
     Ok(Put::of(&["providers", &name], written, |kept| Provider::of(&kept)))
 }

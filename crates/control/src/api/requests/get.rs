@@ -1,11 +1,9 @@
 //! `GET /requests/{id}`: what was decided about one request.
 
 use axum::Json;
-use axum::extract::State;
 use http::StatusCode;
 
-use crate::app::App;
-use crate::authenticate::Operator;
+use crate::access::Operator;
 use crate::documented_errors::{NotFound, ReadErrors};
 use crate::problem::Problem;
 use crate::segments::{Segments, request_id};
@@ -19,8 +17,8 @@ use crate::shapes::request::Request;
 #[utoipa::path(get, path = "/requests/{id}", tag = "organisations",
     params(("id" = String, Path, description = "The answer's `x-request-id`")),
     responses((status = 200, description = "The request", body = Request), ReadErrors, NotFound))]
-pub(crate) async fn get_request(_: Operator, State(app): State<App>, Segments(id): Segments<String>) -> Result<Json<Request>, Problem> {
-    let story = app.store().request(request_id(&id)?).await?;
+pub(crate) async fn get_request(operator: Operator, Segments(id): Segments<String>) -> Result<Json<Request>, Problem> {
+    let story = operator.store().request(request_id(&id)?).await?;
     story.and_then(Request::of).map(Json).ok_or_else(|| unknown(&id))
 }
 

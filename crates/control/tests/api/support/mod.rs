@@ -10,10 +10,10 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use control::{ControlConfig, ControlParts, hash_operator_token};
+use control::{BillingProvider, ControlConfig, ControlParts, SignUpConfig, SignUpMode, hash_operator_token};
 use domain::{
-    Clock, Cooldown, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, RouteQuestion, RouteStep, SpendRuntime,
-    SpendStanding, TargetStatus,
+    Clock, Cooldown, Entropy, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, RouteQuestion, RouteStep,
+    SpendRuntime, SpendStanding, TargetStatus,
 };
 use serde_json::{Value, json};
 use store::{Actor, ApplyOptions, Desired, Origin, Store, StoreConfig};
@@ -122,14 +122,34 @@ impl Api {
         Self::with_body_timeout(Duration::from_secs(30)).await
     }
 
+    /// The same, where these may sign up.
+    pub(crate) async fn with_sign_up(mode: SignUpMode) -> Self {
+        Self::with(Duration::from_secs(30), mode, BillingProvider::Manual).await
+    }
+
+    /// The same, where plans are paid with test cards.
+    pub(crate) async fn with_test_cards() -> Self {
+        Self::with(Duration::from_secs(30), SignUpMode::Open, BillingProvider::Test).await
+    }
+
     /// The same, with another time for bodies.
     pub(crate) async fn with_body_timeout(body_timeout: Duration) -> Self {
+        Self::with(body_timeout, SignUpMode::Open, BillingProvider::Manual).await
+    }
+
+    async fn with(body_timeout: Duration, mode: SignUpMode, billing: BillingProvider) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at("2026-02-05T15:30:00Z"));
         let entropy = Arc::new(SeededEntropy::new(7));
         let tasks = TaskTracker::new();
-        let store =
-            Store::open(StoreConfig::in_folder(folder.path()), Arc::clone(&clock) as Arc<dyn Clock>, entropy, &tasks).await.unwrap();
+        let store = Store::open(
+            StoreConfig::in_folder(folder.path()),
+            Arc::clone(&clock) as Arc<dyn Clock>,
+            Arc::clone(&entropy) as Arc<dyn Entropy>,
+            &tasks,
+        )
+        .await
+        .unwrap();
         let options = ApplyOptions { origin: Origin::Seed, overwrite: false, prune: false, dry_run: false };
         store.apply(Actor::System, catalogue(), options).await.unwrap();
         let providers = Arc::new(Providers::default());
@@ -137,6 +157,10 @@ impl Api {
             config: ControlConfig {
                 operator_token_hash: hash_operator_token(TOKEN),
                 public_url: Some("https://gateway.example.com".parse().unwrap()),
+                own_url: "https://gateway.example.com".parse().unwrap(),
+                is_secure: true,
+                sign_up: SignUpConfig { mode, plan: "free".into(), orgs_per_person: 2 },
+                billing,
                 body_timeout,
             },
             store: store.clone(),
@@ -144,8 +168,9 @@ impl Api {
             spend: Arc::clone(&providers) as Arc<dyn SpendRuntime>,
             tester: Arc::clone(&providers) as Arc<dyn ProviderTester>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
+            entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
         };
-        let secrets = Mutex::new(vec![TOKEN.into(), CREDENTIAL.into(), HEADER_VALUE.into()]);
+        let secrets = Mutex::new([TOKEN, CREDENTIAL, HEADER_VALUE, PASSWORD, "argon2id"].map(String::from).to_vec());
         let router = control::router(parts);
         Self { store, clock, providers, router, document: Document::new(), secrets, _tasks: tasks, _folder: folder }
     }
@@ -183,11 +208,7 @@ impl Api {
     /// A request of the operator.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let request = request(method, path).header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));
-        let sent = match body {
-            Some(body) => request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string())),
-            None => request.body(Body::empty()),
-        };
-        self.send(sent.unwrap()).await
+        self.send(with_body(request, body)).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -222,6 +243,94 @@ impl Api {
         let text = |member: &str| key[member].as_str().unwrap().to_owned();
         self.is_secret(&text("key"));
         (text("id"), text("key"))
+    }
+}
+
+/// Where browsers reach the application.
+pub(crate) const ORIGIN: &str = "https://gateway.example.com";
+
+/// The password of everybody.
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// Somebody's browser.
+#[derive(Clone, Debug)]
+pub(crate) struct Browser {
+    /// The session's cookie, as it is sent.
+    pub(crate) cookie: String,
+}
+
+impl Browser {
+    /// With the cookie that an answer gave.
+    #[track_caller]
+    pub(crate) fn of(answer: &Answer) -> Self {
+        let given = answer.headers[header::SET_COOKIE].to_str().unwrap();
+        assert!(given.starts_with("__Host-tidegate_session="), "{given}");
+        for attribute in ["; Path=/;", "; HttpOnly;", "; SameSite=Strict;", "; Secure"] {
+            assert!(given.contains(attribute), "{attribute} is not in {given}");
+        }
+        Self { cookie: given.split(';').next().unwrap().into() }
+    }
+
+    /// A request with its cookie and origin.
+    pub(crate) fn request(&self, method: Method, path: &str) -> Builder {
+        request(method, path).header(header::COOKIE, &self.cookie).header(header::ORIGIN, ORIGIN)
+    }
+
+    /// Calls.
+    pub(crate) async fn call(&self, api: &Api, method: Method, path: &str, body: Option<Value>) -> Answer {
+        api.send(with_body(self.request(method, path), body)).await
+    }
+
+    pub(crate) async fn get(&self, api: &Api, path: &str) -> Answer {
+        self.call(api, Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, api: &Api, path: &str, body: Value) -> Answer {
+        self.call(api, Method::POST, path, Some(body)).await
+    }
+}
+
+/// The request with a JSON body, if any.
+pub(crate) fn with_body(request: Builder, body: Option<Value>) -> Request<Body> {
+    let sent = match body {
+        Some(body) => request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string())),
+        None => request.body(Body::empty()),
+    };
+    sent.unwrap()
+}
+
+impl Api {
+    /// Calls as nobody.
+    pub(crate) async fn post_as_nobody(&self, path: &str, body: Value) -> Answer {
+        self.send(with_body(request(Method::POST, path), Some(body))).await
+    }
+
+    /// Somebody signs up with an organisation of their own.
+    pub(crate) async fn sign_up(&self, email: &str, organisation: &str) -> Browser {
+        let body = json!({"email": email, "password": PASSWORD, "organisation": organisation});
+        let answer = self.post_as_nobody("/auth/signup", body).await;
+        let browser = Browser::of(&answer);
+        answer.expect(201);
+        browser
+    }
+
+    /// Somebody signs up who is invited to an organisation, as this.
+    pub(crate) async fn member(&self, org: &str, email: &str, role: &str) -> Browser {
+        let link = self.post(&format!("/orgs/{org}/invitations"), json!({"email": email, "role": role})).await.expect(201);
+        let answer = self.post_as_nobody("/auth/signup", json!({"password": PASSWORD, "invitation": link["token"]})).await;
+        let browser = Browser::of(&answer);
+        answer.expect(201);
+        browser
+    }
+
+    /// The first operator sets up their account.
+    pub(crate) async fn operator(&self) -> Browser {
+        let link = self.call(Method::POST, "/people/setup-links", None).await.expect(201);
+        let body = json!({"token": link["token"], "email": "root@example.com", "password": PASSWORD});
+        let answer = self.post_as_nobody("/auth/setup", body).await;
+        let browser = Browser::of(&answer);
+        answer.expect(201);
+        browser
     }
 }
 

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 
+use crate::access::Operator;
 use crate::app::App;
-use crate::authenticate::Operator;
 use crate::body::Body;
 use crate::documented_errors::{NotFound, WriteErrors};
 use crate::problem::Problem;
@@ -24,6 +24,6 @@ pub(crate) async fn put_org_limits(
     Segments(id): Segments<String>,
     Body(rows): Body<Vec<LimitRow>>,
 ) -> Result<Json<Org>, Problem> {
-    let org = app.store().set_custom_limits(operator.actor(), org_id(&id)?, custom("", rows)?).await?;
+    let org = operator.store().set_custom_limits(operator.actor(), org_id(&id)?, custom("", rows)?).await?;
     Ok(Json(app.org_shape(&org)))
 }

@@ -3,8 +3,8 @@
 use axum::extract::State;
 use http::StatusCode;
 
+use crate::access::Operator;
 use crate::app::App;
-use crate::authenticate::Operator;
 use crate::documented_errors::{DeleteErrors, NotFound};
 use crate::problem::Problem;
 use crate::segments::Segments;
@@ -21,8 +21,8 @@ pub(crate) async fn end_provider_cooldown(
     State(app): State<App>,
     Segments(name): Segments<String>,
 ) -> Result<StatusCode, Problem> {
-    let kept = app.store().provider(&name).ok_or_else(|| Problem::not_found("provider", &name))?;
-    app.store().note(operator.actor(), "provider.end_cooldown", &name, serde_json::json!({})).await?;
+    let kept = operator.store().provider(&name).ok_or_else(|| Problem::not_found("provider", &name))?;
+    operator.store().note(operator.actor(), "provider.end_cooldown", &name, serde_json::json!({})).await?;
     app.providers().clear_cooldown(&kept.provider.name);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,10 +1,7 @@
 //! `POST /providers/{name}/keys`: one more API key for a provider.
 
-use axum::extract::State;
-
+use crate::access::Operator;
 use crate::answer::Put;
-use crate::app::App;
-use crate::authenticate::Operator;
 use crate::body::Body;
 use crate::documented_errors::{Conflict, NotFound, WriteErrors};
 use crate::problem::Problem;
@@ -20,10 +17,9 @@ use crate::shapes::provider_key::{ProviderKey, ProviderKeyInput};
     responses((status = 201, description = "What may be told of the key", body = ProviderKey), WriteErrors, NotFound, Conflict))]
 pub(crate) async fn add_provider_key(
     operator: Operator,
-    State(app): State<App>,
     Segments(name): Segments<String>,
     Body(input): Body<ProviderKeyInput>,
 ) -> Result<Put<ProviderKey>, Problem> {
-    let info = app.store().add_credential(operator.actor(), &name.clone().into(), input.api_key).await?;
+    let info = operator.store().add_credential(operator.actor(), &name.clone().into(), input.api_key).await?;
     Ok(Put::made(&["providers", &name, "keys", &info.id.to_string()], ProviderKey::of(&info)))
 }

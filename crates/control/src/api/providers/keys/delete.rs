@@ -1,10 +1,8 @@
 //! `DELETE /providers/{name}/keys/{key_id}`: the provider is called without this key.
 
-use axum::extract::State;
 use http::StatusCode;
 
-use crate::app::App;
-use crate::authenticate::Operator;
+use crate::access::Operator;
 use crate::documented_errors::{DeleteErrors, NotFound};
 use crate::problem::Problem;
 use crate::segments::{Segments, credential_id};
@@ -17,9 +15,8 @@ use crate::segments::{Segments, credential_id};
     responses((status = 204, description = "It is removed"), DeleteErrors, NotFound))]
 pub(crate) async fn remove_provider_key(
     operator: Operator,
-    State(app): State<App>,
     Segments((name, key)): Segments<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    app.store().remove_credential(operator.actor(), &name.into(), credential_id(&key)?).await?;
+    operator.store().remove_credential(operator.actor(), &name.into(), credential_id(&key)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

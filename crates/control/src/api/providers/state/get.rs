@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 
+use crate::access::Operator;
 use crate::app::App;
-use crate::authenticate::Operator;
 use crate::documented_errors::{NotFound, ReadErrors};
 use crate::problem::Problem;
 use crate::segments::Segments;
@@ -17,11 +17,11 @@ use crate::shapes::provider_state::ProviderStanding;
 #[utoipa::path(get, path = "/providers/{name}/state", tag = "providers", params(("name" = String, Path, description = "The provider's name")),
     responses((status = 200, description = "How it stands", body = ProviderStanding), ReadErrors, NotFound))]
 pub(crate) async fn get_provider_state(
-    _: Operator,
+    operator: Operator,
     State(app): State<App>,
     Segments(name): Segments<String>,
 ) -> Result<Json<ProviderStanding>, Problem> {
-    let kept = app.store().provider(&name).ok_or_else(|| Problem::not_found("provider", &name))?;
+    let kept = operator.store().provider(&name).ok_or_else(|| Problem::not_found("provider", &name))?;
     let status = app.providers().status(&kept.provider.name);
     Ok(Json(ProviderStanding::of(&kept.provider.name, kept.provider.state, status)))
 }

@@ -1,0 +1,56 @@
+//! What is kept, and the little of it that anybody reaches: the catalogue, signing up, logging in, links. All else needs a proof of this
+//! folder, which alone can open it.
+
+use std::sync::Arc;
+
+use domain::{Catalogue, Email, OrgId, Person, SecretToken, TokenHash, UnixMicros};
+use secrecy::SecretString;
+use store::{Account, AccountError, Attempt, Attempted, LinkError, Session, SignUp, SignUpError, Store, TooManyAttempts};
+
+/// The store, out of reach.
+#[derive(Clone)]
+pub(crate) struct Vault(Store);
+
+impl Vault {
+    pub(crate) fn new(store: Store) -> Self {
+        Self(store)
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.0
+    }
+
+    pub(crate) fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.0.directory().catalogue())
+    }
+
+    pub(crate) fn attempt(&self, what: Attempted<'_>) -> Result<Attempt<'_>, TooManyAttempts> {
+        self.0.attempt(what)
+    }
+
+    pub(crate) async fn sign_up(&self, new: SignUp) -> Result<(Person, OrgId), SignUpError> {
+        self.0.sign_up(new).await
+    }
+
+    pub(crate) async fn account(&self, email: &Email) -> Result<Option<Account>, AccountError> {
+        self.0.account(email).await
+    }
+
+    /// For somebody whose password or link was right.
+    pub(crate) async fn begin_session(&self, person: Person, agent: &str) -> Result<(Session, SecretToken), AccountError> {
+        self.0.begin_session(person, agent).await
+    }
+
+    /// Until when a session lasts that begins now.
+    pub(crate) fn session_end(&self, now: UnixMicros) -> UnixMicros {
+        Store::session_end(now)
+    }
+
+    pub(crate) async fn reset_password(&self, token: &str, password: SecretString) -> Result<Person, LinkError> {
+        self.0.reset_password(TokenHash::of(token), password).await
+    }
+
+    pub(crate) async fn set_up(&self, token: &str, email: Email, name: String, password: SecretString) -> Result<Person, LinkError> {
+        self.0.set_up(TokenHash::of(token), email, name, password).await
+    }
+}

@@ -1,0 +1,44 @@
+//! `/auth`: accounts and sessions.
+
+pub(crate) mod invitations;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod password;
+pub(crate) mod reset;
+pub(crate) mod session;
+pub(crate) mod sessions;
+pub(crate) mod setup;
+pub(crate) mod signup;
+
+use axum::response::{IntoResponse, Response};
+use domain::SecretToken;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::access::set;
+use crate::app::App;
+
+/// A successful answer that gives or takes a session's cookie.
+pub(crate) struct WithCookie<T> {
+    status: StatusCode,
+    cookie: (HeaderName, HeaderValue),
+    body: T,
+}
+
+impl<T> WithCookie<T> {
+    /// The session that has begun.
+    fn begun(app: &App, (session, token): &(store::Session, SecretToken), status: StatusCode, body: T) -> Self {
+        Self { status, cookie: set(token, app.config().is_secure, app.now().wall, session.expires), body }
+    }
+}
+
+impl<T: Serialize> IntoResponse for WithCookie<T> {
+    fn into_response(self) -> Response {
+        (self.status, [self.cookie], axum::Json(self.body)).into_response()
+    }
+}
+
+/// What the client calls itself.
+fn agent(headers: &HeaderMap) -> &str {
+    headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

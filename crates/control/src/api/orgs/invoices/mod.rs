@@ -1,0 +1,3 @@
+//! `/orgs/{id}/invoices`: what was charged.
+
+pub(crate) mod list;

@@ -1,0 +1,7 @@
+//! `/orgs/{id}/subscription`: the plan, and how it is changed.
+
+pub(crate) mod create;
+pub(crate) mod get;
+pub(crate) mod preview;
+pub(crate) mod request;
+pub(crate) mod test_payment;
