@@ -96,6 +96,9 @@ pub struct Model {
     /// What it can do; absent: everything is assumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<Features>,
+    /// How long a target may take for its first byte before the next is tried beside it, in milliseconds; absent: that is never done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hedge_after_ms: Option<u64>,
     /// Where it can be had, in no particular order.
     #[serde(default)]
     pub targets: Vec<Target>,

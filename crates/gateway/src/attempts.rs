@@ -6,15 +6,25 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use domain::{AttemptEnd, AttemptRecord, Clock, Money, Outcome, ProviderName};
 
-use crate::quota::Sending;
+use crate::quota::{QuotaHold, Sending};
 use crate::routes::ModelRoute;
+use crate::spend::SpendTicket;
 
 /// The attempts of one request so far. As long as one suffices nothing is allocated for what is told of it.
 #[derive(Default)]
 pub(crate) struct Attempts {
     made: u32,
     current: Attempt,
+    /// The one that is made beside it.
+    beside: Option<Box<Beside>>,
     ended: Vec<AttemptRecord>,
+}
+
+/// A second attempt at the same time, with what was taken for it.
+pub(crate) struct Beside {
+    attempt: Attempt,
+    pub(crate) quota: Option<QuotaHold>,
+    pub(crate) spend: Option<SpendTicket>,
 }
 
 /// One attempt at a target.
@@ -37,11 +47,48 @@ impl Attempts {
     }
 
     /// One begins at the target at this place.
-    pub(crate) fn begin(&mut self, target: usize, sending: Option<(Sending, Arc<dyn Clock>)>, now_us: u64) -> SentMark {
+    pub(crate) fn begin(&mut self, target: usize, sending: Option<Heard>, now_us: u64) -> SentMark {
         self.made += 1;
         let current = &mut self.current;
         (current.number, current.target, current.begun_us, current.answered_us) = (self.made, target, now_us, None);
         SentMark { sent: Arc::clone(&current.sent), attempt: self.made, sending }
+    }
+
+    /// One begins at the target at this place, beside the one in progress.
+    pub(crate) fn begin_beside(
+        &mut self,
+        target: usize,
+        sending: Option<Heard>,
+        quota: Option<QuotaHold>,
+        spend: Option<SpendTicket>,
+        now_us: u64,
+    ) -> SentMark {
+        self.made += 1;
+        let attempt = Attempt { number: self.made, target, begun_us: now_us, ..Attempt::default() };
+        let mark = SentMark { sent: Arc::clone(&attempt.sent), attempt: self.made, sending };
+        self.beside = Some(Box::new(Beside { attempt, quota, spend }));
+        mark
+    }
+
+    /// The two change places. What was taken for the one that is beside from now on is to be put there.
+    pub(crate) fn swap(&mut self) -> Option<&mut Beside> {
+        let beside = self.beside.as_deref_mut()?;
+        std::mem::swap(&mut self.current, &mut beside.attempt);
+        Some(beside)
+    }
+
+    /// The one beside is no more; where it had not ended, it ends so, and may have cost so much if a provider was sent it. Tells whether it was.
+    pub(crate) fn take_beside(&mut self, of: &Of<'_>, end: AttemptEnd, cost: Money, now_us: u64) -> Option<(Box<Beside>, bool)> {
+        let beside = self.beside.take()?;
+        let is_sent = beside.attempt.is_sent();
+        let record = beside.attempt.record(of, end, None, now_us);
+        self.ended.extend(record.map(|record| AttemptRecord { cost: if is_sent { cost } else { Money(0) }, ..record }));
+        Some((beside, is_sent))
+    }
+
+    /// Whether a provider may be working on the one beside.
+    pub(crate) fn is_beside_sent(&self) -> bool {
+        self.beside.as_ref().is_some_and(|beside| beside.attempt.is_sent())
     }
 
     /// Whether a provider may be working, or have worked, on the one in progress.
@@ -115,13 +162,15 @@ impl Attempt {
     }
 }
 
+/// Where there is a quota: what it hears when a request is sent, and from which clock.
+pub(crate) type Heard = (Sending, Arc<dyn Clock>);
+
 /// Set when a connection takes a request's body: from then on a provider may be working.
 #[derive(Clone)]
 pub(crate) struct SentMark {
     sent: Arc<AtomicU32>,
     attempt: u32,
-    /// Where there is a quota: what it hears, and from which clock.
-    sending: Option<(Sending, Arc<dyn Clock>)>,
+    sending: Option<Heard>,
 }
 
 impl SentMark {

@@ -34,6 +34,8 @@ pub(crate) struct ModelRoute {
     pub(crate) targets: Vec<TargetRoute>,
     /// For all attempts of a request together: the longest of its providers'.
     pub(crate) timeout: Duration,
+    /// How long an attempt may take for its first byte before another is made beside it; `None`: for ever, or there is no other target.
+    pub(crate) hedge_after: Option<Duration>,
     pub(crate) counters: ModelCounters,
 }
 
@@ -241,7 +243,8 @@ impl ModelRoute {
         targets.sort_by_key(|target| target.priority);
         let timeout = targets.iter().map(|target| target.provider.timeout).max().unwrap_or(caps::ATTEMPT);
         let counters = metrics.model(&model.id, catalogue.plans().map(|plan| &plan.id));
-        Self { model: Arc::clone(model), targets, timeout, counters }
+        let hedge_after = model.hedge_after_ms.filter(|_| targets.len() > 1).map(Duration::from_millis);
+        Self { model: Arc::clone(model), targets, timeout, hedge_after, counters }
     }
 
     /// The places of its targets, first to last, as a request with these random bits takes them.

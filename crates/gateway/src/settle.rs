@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::{AttemptEnd, Counted, Endpoint, ModelId, Now, OnExhausted, Outcome, PlanId, ProviderName, RequestId};
+use domain::{AttemptEnd, Counted, Endpoint, ModelId, Money, Now, OnExhausted, Outcome, PlanId, ProviderName, RequestId};
 use domain::{TokenUsage, UsageRecord};
 use limits::{Cover, Settlement};
 use store::KeyEntry;
@@ -12,7 +12,7 @@ use store::pools::{End, Hold};
 use tokio::task::JoinHandle;
 
 use crate::Gateway;
-use crate::attempts::{Attempts, Of, SentMark};
+use crate::attempts::{Attempts, Heard, Of, SentMark};
 use crate::caps;
 use crate::quota::QuotaHold;
 use crate::routes::ModelRoute;
@@ -87,6 +87,8 @@ pub(crate) struct Exchange {
     waited_us: u64,
     paused_us: u64,
     spend: Option<SpendTicket>,
+    /// What an attempt may have cost that was cancelled, until the record tells it.
+    lost_spend: Option<SpendTicket>,
 }
 
 struct Open {
@@ -131,14 +133,13 @@ impl Exchange {
             waited_us,
             paused_us: 0,
             spend: None,
+            lost_spend: None,
         }
     }
 
     /// Takes what it may cost from the day's spend; refused, nothing goes to any provider.
     pub(crate) fn hold_spend(&mut self) -> Result<(), SpendRefused> {
-        let (input, output) = self.held();
-        let amount = price(&self.subject.model.model, input, output);
-        self.spend = self.gateway.spend.hold(self.subject.arrived.wall, &self.subject.plan, amount)?;
+        self.spend = self.gateway.spend.hold(self.subject.arrived.wall, &self.subject.plan, self.held_cost())?;
         Ok(())
     }
 
@@ -167,11 +168,15 @@ impl Exchange {
 
     /// An attempt at the target at this place begins; `quota` is what was taken from its quota. The mark is set by whoever sends the body.
     pub(crate) fn attempt(&mut self, target: usize, quota: Option<QuotaHold>, now_us: u64) -> SentMark {
-        let sending = quota.as_ref().map(|quota| (quota.sending(), Arc::clone(&self.gateway.clock)));
+        let heard = quota.as_ref().map(|quota| self.heard(quota));
         if let Some(open) = &mut self.open {
             open.quota = quota;
         }
-        self.attempts.begin(target, sending, now_us)
+        self.attempts.begin(target, heard, now_us)
+    }
+
+    fn heard(&self, quota: &QuotaHold) -> Heard {
+        (quota.sending(), Arc::clone(&self.gateway.clock))
     }
 
     /// It was answered.
@@ -186,6 +191,64 @@ impl Exchange {
         }
         let Subject { model, arrived, .. } = &self.subject;
         self.attempts.failed(&Of { model, arrived_us: arrived.mono_us }, end, status, now_us);
+    }
+
+    /// Takes what it may cost at another provider a second time, if every ceiling has room: both may have to be paid.
+    pub(crate) fn hold_spend_beside(&self, provider: &ProviderName) -> Result<Option<SpendTicket>, SpendRefused> {
+        let Subject { arrived, plan, .. } = &self.subject;
+        let (guard, amount) = (&self.gateway.spend, self.held_cost());
+        if self.spend.is_none() {
+            return Ok(None);
+        }
+        if !guard.has_room_for(plan, provider, amount) {
+            return Err(SpendRefused);
+        }
+        let mut ticket = guard.hold(arrived.wall, plan, amount)?;
+        if ticket.as_mut().is_none_or(|ticket| ticket.take_at(provider)) { Ok(ticket) } else { Err(SpendRefused) }
+    }
+
+    /// An attempt begins beside the one in progress, with what was taken for it.
+    pub(crate) fn attempt_beside(&mut self, target: usize, quota: Option<QuotaHold>, spend: Option<SpendTicket>, now_us: u64) -> SentMark {
+        let heard = quota.as_ref().map(|quota| self.heard(quota));
+        self.attempts.begin_beside(target, heard, quota, spend, now_us)
+    }
+
+    /// The two attempts change places.
+    pub(crate) fn swap_beside(&mut self) {
+        if let (Some(beside), Some(open)) = (self.attempts.swap(), &mut self.open) {
+            std::mem::swap(&mut beside.quota, &mut open.quota);
+            std::mem::swap(&mut beside.spend, &mut self.spend);
+        }
+    }
+
+    /// The attempt in progress has failed: the one beside goes on in its place.
+    pub(crate) fn promote_beside(&mut self) {
+        self.swap_beside();
+        self.let_beside_go(AttemptEnd::Cancelled, 0);
+    }
+
+    /// The attempt beside is given up, unless it has ended. Nobody knows what it produced, so its provider's quota is charged what it held,
+    /// and the day's spend what that may cost.
+    pub(crate) fn let_beside_go(&mut self, end: AttemptEnd, now_us: u64) {
+        let cost = self.held_cost();
+        let Subject { model, arrived, .. } = &self.subject;
+        let Some((beside, is_sent)) = self.attempts.take_beside(&Of { model, arrived_us: arrived.mono_us }, end, cost, now_us) else {
+            return;
+        };
+        match beside.quota {
+            Some(quota) if is_sent => quota.lapse(now_us),
+            Some(quota) => quota.refund_all(now_us),
+            None => {}
+        }
+        if is_sent {
+            self.lost_spend = beside.spend;
+        }
+    }
+
+    /// What it costs if all that is held comes.
+    fn held_cost(&self) -> Money {
+        let (input, output) = self.held();
+        price(&self.subject.model.model, input, output)
     }
 
     /// Whether an attempt has failed.
@@ -384,11 +447,16 @@ impl Exchange {
         self.gateway.metrics.open_requests.dec();
         let record = self.record(ended, now);
         let cost = record.cost;
+        let lost = record.attempt_list.iter().find(|attempt| !attempt.cost.is_zero());
+        let lost = lost.map(|attempt| (attempt.provider.clone(), attempt.cost));
         let debt = self.gateway.recorder().finish(hold, end, now.mono_us, record);
         self.gateway.count_debt(debt);
         let Subject { arrived, plan, model, .. } = &self.subject;
         let provider = self.attempts.provider(model);
         self.gateway.spend.settle(self.spend.take(), &Spent { arrived: arrived.wall, plan, provider, cost });
+        if let Some((provider, cost)) = lost {
+            self.gateway.spend.settle(self.lost_spend.take(), &Spent { arrived: arrived.wall, plan, provider: Some(&provider), cost });
+        }
     }
 
     fn record(&mut self, ended: &Ended, now: Now) -> UsageRecord {
@@ -454,7 +522,12 @@ impl Drop for Exchange {
         if self.open.is_none() {
             return;
         }
-        if self.attempts.is_sent() { self.lapse() } else { self.end_without_answer(CLIENT_GONE) }
+        let was_sent = self.attempts.is_sent() || self.attempts.is_beside_sent();
+        if !self.attempts.is_sent() {
+            self.swap_beside();
+        }
+        self.let_beside_go(AttemptEnd::ClientGone, self.gateway.clock.now().mono_us);
+        if was_sent { self.lapse() } else { self.end_without_answer(CLIENT_GONE) }
     }
 }
 

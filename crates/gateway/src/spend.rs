@@ -128,6 +128,17 @@ impl SpendGuard {
         its.is_none_or(|standing| standing.spent.plus(standing.held).plus(amount) <= standing.ceiling)
     }
 
+    /// Whether every ceiling that concerns a request on this plan at this provider has room for so much more.
+    pub(crate) fn has_room_for(&self, plan: &PlanId, provider: &ProviderName, amount: Money) -> bool {
+        let concerns = |standing: &SpendStanding| match &standing.scope {
+            SpendScope::Installation => true,
+            SpendScope::Provider(name) => name == provider,
+            SpendScope::Plan(id) => id == plan,
+        };
+        let has_room = |standing: SpendStanding| standing.spent.plus(standing.held).plus(amount) <= standing.ceiling;
+        self.standings().into_iter().filter(concerns).all(has_room)
+    }
+
     /// How every ceiling stands.
     pub(crate) fn standings(&self) -> Vec<SpendStanding> {
         if !self.is_on() {

@@ -100,6 +100,7 @@ fn unknown(name: &str, category: Option<Category>) -> Model {
         output_price: Price::default(),
         tokenizer: Tokenizer::default(),
         features: None,
+        hedge_after_ms: None,
         targets: Vec::new(),
     }
 }

@@ -136,6 +136,12 @@ impl Script {
         self
     }
 
+    /// The same, then these bytes once the gate is open.
+    pub fn then(mut self, gate: &Gate, bytes: impl Into<Bytes>) -> Self {
+        self.steps.extend([Step::Gate(gate.clone()), Step::Write(bytes.into())]);
+        self
+    }
+
     /// Bytes that the script writes in all.
     pub fn size(&self) -> usize {
         self.steps.iter().map(|step| if let Step::Write(bytes) = step { bytes.len() } else { 0 }).sum()

@@ -87,6 +87,11 @@ pub(crate) struct ModelInput {
     /// What it can do; absent: everything is assumed.
     #[serde(default)]
     features: Option<Vec<Feature>>,
+    /// How long a target may take for its first byte before the next is tried beside it, in milliseconds; absent: that is never done.
+    /// Both providers may want to be paid.
+    #[serde(default)]
+    #[schema(minimum = 1)]
+    hedge_after_ms: Option<u64>,
     /// Where it can be had.
     #[serde(default)]
     targets: Vec<Target>,
@@ -100,6 +105,9 @@ impl ModelInput {
         if self.parameters_b.is_some_and(|b| !b.is_finite() || b <= 0.0) {
             return Err(Invalid::new("parameters_b", "expected the number of parameters in billions, above 0"));
         }
+        if self.hedge_after_ms == Some(0) {
+            return Err(Invalid::new("hedge_after_ms", "expected 1 or more; to try targets one after the other, leave it out"));
+        }
         Ok(domain::Model {
             id,
             aliases: self.aliases.into_iter().map(ModelId::from).collect(),
@@ -112,6 +120,7 @@ impl ModelInput {
             output_price: self.output_price.unwrap_or_default().0,
             tokenizer: self.tokenizer.map_or_else(Default::default, Into::into),
             features: self.features.map(able),
+            hedge_after_ms: self.hedge_after_ms,
             targets: each("targets", self.targets, Target::into_target)?,
         })
     }
@@ -194,6 +203,9 @@ pub(crate) struct Model {
     /// What it can do; `null`: everything is assumed.
     #[schema(required)]
     features: Option<Vec<Feature>>,
+    /// How long a target may take for its first byte before the next is tried beside it, in milliseconds; `null`: that is never done.
+    #[schema(required)]
+    hedge_after_ms: Option<u64>,
     /// Where it can be had.
     targets: Vec<Target>,
     /// Who manages it. What the file manages is applied anew at each start.
@@ -218,6 +230,7 @@ impl Model {
             output_price: Amount(model.output_price),
             tokenizer: model.tokenizer.into(),
             features: model.features.map(names),
+            hedge_after_ms: model.hedge_after_ms,
             targets: model.targets.iter().map(Target::of).collect(),
             managed_by: kept.origin.into(),
             updated: Time(kept.updated),

@@ -11,7 +11,7 @@ async fn a_model_is_made_shown_and_listed() {
     let wanted = json!({
         "id": "openai/gpt-oss-120b", "aliases": ["gpt-oss"], "parameters_b": 117, "context_window": 131072, "max_output_tokens": 32768,
         "default_output_tokens": 512, "input_price": "0.15", "output_price": 0.6, "tokenizer": "o200k",
-        "features": ["json_schema", "tools"], "targets": [{"provider": "local"}, {"provider": "local", "model": "oss", "priority": 1,
+        "features": ["json_schema", "tools"], "hedge_after_ms": 800, "targets": [{"provider": "local"}, {"provider": "local", "model": "oss", "priority": 1,
             "weight": 3, "context_window": 8192, "features": ["vision"], "rpm": 60, "tpm": 90000, "concurrent": 4}]
     });
     let answer = api.post("/models", wanted).await;
@@ -62,6 +62,7 @@ async fn faults_of_a_model_are_named() {
         (json!({"id": "", "category": "small"}), "invalid_value", None),
         (json!({"id": "m"}), "invalid_value", Some("category")),
         (json!({"id": "m", "parameters_b": 0}), "invalid_value", Some("parameters_b")),
+        (json!({"id": "m", "category": "small", "hedge_after_ms": 0}), "invalid_value", Some("hedge_after_ms")),
         (json!({"id": "m", "category": "small", "input_price": "free"}), "invalid_value", Some("input_price")),
         (json!({"id": "m", "category": "small", "input_price": "-1"}), "invalid_value", Some("input_price")),
         (json!({"id": "m", "category": "small", "output_price": -1}), "invalid_value", Some("output_price")),

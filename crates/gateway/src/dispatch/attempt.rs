@@ -1,6 +1,7 @@
 //! One attempt at one target over HTTP: sends, judges what comes, and reads until it is clear that the target answers.
 
 use std::future::{Future, poll_fn};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -38,7 +39,8 @@ pub(super) fn by<F: Future>(deadline: Instant, work: F) -> impl Future<Output = 
 }
 
 impl Asked<'_> {
-    /// Asks the target at `index`, with the credential at the place `credential` of its provider's, within the time `left`.
+    /// Asks the target at `index`, with the credential at the place `credential` of its provider's, within the time `left`. `begun` is
+    /// set when an answer begins that isn't streamed; one that is streamed is given back then.
     pub(super) async fn attempt(
         &self,
         index: usize,
@@ -46,6 +48,7 @@ impl Asked<'_> {
         credential: usize,
         mark: SentMark,
         left: Duration,
+        begun: Option<&AtomicBool>,
     ) -> Result<Dispatched, AttemptFault> {
         match &target.provider.call {
             Call::Http(addresses) => {
@@ -54,7 +57,7 @@ impl Asked<'_> {
                 *request.uri_mut() = addresses.get(self.facts.endpoint).clone();
                 let own = target.provider.credentials.get(credential).map_or(&[][..], |credential| &credential.headers);
                 *request.headers_mut() = headers::upstream(self.headers, own);
-                self.attempt_http(index, target, &mut request, left).await
+                self.attempt_http(index, target, &mut request, left, begun).await
             }
             Call::Demo => {
                 mark.set();
@@ -70,6 +73,7 @@ impl Asked<'_> {
         target: &TargetRoute,
         request: &mut Request<Outgoing>,
         left: Duration,
+        begun: Option<&AtomicBool>,
     ) -> Result<Dispatched, AttemptFault> {
         let in_flight = Self::in_flight(target);
         let deadlines = Deadlines::of(target, left);
@@ -89,6 +93,9 @@ impl Asked<'_> {
             let status = head.status.as_u16();
             Answer::Stream(Box::new(Opened { source, reader, first, target: index, in_flight, silence, status }))
         } else {
+            if let Some(begun) = begun {
+                begun.store(true, Relaxed);
+            }
             let body = by(deadlines.whole, read(body, caps::ANSWER_BYTES)).await??;
             self.whole(body)?
         };

@@ -1,10 +1,11 @@
-//! Fifth stop: finds a target that answers. Each is tried at most once, under the one hold of the request, and only until
-//! something was produced. What a stream's further events say is the relay's matter.
+//! Fifth stop: finds a target that answers. Each is tried at most once, two at a time at most, under the one hold of the request, and
+//! only until something was produced. What a stream's further events say is the relay's matter.
 
 mod attempt;
 mod demo;
 mod findings;
 mod headers;
+mod hedge;
 mod learn;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ use crate::routes::{ModelRoute, TargetRoute};
 use crate::routing::{Entry, Needs, Skip, consider};
 use crate::settle::Exchange;
 use findings::Findings;
+use hedge::{Leg, Raced};
 
 /// A request to be answered by some target.
 pub(crate) struct Asked<'a> {
@@ -127,21 +129,28 @@ struct Way {
     is_counted: bool,
     /// The time as it was last read.
     now_us: u64,
+    /// Whether an attempt that takes long may still get another beside it: once a request.
+    may_hedge: bool,
+    /// The target that was tried beside another, and is not tried again.
+    hedged: Option<usize>,
 }
 
-impl Asked<'_> {
+impl<'r> Asked<'r> {
     /// Tries targets until one answers.
     pub(crate) async fn dispatch(&self, exchange: &mut Exchange) -> Result<Dispatched, DispatchFault> {
         let output = self.facts.max_output.unwrap_or(0);
         let needs = Needs { features: self.facts.features, tokens: exchange.held().0.saturating_add(output) };
-        let mut way = Way { findings: Findings::default(), needs, output, is_counted: false, now_us: self.begun_us };
-        if let [target] = self.model.targets.as_slice() {
+        let mut way =
+            Way { findings: Findings::default(), needs, output, is_counted: false, now_us: self.begun_us, may_hedge: true, hedged: None };
+        let model: &'r ModelRoute = self.model;
+        if let [target] = model.targets.as_slice() {
             if let Some(answer) = self.go_to(0, target, exchange, &mut way).await {
                 return Ok(answer);
             }
         } else {
-            for index in self.model.order(exchange.subject().request.bits() as u64) {
-                if let Some(target) = self.model.targets.get(index)
+            for index in model.order(exchange.subject().request.bits() as u64) {
+                if let Some(target) = model.targets.get(index)
+                    && way.hedged != Some(index)
                     && self.may_try(&way)
                     && let Some(answer) = self.go_to(index, target, exchange, &mut way).await
                 {
@@ -168,7 +177,7 @@ impl Asked<'_> {
     }
 
     /// Tries a target unless something speaks against it.
-    async fn go_to(&self, index: usize, target: &TargetRoute, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
+    async fn go_to(&self, index: usize, target: &'r TargetRoute, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
         let entered = loop {
             match self.enter(target, exchange, way) {
                 // The bound said so; the count may not.
@@ -194,17 +203,19 @@ impl Asked<'_> {
         consider(target, &way.needs, clock, |open| {
             hold_spend(target, exchange)?;
             let entry = Entry::begin(target, open, way.now_us, clock)?;
-            Ok((entry, self.take_from_quota(target, exchange)?))
+            Ok((entry, self.take_from_quota(target, exchange.subject().request.bits(), exchange)?))
         })
     }
 
     /// None answered: those that were left alone, and not for their rate, are tried after all. Refusing the request would be worse.
     async fn last_resort(&self, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
+        way.may_hedge = false;
+        let model: &'r ModelRoute = self.model;
         for index in way.findings.last_resorts() {
-            let target = self.model.targets.get(index).filter(|_| self.may_try(way))?;
+            let target = model.targets.get(index).filter(|_| self.may_try(way))?;
             let now_us = self.gateway.clock.now().mono_us;
             let Some(entry) = Entry::begin_as_last_resort(target, now_us) else { continue };
-            match hold_spend(target, exchange).and_then(|()| self.take_from_quota(target, exchange)) {
+            match hold_spend(target, exchange).and_then(|()| self.take_from_quota(target, exchange.subject().request.bits(), exchange)) {
                 Ok(quota) => {
                     if let Some(answer) = self.try_target(index, target, (entry, quota), exchange, way).await {
                         return Some(answer);
@@ -217,11 +228,11 @@ impl Asked<'_> {
     }
 
     /// Tries a target with one credential after another, as long as the credential is what is at fault and there is another.
-    async fn try_target<'a>(
+    async fn try_target(
         &self,
         index: usize,
-        target: &'a TargetRoute,
-        (mut entry, mut quota): (Entry<'a>, Option<QuotaHold>),
+        target: &'r TargetRoute,
+        (mut entry, mut quota): (Entry<'r>, Option<QuotaHold>),
         exchange: &mut Exchange,
         way: &mut Way,
     ) -> Option<Dispatched> {
@@ -229,20 +240,31 @@ impl Asked<'_> {
         loop {
             let mark = exchange.attempt(index, quota, way.now_us);
             way.findings.tried += 1;
-            let fault = match self.attempt(index, target, entry.place, mark, self.left(way)).await {
-                Ok(answer) => {
-                    self.answered(&answer, entry, exchange);
+            let raced = match self.model.hedge_after.filter(|_| way.may_hedge) {
+                None => {
+                    let came = self.attempt(index, target, entry.place, mark, self.left(way), None).await;
+                    Raced::First(Leg::begun(index, target, entry, way), came)
+                }
+                Some(after) => {
+                    let leg = Leg::begun(index, target, entry, way);
+                    Box::pin(self.attempt_hedged(after, leg, mark, exchange, way)).await
+                }
+            };
+            let fault = match raced {
+                Raced::First(leg, Ok(answer)) => {
+                    self.answered(&answer, leg.entry, exchange);
                     return Some(answer);
                 }
-                Err(fault) => fault,
+                Raced::Second(answer) => return Some(answer),
+                Raced::First(leg, Err(fault)) => {
+                    self.failed(leg, &fault, exchange, way);
+                    fault
+                }
+                Raced::Neither(fault) => fault?,
             };
-            let now = self.gateway.clock.now();
-            exchange.attempt_failed(AttemptEnd::Failed(fault.trouble), fault.status, now.mono_us);
-            self.tell(target, entry, &fault, exchange, way, now);
-            way.now_us = now.mono_us;
             let has_others = target.has_several_credentials() && fault.concerns_credential();
             if !has_others || way.findings.tried >= others || !self.may_try(way) {
-                self.conclude_target(target, fault, way, now);
+                self.conclude_target(target, fault, way);
                 return None;
             }
             match self.enter(target, exchange, way) {
@@ -253,7 +275,7 @@ impl Asked<'_> {
                     if is_prospect {
                         way.findings.passed_over(index, skip)
                     } else {
-                        self.conclude_target(target, fault, way, now)
+                        self.conclude_target(target, fault, way)
                     }
                     return None;
                 }
@@ -275,35 +297,40 @@ impl Asked<'_> {
     }
 
     /// What is taken from the quotas of the provider and the target, if there are any.
-    fn take_from_quota(&self, target: &TargetRoute, exchange: &Exchange) -> Result<Option<QuotaHold>, Skip> {
+    /// Under `number`, which no other attempt that is under way has.
+    fn take_from_quota(&self, target: &TargetRoute, number: u128, exchange: &Exchange) -> Result<Option<QuotaHold>, Skip> {
         let Some(quota) = &target.quota else { return Ok(None) };
         let (input, held) = exchange.held();
         // A provider may produce all that is asked for, whatever answers have needed so far.
         let output = if self.facts.max_output.is_some() { exchange.subject().most_output.max(held) } else { held };
         let now_us = self.gateway.clock.now().mono_us;
-        quota.reserve(exchange.subject().request.bits(), input, output, now_us).map(Some).map_err(Skip::NoRoom)
+        quota.reserve(number, input, output, now_us).map(Some).map_err(Skip::NoRoom)
     }
 
     /// Tells how the attempt went, and writes it down.
-    fn tell(&self, target: &TargetRoute, entry: Entry<'_>, fault: &AttemptFault, exchange: &Exchange, way: &Way, now: Now) {
+    fn failed(&self, leg: Leg<'_>, fault: &AttemptFault, exchange: &mut Exchange, way: &mut Way) {
+        let Leg { target, entry, number, begun_us, .. } = leg;
+        let now = self.gateway.clock.now();
+        way.now_us = now.mono_us;
+        exchange.attempt_failed(AttemptEnd::Failed(fault.trouble), fault.status, now.mono_us);
         target.counters.count(fault.outcome());
-        let (request, attempt) = (exchange.subject().request, way.findings.tried);
+        let request = exchange.subject().request;
         let provider = target.provider.provider.name.as_str();
         let credential = target.provider.credentials.get(entry.place).and_then(|credential| credential.id).map(tracing::field::display);
-        let ms = now.mono_us.saturating_sub(way.now_us) / 1_000;
+        let ms = now.mono_us.saturating_sub(begun_us) / 1_000;
         tracing::info!(
-            %request, attempt, provider, model = target.model.as_str(), credential, trouble = fault.trouble.as_str(), status = fault.status,
-            ms, "an attempt at a provider failed: {}", fault.why
+            %request, attempt = number, provider, model = target.model.as_str(), credential, trouble = fault.trouble.as_str(),
+            status = fault.status, ms, "an attempt at a provider failed: {}", fault.why
         );
-        let random = (request.bits() as u64).wrapping_mul(u64::from(attempt) | 1);
+        let random = (request.bits() as u64).wrapping_mul(u64::from(number) | 1);
         entry.failed(fault.trouble, fault.scope, fault.wait_ms, now.mono_us, random);
     }
 
     /// Keeps what the client may have to be told.
-    fn conclude_target(&self, target: &TargetRoute, fault: AttemptFault, way: &mut Way, now: Now) {
+    fn conclude_target(&self, target: &TargetRoute, fault: AttemptFault, way: &mut Way) {
         let (provider, tried) = (target.provider.provider.name.as_str().to_owned(), way.findings.tried);
         match (fault.trouble, fault.status) {
-            (Trouble::RateLimited, _) => way.findings.rate_limited_until(target.opens_us(now.mono_us)),
+            (Trouble::RateLimited, _) => way.findings.rate_limited_until(target.opens_us(way.now_us)),
             (Trouble::TimedOut, _) => way.findings.last = Some(DispatchFault::TimedOut { provider, tried }),
             (Trouble::Credential | Trouble::Billing | Trouble::Missing, Some(status)) => {
                 way.findings.last = Some(DispatchFault::OperatorFault { provider, status, tried });

@@ -39,6 +39,11 @@ pub(crate) struct UpstreamLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct HedgeLabels {
+    by: &'static str,
+}
+
 type Count = Counter<u64, AtomicU64>;
 type Level = Gauge<i64, AtomicI64>;
 
@@ -53,10 +58,11 @@ pub(crate) enum UpstreamOutcome {
     TimedOut,
     Broken,
     ClientGone,
+    Cancelled,
 }
 
 impl UpstreamOutcome {
-    const COUNT: usize = 8;
+    const COUNT: usize = 9;
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -68,6 +74,7 @@ impl UpstreamOutcome {
             Self::TimedOut => "timed_out",
             Self::Broken => "broken",
             Self::ClientGone => "client_gone",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -103,6 +110,9 @@ pub(crate) struct Metrics {
     pub(crate) cut: Count,
     /// Requests that one target answered after another had failed.
     pub(crate) recovered: Count,
+    /// Requests of which a second target was tried beside the first.
+    pub(crate) hedged: Count,
+    hedges_won: Family<HedgeLabels, Count>,
     /// Tokens that were processed without room.
     pub(crate) debt_tokens: Count,
     /// Inputs that were tokenized before a decision.
@@ -125,6 +135,8 @@ impl Metrics {
         registry.register("open_requests", "Requests admitted and not yet settled", self.open_requests.clone());
         registry.register("answers_cut", "Answers cut short because their limits had no room", self.cut.clone());
         registry.register("recovered_requests", "Requests answered by one target after another failed", self.recovered.clone());
+        registry.register("hedged_requests", "Requests of which a second target was tried beside the first", self.hedged.clone());
+        registry.register("hedges_won", "Such requests by which of the two answered", self.hedges_won.clone());
         registry.register("debt_tokens", "Tokens processed without room", self.debt_tokens.clone());
         registry.register("counted_inputs", "Inputs tokenized before a decision", self.counted_inputs.clone());
         registry.register_collector(Box::new(
@@ -135,6 +147,16 @@ impl Metrics {
         registry.register_collector(Box::new(
             self.waits.collector("wait_seconds", "Time that a request waited for room before it was decided"),
         ));
+    }
+
+    /// Of two targets that were tried beside each other the first answered.
+    pub(crate) fn won_by_first(&self) {
+        self.hedges_won.get_or_create(&HedgeLabels { by: "first" }).inc();
+    }
+
+    /// Of two targets that were tried beside each other the second answered.
+    pub(crate) fn won_by_second(&self) {
+        self.hedges_won.get_or_create(&HedgeLabels { by: "second" }).inc();
     }
 
     /// The counters of a model.

@@ -7,6 +7,7 @@ mod demo;
 mod fallback;
 mod faults;
 mod health;
+mod hedge;
 mod probe;
 mod refusals;
 mod rig;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::client::{End, Given};
 use crate::moods::Mood;
 use crate::rest::Rests;
-use crate::world::{Attempt, Story, TARGETS};
+use crate::world::{Attempt, HEDGE_MS, Story, TARGETS};
 
 /// What a target's word is worth at most: a longer wait is not believed.
 const BELIEVED_US: u64 = 60_000_000;
@@ -22,8 +22,9 @@ pub(crate) fn faults(story: &Story) -> Vec<String> {
     let mut faults = Vec::new();
     for given in &story.given {
         let attempts = of_marker.get(&given.marker).map(Vec::as_slice).unwrap_or_default();
-        let wrong = refused_wrongly(&rests, given, attempts).or_else(|| passed_over(&rests, given, attempts));
+        let wrong = refused_wrongly(&rests, given, attempts).or_else(|| passed_over(story, &rests, given, attempts));
         faults.extend(wrong.into_iter().chain(mixed(given)).chain(tried_too_late(given, attempts)));
+        faults.extend(impatient(story, given, attempts).into_iter().chain(patient(story, &rests, given, attempts)));
     }
     for target in 0..TARGETS {
         let attempts: Vec<_> = story.attempts.iter().filter(|attempt| attempt.target == target).collect();
@@ -47,12 +48,17 @@ fn refused_wrongly(rests: &[Rests], given: &Given, attempts: &[&Attempt]) -> Opt
     missed.map(|target| format!("target {target} does not refuse for its rate, and was not asked: {given:?} after {attempts:?}"))
 }
 
-/// A target that comes before the one that answered, and was left alone for longer than the rules allow.
-fn passed_over(rests: &[Rests], given: &Given, attempts: &[&Attempt]) -> Option<String> {
+/// A target that comes before the one that answered, and was left alone for longer than the rules allow. When broken streams are counted
+/// can't be told from outside: a target with one in the last minute is excused.
+fn passed_over(story: &Story, rests: &[Rests], given: &Given, attempts: &[&Attempt]) -> Option<String> {
     let taken = attempts.last()?.target;
     let was_asked = |target| attempts.iter().any(|attempt| attempt.target == target);
     let earlier = (0..TARGETS).filter(|target| target / 2 < taken / 2 && !was_asked(*target));
-    let missed = earlier.into_iter().find(|target| !rests[*target].between(given.asked_us, given.at_us));
+    let broke = |target| {
+        let recent = |failed_us: u64| failed_us <= given.at_us && failed_us + 60 * SECOND_US > given.asked_us;
+        story.attempts.iter().any(|a| a.target == target && a.mood == Mood::Breaking && a.failed_us.is_some_and(recent))
+    };
+    let missed = earlier.into_iter().find(|target| !rests[*target].between(given.asked_us, given.at_us) && !broke(*target));
     missed.map(|target| format!("target {target} should have been asked before {taken}: {given:?} after {attempts:?}"))
 }
 
@@ -67,6 +73,32 @@ fn mixed(given: &Given) -> Option<String> {
 fn tried_too_late(given: &Given, attempts: &[&Attempt]) -> Option<String> {
     let late = attempts.iter().find(|attempt| given.status == 200 && attempt.at_us > given.at_us)?;
     Some(format!("tried again after the first byte: {late:?} for {given:?}"))
+}
+
+/// Another target asked although the one before had neither failed nor been silent for long enough; or one asked twice.
+fn impatient(story: &Story, given: &Given, attempts: &[&Attempt]) -> Option<String> {
+    let is_early = |pair: &&[&Attempt]| {
+        let is_working = matches!(pair[0].mood, Mood::Well | Mood::Slow(_) | Mood::Hanging);
+        is_working && pair[1].at_us < pair[0].at_us + story.patience_us()
+    };
+    if let Some(pair) = attempts.windows(2).find(is_early) {
+        return Some(format!("asked another too early: {pair:?} for {given:?}"));
+    }
+    let twice = attempts.iter().enumerate().find(|(n, attempt)| attempts[..*n].iter().any(|before| before.target == attempt.target));
+    twice.map(|(_, attempt)| format!("asked twice: {attempt:?} for {given:?}"))
+}
+
+/// A silent target waited for, though another that would have answered was to be tried beside it.
+fn patient(story: &Story, rests: &[Rests], given: &Given, attempts: &[&Attempt]) -> Option<String> {
+    let [only] = attempts else { return None };
+    if !story.hedges || given.status != 200 || !only.mood.is_silent(HEDGE_MS) || only.at_us != given.asked_us {
+        return None;
+    }
+    let hedge_us = only.at_us + story.patience_us();
+    // Those of a higher priority were asked before, or left alone.
+    let mut others = (0..TARGETS).filter(|target| *target != only.target && target / 2 > only.target / 2);
+    let rested = others.find(|target| !rests[*target].between(hedge_us, hedge_us));
+    rested.map(|target| format!("target {target} was not tried beside {only:?} for {given:?}"))
 }
 
 /// Requests to a target that had said when to come back, before that.

@@ -28,6 +28,7 @@ fn whatever_targets_do_clients_get_what_some_target_would_have_given() {
         let story = runtime.block_on(World::run(seed, Length::minutes(minutes)));
         let faults = judge::faults(&story);
         println!("seed {seed}: {}", story.summary());
+        assert!(story.hedges == (story.hedged() > 0), "a second target beside one, where it is wanted and only there");
         assert!(faults.is_empty(), "run it alone with TIDEGATE_SIM_SEED={seed}:\n{}", faults.join("\n"));
     }
 }

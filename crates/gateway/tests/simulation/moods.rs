@@ -34,6 +34,17 @@ pub(crate) enum Mood {
     Sick,
 }
 
+impl Mood {
+    /// Whether a request that comes in this mood hears nothing for so long.
+    pub(crate) fn is_silent(self, for_ms: u64) -> bool {
+        match self {
+            Self::Slow(ms) => ms >= for_ms,
+            Self::Hanging => true,
+            Self::Well | Self::Limited(_) | Self::Failing(_) | Self::Breaking | Self::Sick => false,
+        }
+    }
+}
+
 /// A mood that lasts until a moment, in microseconds after the start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Phase {

@@ -20,6 +20,8 @@ use crate::moods::{Course, Mood};
 use crate::provider;
 
 pub(crate) const TARGETS: usize = 4;
+/// After how long the next target is tried beside one, in every second story.
+pub(crate) const HEDGE_MS: u64 = 400;
 /// How long a target may take for its first byte.
 pub(crate) const FIRST_BYTE_MS: u64 = 2_000;
 const CLIENTS: usize = 6;
@@ -53,6 +55,8 @@ pub(crate) struct Attempt {
 
 /// What was seen, and what was left at the end.
 pub(crate) struct Story {
+    /// Whether a second target is tried beside one that takes long.
+    pub(crate) hedges: bool,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) given: Vec<Given>,
     pub(crate) held: u64,
@@ -126,7 +130,8 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(VirtualClock(start));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(seed.wrapping_mul(31)));
         let store = Store::open(StoreConfig::in_folder(folder.path()), clock.clone(), entropy.clone(), &tasks).await.unwrap();
-        define(&store).await;
+        let hedges = seed.is_multiple_of(2);
+        define(&store, hedges).await;
         let network: Arc<dyn Network> = Arc::new(Wires(Arc::clone(&world)));
         let config = GatewayConfig { proxy_from_environment: false, ..Default::default() };
         let gateway =
@@ -152,6 +157,7 @@ impl World {
         let query = UsageQuery { org, from: None, to: None, group_by: None, bucket: None, tz: None };
         let recorded = store.usage(&query).await.unwrap().totals.requests;
         Story {
+            hedges,
             attempts: std::mem::take(&mut world.attempts.lock().unwrap()),
             given: std::mem::take(&mut world.given.lock().unwrap()),
             held: views.iter().map(|view| view.held).sum(),
@@ -161,7 +167,7 @@ impl World {
     }
 }
 
-async fn define(store: &Store) {
+async fn define(store: &Store, hedges: bool) {
     let provider = |target: usize| {
         let seconds = FIRST_BYTE_MS as f64 / 1_000.0;
         let told = json!({"name": format!("t{target}"), "kind": "openai", "base_url": format!("http://t{target}.test/v1"),
@@ -171,7 +177,8 @@ async fn define(store: &Store) {
     };
     let targets: Vec<_> =
         (0..TARGETS).map(|target| json!({"provider": format!("t{target}"), "priority": target / 2, "weight": 1})).collect();
-    let model = json!({"id": "m", "category": "small", "targets": targets});
+    let hedge_after_ms = hedges.then_some(HEDGE_MS);
+    let model = json!({"id": "m", "category": "small", "hedge_after_ms": hedge_after_ms, "targets": targets});
     let plan = json!({"id": "roomy", "limits": [{"any": true, "rpm": 1_000_000, "tpm": 1_000_000_000_u64}]});
     let desired = Desired {
         providers: (0..TARGETS).map(provider).collect(),
@@ -183,15 +190,31 @@ async fn define(store: &Store) {
 }
 
 impl Story {
+    /// How long a silent target is left alone before another is asked.
+    pub(crate) fn patience_us(&self) -> u64 {
+        1_000 * if self.hedges { HEDGE_MS } else { FIRST_BYTE_MS }
+    }
+
+    /// Requests of which a second target was asked while the first was silent, in time for either.
+    pub(crate) fn hedged(&self) -> usize {
+        let mut attempts: Vec<_> = self.attempts.iter().collect();
+        attempts.sort_by_key(|attempt| (attempt.marker, attempt.at_us));
+        let is_beside = |pair: &&[&Attempt]| {
+            pair[0].marker == pair[1].marker && pair[0].mood.is_silent(HEDGE_MS) && pair[1].at_us - pair[0].at_us < FIRST_BYTE_MS * 1_000
+        };
+        attempts.windows(2).filter(is_beside).count()
+    }
+
     pub(crate) fn summary(&self) -> String {
         let of = |status: u16| self.given.iter().filter(|given| given.status == status).count();
         let tried = |mood: fn(Mood) -> bool| self.attempts.iter().filter(|a| mood(a.mood)).count();
         format!(
-            "{} requests, {} attempts ({} refused, {} hung); answered {}, 429 {}, 502 {}, 503 {}, 504 {}",
+            "{} requests, {} attempts ({} refused, {} hung, {} beside another); answered {}, 429 {}, 502 {}, 503 {}, 504 {}",
             self.given.len(),
             self.attempts.len(),
             tried(|mood| matches!(mood, Mood::Limited(_))),
             tried(|mood| mood == Mood::Hanging),
+            self.hedged(),
             of(200),
             of(429),
             of(502),

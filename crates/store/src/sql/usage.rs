@@ -1,6 +1,8 @@
 //! Sums over what the recorder wrote: whole minutes from the counters, parts of minutes from the records themselves.
 
-use domain::{KeyId, Money, OrgId, PlanId, ProviderName, RequestId, UnixMicros};
+use std::collections::HashMap;
+
+use domain::{AttemptRecord, KeyId, Money, OrgId, PlanId, ProviderName, RequestId, UnixMicros};
 use sqlx::{QueryBuilder, Row as _};
 
 use super::value::{self, IdBytes as _, int};
@@ -106,7 +108,26 @@ pub(crate) async fn spend_since(pool: &Pool, from: UnixMicros) -> Result<Vec<Spe
             cost: Money(row.try_get("cost")?),
         })
     };
-    rows.iter().map(sum).collect()
+    let sums = rows.iter().map(sum).chain(spend_of_cancelled(pool, from).await?.into_iter().map(Ok));
+    sums.collect()
+}
+
+/// What attempts may have cost that were cancelled, which no request was charged. They are few: only those of requests that were tried
+/// at two targets at once.
+async fn spend_of_cancelled(pool: &Pool, from: UnixMicros) -> Result<Vec<SpendSum>, DatabaseFault> {
+    let sql = "SELECT plan, attempt_list FROM usage_records CROSS JOIN usage_labels ON usage_labels.id = labels \
+               WHERE request >= $1 AND at >= $2 AND attempt_list LIKE '%\"cost\":%'";
+    let rows = sqlx::query(sql).bind(RequestId::first_of(from).bytes().to_vec()).bind(from.0).fetch_all(pool).await?;
+    let mut sums: HashMap<(ProviderName, PlanId), Money> = HashMap::new();
+    for row in &rows {
+        let plan = PlanId::from(row.try_get::<String, _>("plan")?);
+        for AttemptRecord { provider, cost, .. } in value::json::<Vec<AttemptRecord>>(row, "attempt_list")? {
+            let sum = sums.entry((provider, plan.clone())).or_default();
+            *sum = sum.plus(cost);
+        }
+    }
+    let sums = sums.into_iter().filter(|(_, cost)| !cost.is_zero());
+    Ok(sums.map(|((provider, plan), cost)| SpendSum { provider: Some(provider), plan, cost }).collect())
 }
 
 /// The least id of a minute's requests.

@@ -178,10 +178,18 @@ pub(crate) async fn a_day_s_spend_is_told_by_provider_and_plan(bench: Bench) {
         (record.provider, record.cost) = (provider.map(Into::into), Money(cost));
         b.store.recorder().usage(record);
     }
+    let mut record = b.record(&free, KeyId::from_bits(1), UnixMicros(START + 9));
+    record.cost = Money(0);
+    let (provider, model, end) = ("beside".into(), "there".into(), AttemptEnd::Cancelled);
+    record.attempt_list = vec![AttemptRecord { provider, model, end, status: None, begun_us: 1, lasted_us: 2, cost: Money(32) }];
+    b.store.recorder().usage(record);
     let mut sums = b.store.spend_since(UnixMicros(START)).await.unwrap();
     sums.sort_by_key(|sum| sum.cost);
     let shown: Vec<_> = sums.iter().map(|sum| (sum.provider.as_ref().map(|p| p.as_str()), sum.plan.as_str(), sum.cost.0)).collect();
-    assert_eq!(shown, [(Some("main"), "free", 3), (Some("main"), "pro", 4), (Some("other"), "free", 8), (None, "free", 16)]);
+    assert_eq!(
+        shown,
+        [(Some("main"), "free", 3), (Some("main"), "pro", 4), (Some("other"), "free", 8), (None, "free", 16), (Some("beside"), "free", 32)]
+    );
 }
 
 pub(crate) async fn a_request_s_story_is_told(bench: Bench) {

@@ -7,6 +7,8 @@ use super::table::Table;
 use super::written::Word;
 
 const MOST_TOKENS: u64 = 1_000_000_000;
+/// An hour: no attempt takes longer.
+const MOST_HEDGE_MS: u64 = 3_600_000;
 
 pub(super) fn read(tables: Vec<Table<'_>>, places: &mut Places) -> Vec<Model> {
     tables.into_iter().filter_map(|table| model(table, places)).collect()
@@ -26,6 +28,7 @@ fn model(table: Table<'_>, places: &mut Places) -> Option<Model> {
     let (input_price, output_price) = (table.get("input_price").unwrap_or_default(), table.get("output_price").unwrap_or_default());
     let tokenizer = table.get::<Word<Tokenizer>>("tokenizer").map(|Word(t)| t).unwrap_or_default();
     let features = features(&table);
+    let hedge_after_ms = table.whole("hedge_after_ms", 1, MOST_HEDGE_MS);
     let targets = targets(table.tables("targets"), id.as_ref().map(|(id, _)| id.as_str()), places);
     let read = id.map(|(id, place)| {
         let (aliases, aliases_place) = aliases.unwrap_or_else(|| (Vec::new(), place.clone()));
@@ -48,6 +51,7 @@ fn model(table: Table<'_>, places: &mut Places) -> Option<Model> {
             output_price,
             tokenizer,
             features,
+            hedge_after_ms,
             targets,
         }
     });

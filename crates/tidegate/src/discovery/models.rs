@@ -71,6 +71,7 @@ fn bare(id: ModelId) -> Model {
         output_price: Money::default(),
         tokenizer: Tokenizer::default(),
         features: None,
+        hedge_after_ms: None,
         targets: Vec::new(),
     }
 }

@@ -1,7 +1,7 @@
 //! Ceilings on provider spend: who is refused, who isn't, what the customer hears of it, and what the operator.
 
 use serde_json::{Value, json};
-use testkit::{Gate, Reply, Sse, Upstream, chat_chunk, chat_usage_chunk};
+use testkit::{Gate, Reply, Script, Sse, Upstream, chat_chunk, chat_usage_chunk};
 
 use crate::world::{Org, World, chat, stream, until};
 
@@ -174,4 +174,39 @@ async fn requests_in_progress_can_t_pass_it_together() {
     // 60 and 40 tokens each.
     let spent: f64 = dear.only().await.0.parse().unwrap();
     assert!((spent - answered as f64 * 0.1).abs() < 1e-9 && spent < held, "{answered} answered, {spent} spent");
+}
+
+#[tokio::test]
+async fn what_a_cancelled_attempt_may_have_cost_counts_and_survives_a_restart() {
+    let hedged = "[spend]\nper_day = \"5.00\"\n[[models]]\nid = \"both\"\ncategory = \"small\"\ninput_price = \"1000\"\n\
+        output_price = \"1000\"\nhedge_after_ms = 20\ntargets = [{ provider = \"dear\" }, { provider = \"up\", priority = 1 }]\n";
+    let dear = Dear::start("spend_per_day = \"4.00\"", hedged).await;
+    dear.at.push(Script::hang());
+    assert_eq!(dear.send(&dear.org, "both").await, (200, Some("up".into())));
+    dear.at.abandoned(1).await;
+    until("nothing is held", async || dear.spend().await.iter().all(|(_, _, held, _)| held == "0")).await;
+    let spent = |all: &[(String, String, String, String)]| -> Vec<_> {
+        all.iter().map(|(scope, spent, ..)| (scope.clone(), (spent.parse::<f64>().unwrap() * 1000.0).round() as u64)).collect()
+    };
+    let before = spent(&dear.spend().await);
+    let [(_, all), (dear_s, lost)] = before.as_slice() else { panic!("two ceilings: {before:?}") };
+    assert_eq!((dear_s.as_str(), *all), ("provider:dear", 1_000 + lost), "the answer's tokens, and what was held at the other provider");
+    assert!((41..400).contains(lost), "its input's bound and 40 of output: {lost}");
+    dear.world.totals_when(&dear.org, 1, 0, 0).await;
+    assert_eq!(dear.world.totals(&dear.org).await["cost"], "1", "the organisation is charged the winner");
+    let dear = dear.restart().await;
+    assert_eq!(spent(&dear.spend().await), before);
+}
+
+#[tokio::test]
+async fn a_ceiling_without_room_for_two_lets_one_go_on_alone() {
+    let hedged = "[spend]\nper_day = \"0.30\"\n[[models]]\nid = \"both\"\ncategory = \"small\"\ninput_price = \"1000\"\n\
+        output_price = \"1000\"\nhedge_after_ms = 1\ntargets = [{ provider = \"dear\" }, { provider = \"up\", priority = 1 }]\n";
+    let dear = Dear::start("first_byte_timeout_seconds = 0.3", hedged).await;
+    dear.at.push(Script::hang());
+    assert_eq!(dear.send(&dear.org, "both").await, (200, Some("up".into())), "one after the other");
+    let metrics = dear.world.metrics().await;
+    assert!(metrics.contains("tidegate_hedged_requests_total 0"), "{metrics}");
+    let (_, _, held, level) = dear.spend().await.remove(0);
+    assert_eq!((held.as_str(), level.as_str()), ("0", "reached"), "by what the answer cost");
 }
