@@ -53,6 +53,7 @@ pub(super) enum Raced<'r> {
 }
 
 /// Something of one attempt is there.
+#[expect(clippy::large_enum_variant, reason = "it is looked at where it comes, and kept nowhere")]
 enum Event {
     Ended(Came),
     /// The first byte of an answer that isn't streamed.

@@ -46,6 +46,9 @@ pub(super) enum LineFault {
     NotBegun(io::Error),
     #[error("the answer did not come in time")]
     TimedOut,
+    /// Nothing of an answer had come.
+    #[error("it was closed before the answer was whole")]
+    Unanswered,
     #[error("it was closed before the answer was whole")]
     Closed,
     #[error("{0}")]
@@ -90,7 +93,10 @@ impl Line {
         };
         while begun.is_none() {
             let read = self.poll_read(cx, |bytes| {
-                if early.is_empty() && !bytes.is_empty() {
+                if early.is_empty() && bytes.is_empty() {
+                    return Err(LineFault::Unanswered);
+                }
+                if early.is_empty() {
                     let begun = begin(bytes)?;
                     if begun.is_none() {
                         early.extend_from_slice(bytes);

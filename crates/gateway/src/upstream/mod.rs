@@ -139,8 +139,9 @@ impl Upstream {
         let origin = request.uri().authority().and_then(|authority| self.plain.origin(authority));
         let Some(origin) = origin else { return Err(SendFault::Connect("the address has no host".into())) };
         request.headers_mut().entry(HOST).or_insert_with(|| origin.host.clone());
+        let mut is_tried = false;
         loop {
-            let idle = origin.take(Instant::now());
+            let idle = if is_tried { None } else { origin.take(Instant::now()) };
             let is_used = idle.is_some();
             let mut line = match idle {
                 Some(line) => line,
@@ -152,6 +153,8 @@ impl Upstream {
                 }
                 // The provider has closed it meanwhile, and nothing of the request was sent.
                 Err(LineFault::NotBegun(_)) if is_used => {}
+                // The same, but the request had gone: a provider that closes idle connections answers none of it. Once more, on a new one.
+                Err(LineFault::Unanswered) if is_used => is_tried = true,
                 Err(LineFault::TimedOut) => return Err(SendFault::TimedOut),
                 Err(fault) => return Err(SendFault::Broke(fault.to_string())),
             }

@@ -181,6 +181,29 @@ async fn a_connection_that_the_provider_has_closed_is_not_used() {
 }
 
 #[tokio::test]
+async fn what_a_used_connection_takes_and_does_not_answer_is_sent_once_more_on_a_new_one() {
+    let provider = Provider::new().await;
+    let mut old = provider.first(LONG).await;
+    let serve = async {
+        // It closes what was idle just as the next request comes.
+        answer(&mut old, "").await;
+        drop(old);
+        let mut new = provider.accept().await;
+        answer(&mut new, WHOLE).await;
+    };
+    let (asked, ()) = tokio::join!(provider.ask(LONG), serve);
+    assert_eq!(text(asked).await, "hi");
+
+    let provider = Provider::new().await;
+    let serve = async {
+        let mut new = provider.accept().await;
+        answer(&mut new, "").await;
+    };
+    let (asked, ()) = tokio::join!(provider.ask(LONG), serve);
+    assert!(matches!(asked, Err(SendFault::Broke(_))), "a new one is no idle one");
+}
+
+#[tokio::test]
 async fn an_answer_that_is_left_closes_its_connection() {
     let provider = Provider::new().await;
     let serve = async {

@@ -89,7 +89,7 @@ async fn full_disk() {
     assert_eq!(status, 503, "{said}");
     assert!(said["checks"]["journal"].as_str().unwrap().contains("make room on its disk"), "{said}");
     assert_eq!((server.metric("tidegate_journal_admits").await, server.metric("tidegate_ready").await), (0, 0));
-    assert!(start.has_logged("the journal's disk is full: new requests get 503"), "{}", start.last_words());
+    start.until_logged("the journal's disk is full: new requests get 503").await;
     provider.open_all();
     let rest = open.rest().await.unwrap();
     assert_eq!(rest.last().unwrap().data(), "[DONE]");

@@ -114,6 +114,17 @@ impl Start {
         std::fs::read_to_string(self.log_path()).unwrap_or_default().contains(text)
     }
 
+    /// Ready once a server of this folder has logged this: what is logged is written a moment later.
+    pub(crate) async fn until_logged(&self, text: &str) {
+        for _ in 0..500 {
+            if self.has_logged(text) {
+                return;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("never logged: {text}\n{}", self.last_words());
+    }
+
     /// The last lines that servers of this folder have logged.
     pub(crate) fn last_words(&self) -> String {
         let log = std::fs::read_to_string(self.log_path()).unwrap_or_default();
