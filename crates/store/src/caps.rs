@@ -52,6 +52,8 @@ pub(crate) const MAX_FACTS: usize = 200;
 pub(crate) const READERS: u32 = 4;
 /// Memory for the pages of the connection that writes, as SQLite takes it: negative, in kB. It is used as it is needed.
 pub(crate) const WRITER_CACHE: &str = "-16000";
+/// The same for the connection that looks through a large database.
+pub(crate) const CHECK_CACHE: &str = "-64";
 /// Pages in SQLite's log after which they are moved to the file: 16 MB.
 pub(crate) const CHECKPOINT_PAGES: &str = "4000";
 /// Seconds until a connection that nobody reads with is closed.

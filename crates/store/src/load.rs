@@ -11,7 +11,7 @@ use crate::definitions::{Definitions, Entries, Entry};
 use crate::directory::{Credentials, Filling, KeyParts, KeyPool, Shards};
 use crate::ops::credentials::{NewCredential, made};
 use crate::seal::{CannotUnseal, Sealer};
-use crate::sql::{self, Database, definitions, keys, value};
+use crate::sql::{self, Connection, definitions, keys, value};
 use crate::{DatabaseFault, Directory, KeyEntry, OrgEntry, OrgState};
 
 /// What is loaded at start.
@@ -35,15 +35,15 @@ impl From<DatabaseFault> for LoadFault {
     }
 }
 
-pub(crate) async fn load(database: &Database, sealer: &Sealer, window_us: u64) -> Result<Loaded, LoadFault> {
-    let (providers, credentials) = load_providers(database, sealer).await?;
+pub(crate) async fn load(connection: &mut Connection, sealer: &Sealer, window_us: u64) -> Result<Loaded, LoadFault> {
+    let (providers, credentials) = load_providers(connection, sealer).await?;
     let definitions = Definitions {
         providers,
-        models: entries(definitions::models(&database.reads).await?),
-        plans: entries(definitions::plans(&database.reads).await?),
+        models: entries(definitions::models(connection).await?),
+        plans: entries(definitions::plans(connection).await?),
     };
-    let orgs = load_orgs(database, window_us).await?;
-    let keys = load_keys(database, &orgs, window_us).await?;
+    let orgs = load_orgs(connection, window_us).await?;
+    let keys = load_keys(connection, &orgs, window_us).await?;
     let directory = Directory::new(keys, orgs, definitions.catalogue(window_us), credentials);
     Ok(Loaded { directory, definitions })
 }
@@ -64,10 +64,10 @@ pub(crate) fn credential_place(provider: &str) -> String {
     format!("provider:{provider}:credential")
 }
 
-async fn load_providers(database: &Database, sealer: &Sealer) -> Result<(Entries<Provider>, Credentials), LoadFault> {
+async fn load_providers(connection: &mut Connection, sealer: &Sealer) -> Result<(Entries<Provider>, Credentials), LoadFault> {
     let mut credentials = Credentials::new();
     let mut entries = Vec::new();
-    for kept in definitions::providers(&database.reads).await? {
+    for kept in definitions::providers(connection).await? {
         let mut provider: Provider = serde_json::from_str(&kept.body).map_err(|fault| value::unreadable("providers.body", fault))?;
         let name = provider.name.clone();
         if let Some(sealed) = kept.headers {
@@ -99,11 +99,11 @@ impl PlanIds {
     }
 }
 
-async fn load_orgs(database: &Database, window_us: u64) -> Result<Shards<Arc<OrgEntry>>, LoadFault> {
+async fn load_orgs(connection: &mut Connection, window_us: u64) -> Result<Shards<Arc<OrgEntry>>, LoadFault> {
     let mut filling = Filling::new(0);
     let mut plans = PlanIds::default();
     let nothing = (Arc::from([]), Arc::from([]), Arc::from([]));
-    let mut rows = sqlx::query(sql::orgs::ALL).fetch(&database.reads);
+    let mut rows = sqlx::query(sql::orgs::ALL).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let org = sql::orgs::org(&row)?;
         let mut state = if org.custom.is_empty() {
@@ -139,10 +139,10 @@ fn state_with(org: &Org, custom: Arc<[CustomLimit]>, custom_pools: Arc<[CustomPo
     }
 }
 
-async fn load_keys(database: &Database, orgs: &Shards<Arc<OrgEntry>>, window_us: u64) -> Result<Shards<KeyEntry>, LoadFault> {
-    let mut filling = Filling::new(keys::count(&database.reads).await?);
+async fn load_keys(connection: &mut Connection, orgs: &Shards<Arc<OrgEntry>>, window_us: u64) -> Result<Shards<KeyEntry>, LoadFault> {
+    let mut filling = Filling::new(keys::count(connection).await?);
     let mut of_org = OfOrg::default();
-    keys::for_each(&database.reads, |key| {
+    keys::for_each(connection, |key| {
         if of_org.org.as_ref().is_none_or(|org| org.id() != key.org) {
             of_org.settle();
             of_org.org = orgs.get(&key.org).filter(|org| !org.state().deleted);

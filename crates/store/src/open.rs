@@ -14,7 +14,7 @@ use crate::journal::tail::Position;
 use crate::load::{self, LoadFault};
 use crate::seal::Sealer;
 use crate::sql::migrate::{self, MigrateFault};
-use crate::sql::{self, Database, meta, soundness};
+use crate::sql::{self, Connection, Database, meta, soundness};
 use crate::store::Inner;
 use crate::{DatabaseFault, Recorder, Store, StoreConfig, caps, open_journal, recorder};
 
@@ -129,15 +129,19 @@ impl Store {
         let sealer = Sealer::new(&key);
         let failed = |source| database_error(&file, source);
         let database = Database::connect(&file, config.busy_timeout).await.map_err(failed)?;
+        let mut reader = database.reads.acquire().await.map_err(failed)?;
+        // Damage might otherwise be found later by whoever reads the usage, or never.
         let is_small = size_of(&file) <= caps::CHECK_FIRST_BYTES;
-        if is_small && let Some(detail) = check(&database).await.map_err(failed)? {
+        if is_small && let Some(detail) = soundness::check(&mut reader).await.map_err(failed)? {
             return Err(OpenError::Corrupt { path: file, detail });
         }
         let is_new = migrate::migrate(&database, migrate::MIGRATIONS, clock.now().wall).await.map_err(|f| migrate_error(&file, f))?;
         check_key(&database, &sealer, entropy.as_ref()).await.map_err(|f| load_error(&file, f))?;
-        let loaded = load::load(&database, &sealer, config.window_us).await.map_err(|f| load_error(&file, f))?;
+        let loaded = load::load(&mut reader, &sealer, config.window_us).await.map_err(|f| load_error(&file, f))?;
         let directory = Arc::new(loaded.directory);
-        let position = recorded_position(&database).await.map_err(|f| load_error(&file, f.into()))?;
+        let position = recorded_position(&mut reader).await.map_err(|f| load_error(&file, f.into()))?;
+        // It has read all there is: with it goes the memory in which it did.
+        reader.close().await.map_err(failed)?;
         let (journal, pools) = open_journal::open(&config.data_dir, &directory, position, &clock)?;
         let recorder = Recorder::start(journal, position, database.clone(), pools.clone(), Arc::clone(&clock), tasks);
         let damage = Arc::default();
@@ -179,11 +183,6 @@ fn size_of(file: &Path) -> u64 {
     [file, Path::new(&log)].map(|path| std::fs::metadata(path).map_or(0, |found| found.len())).iter().sum()
 }
 
-/// What is damaged, if anything is: later it might be found by whoever reads the usage, or never.
-async fn check(database: &Database) -> Result<Option<String>, sqlx::Error> {
-    soundness::check(&mut *database.reads.acquire().await?).await
-}
-
 /// Looks through a large database while it serves, and tells what is damaged.
 async fn look_through(file: PathBuf, damage: Arc<OnceLock<String>>, recorder: Recorder) {
     let found = tokio::select! {
@@ -213,9 +212,8 @@ fn database_file(config: &StoreConfig) -> Result<PathBuf, OpenError> {
 }
 
 /// Where in the journal the database stopped.
-async fn recorded_position(database: &Database) -> Result<Position, DatabaseFault> {
-    let mut connection = database.reads.acquire().await?;
-    let bytes = meta::get(&mut connection, recorder::POSITION).await?;
+async fn recorded_position(connection: &mut Connection) -> Result<Position, DatabaseFault> {
+    let bytes = meta::get(connection, recorder::POSITION).await?;
     Ok(bytes.and_then(|bytes| Position::of_bytes(&bytes)).unwrap_or_default())
 }
 

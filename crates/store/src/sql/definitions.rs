@@ -4,7 +4,7 @@ use domain::{Model, Plan, UnixMicros};
 use hashbrown::HashMap;
 use sqlx::Row as _;
 
-use super::{Connection, Pool, Row, value};
+use super::{Connection, Row, value};
 use crate::{DatabaseFault, Origin};
 
 /// A model or plan as it is kept.
@@ -41,19 +41,20 @@ fn kept<T: serde::de::DeserializeOwned>(row: &Row) -> Result<Kept<T>, DatabaseFa
     Ok(Kept { item: value::json(row, "body")?, origin: origin(row)?, place: row.try_get("place")?, updated: value::time(row, "updated")? })
 }
 
-pub(crate) async fn models(pool: &Pool) -> Result<Vec<Kept<Model>>, DatabaseFault> {
-    let rows = sqlx::query("SELECT body, origin, place, updated FROM models ORDER BY place").fetch_all(pool).await?;
+pub(crate) async fn models(connection: &mut Connection) -> Result<Vec<Kept<Model>>, DatabaseFault> {
+    let rows = sqlx::query("SELECT body, origin, place, updated FROM models ORDER BY place").fetch_all(connection).await?;
     rows.iter().map(kept).collect()
 }
 
-pub(crate) async fn plans(pool: &Pool) -> Result<Vec<Kept<Plan>>, DatabaseFault> {
-    let rows = sqlx::query("SELECT body, origin, place, updated FROM plans ORDER BY place").fetch_all(pool).await?;
+pub(crate) async fn plans(connection: &mut Connection) -> Result<Vec<Kept<Plan>>, DatabaseFault> {
+    let rows = sqlx::query("SELECT body, origin, place, updated FROM plans ORDER BY place").fetch_all(connection).await?;
     rows.iter().map(kept).collect()
 }
 
-pub(crate) async fn providers(pool: &Pool) -> Result<Vec<KeptProvider>, DatabaseFault> {
-    let mut credentials = credentials(pool).await?;
-    let rows = sqlx::query("SELECT name, body, headers, origin, place, updated FROM providers ORDER BY place").fetch_all(pool).await?;
+pub(crate) async fn providers(connection: &mut Connection) -> Result<Vec<KeptProvider>, DatabaseFault> {
+    let mut credentials = credentials(connection).await?;
+    let rows =
+        sqlx::query("SELECT name, body, headers, origin, place, updated FROM providers ORDER BY place").fetch_all(connection).await?;
     let provider = |row: &Row| {
         let name: &str = row.try_get("name")?;
         Ok(KeptProvider {
@@ -69,8 +70,9 @@ pub(crate) async fn providers(pool: &Pool) -> Result<Vec<KeptProvider>, Database
 }
 
 /// All credentials by provider, each provider's in their order.
-async fn credentials(pool: &Pool) -> Result<HashMap<String, Vec<KeptCredential>>, DatabaseFault> {
-    let rows = sqlx::query("SELECT provider, sealed, added FROM provider_credentials ORDER BY provider, place").fetch_all(pool).await?;
+async fn credentials(connection: &mut Connection) -> Result<HashMap<String, Vec<KeptCredential>>, DatabaseFault> {
+    let rows =
+        sqlx::query("SELECT provider, sealed, added FROM provider_credentials ORDER BY provider, place").fetch_all(connection).await?;
     let mut all: HashMap<String, Vec<KeptCredential>> = HashMap::new();
     for row in &rows {
         let kept = KeptCredential { sealed: row.try_get("sealed")?, added: value::time(row, "added")? };

@@ -129,20 +129,20 @@ pub(crate) struct Loaded {
     pub(crate) options: Option<Options>,
 }
 
-pub(crate) async fn count(pool: &Pool) -> Result<usize, DatabaseFault> {
-    let row = sqlx::query("SELECT COUNT(*) AS n FROM api_keys").fetch_one(pool).await?;
+pub(crate) async fn count(connection: &mut Connection) -> Result<usize, DatabaseFault> {
+    let row = sqlx::query("SELECT COUNT(*) AS n FROM api_keys").fetch_one(connection).await?;
     Ok(usize::try_from(value::count(&row, "n")?).unwrap_or(usize::MAX))
 }
 
 /// Calls `each` with every key, those of an organisation with options one after the other. Those without options come packed, a row an organisation: there may be a million, and a row
 /// costs more than what is in it.
-pub(crate) async fn for_each(pool: &Pool, mut each: impl FnMut(Loaded)) -> Result<(), DatabaseFault> {
+pub(crate) async fn for_each(connection: &mut Connection, mut each: impl FnMut(Loaded)) -> Result<(), DatabaseFault> {
     let (id, hash) = (super::hex("id"), super::hex("hash"));
     let packed = format!(
         "SELECT org_id, string_agg({id} || {hash} || ',' || COALESCE(CAST(expires AS TEXT), '') || ',' \
          || COALESCE(CAST(revoked AS TEXT), ''), ';') AS packed FROM api_keys WHERE options IS NULL GROUP BY org_id"
     );
-    let mut rows = sqlx::query(AssertSqlSafe(packed)).fetch(pool);
+    let mut rows = sqlx::query(AssertSqlSafe(packed)).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         let org = OrgId::from_bits(value::id_bits(&row, "org_id")?);
         for key in row.try_get::<&str, _>("packed")?.split(';') {
@@ -152,7 +152,7 @@ pub(crate) async fn for_each(pool: &Pool, mut each: impl FnMut(Loaded)) -> Resul
     drop(rows);
     let mut rows =
         sqlx::query("SELECT org_id, id, hash, expires, revoked, options FROM api_keys WHERE options IS NOT NULL ORDER BY org_id")
-            .fetch(pool);
+            .fetch(connection);
     while let Some(row) = rows.try_next().await? {
         each(Loaded {
             org: OrgId::from_bits(value::id_bits(&row, "org_id")?),

@@ -199,7 +199,7 @@ mod tests {
                 .unwrap();
         }
         migrate(&database, MIGRATIONS, NOW).await.unwrap();
-        let loaded = load(&database, &sealer, 1).await.unwrap();
+        let loaded = load(&mut database.reads.acquire().await.unwrap(), &sealer, 1).await.unwrap();
         let all = loaded.directory.all_credentials();
         let shown = |name: &str| {
             let all = all.get(name).into_iter().flatten();

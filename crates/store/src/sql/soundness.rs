@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
 
 use super::Connection;
+use crate::caps;
 
 /// Looks through the whole file; what is damaged in it first, if anything is.
 pub(crate) async fn check(connection: &mut Connection) -> Result<Option<String>, sqlx::Error> {
@@ -15,7 +16,12 @@ pub(crate) async fn check(connection: &mut Connection) -> Result<Option<String>,
 /// The same, one table after the other, so that nobody who writes waits for long. On a connection of its own, which can be left.
 pub(crate) async fn check_by_table(file: &Path) -> Result<Option<String>, sqlx::Error> {
     let options = SqliteConnectOptions::new().filename(file).create_if_missing(false).read_only(true).disable_statement_logging();
-    let mut connection = options.connect().await?;
+    // It comes by each page once.
+    let options = options.pragma("cache_size", caps::CHECK_CACHE);
+    let mut connection = match options.connect().await {
+        Ok(connection) => connection,
+        Err(fault) => return said(Err(fault)),
+    };
     let tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name";
     let names: Vec<String> = match sqlx::query_scalar(tables).fetch_all(&mut connection).await {
         Ok(names) => names,
