@@ -8,7 +8,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::Row as _;
 
 use crate::definitions::{Definitions, Entries, Entry};
-use crate::directory::{Credentials, Filling, KeyParts, KeyPool, Shards};
+use crate::directory::{Credentials, Filling, KeyParts, Limited, Shards};
 use crate::ops::credentials::{NewCredential, made};
 use crate::seal::{CannotUnseal, Sealer};
 use crate::sql::{self, Connection, definitions, keys, value};
@@ -43,7 +43,7 @@ pub(crate) async fn load(connection: &mut Connection, sealer: &Sealer, window_us
         plans: entries(definitions::plans(connection).await?),
     };
     let orgs = load_orgs(connection, window_us).await?;
-    let keys = load_keys(connection, &orgs, window_us).await?;
+    let keys = load_keys(connection, &orgs).await?;
     let directory = Directory::new(keys, orgs, definitions.catalogue(window_us), credentials);
     Ok(Loaded { directory, definitions })
 }
@@ -107,26 +107,26 @@ async fn load_orgs(connection: &mut Connection, window_us: u64) -> Result<Shards
     while let Some(row) = rows.try_next().await? {
         let org = sql::orgs::org(&row)?;
         let mut state = if org.custom.is_empty() {
-            let (custom, custom_pools, key_pools) = nothing.clone();
-            state_with(&org, custom, custom_pools, key_pools)
+            let (custom, custom_pools, limited) = nothing.clone();
+            state_with(&org, custom, custom_pools, limited)
         } else {
             state_of(&org, Arc::clone(&nothing.2), window_us)
         };
         state.plan = plans.shared(state.plan);
         state.effective_plan = plans.shared(state.effective_plan);
         state.deleted = row.try_get::<Option<i64>, _>("deleted")?.is_some();
-        filling.add(Arc::new(OrgEntry::new(org.id, state)));
+        filling.add(Arc::new(OrgEntry::new(org.id, state, window_us)));
     }
     Ok(filling.share())
 }
 
 /// The state of an organisation that is not deleted.
-pub(crate) fn state_of(org: &Org, key_pools: Arc<[KeyPool]>, window_us: u64) -> OrgState {
+pub(crate) fn state_of(org: &Org, limited: Arc<[Limited]>, window_us: u64) -> OrgState {
     let custom_pools = org.custom.iter().map(|limit| CustomPool::of(limit, window_us)).collect();
-    state_with(org, org.custom.clone().into(), custom_pools, key_pools)
+    state_with(org, org.custom.clone().into(), custom_pools, limited)
 }
 
-fn state_with(org: &Org, custom: Arc<[CustomLimit]>, custom_pools: Arc<[CustomPool]>, key_pools: Arc<[KeyPool]>) -> OrgState {
+fn state_with(org: &Org, custom: Arc<[CustomLimit]>, custom_pools: Arc<[CustomPool]>, limited: Arc<[Limited]>) -> OrgState {
     OrgState {
         name: org.name.as_str().into(),
         plan: org.plan.clone(),
@@ -135,11 +135,11 @@ fn state_with(org: &Org, custom: Arc<[CustomLimit]>, custom_pools: Arc<[CustomPo
         custom_pools,
         created: org.created,
         deleted: false,
-        key_pools,
+        limited,
     }
 }
 
-async fn load_keys(connection: &mut Connection, orgs: &Shards<Arc<OrgEntry>>, window_us: u64) -> Result<Shards<KeyEntry>, LoadFault> {
+async fn load_keys(connection: &mut Connection, orgs: &Shards<Arc<OrgEntry>>) -> Result<Shards<KeyEntry>, LoadFault> {
     let mut filling = Filling::new(keys::count(connection).await?);
     let mut of_org = OfOrg::default();
     keys::for_each(connection, |key| {
@@ -159,8 +159,8 @@ async fn load_keys(connection: &mut Connection, orgs: &Shards<Arc<OrgEntry>>, wi
             models: options.models,
             rate_limit_body: options.rate_limit_body,
         };
-        let entry = KeyEntry::of(parts, Arc::clone(org), window_us);
-        of_org.pools.extend(KeyPool::of(&entry));
+        let entry = KeyEntry::of(parts, Arc::clone(org));
+        of_org.limited.extend(entry.limited());
         filling.add(entry);
     })
     .await?;
@@ -168,20 +168,20 @@ async fn load_keys(connection: &mut Connection, orgs: &Shards<Arc<OrgEntry>>, wi
     Ok(filling.share())
 }
 
-/// The organisation whose keys come, and the pools of those that came.
+/// The organisation whose keys come, and those that came and have limits.
 #[derive(Default)]
 struct OfOrg {
     org: Option<Arc<OrgEntry>>,
-    pools: Vec<KeyPool>,
+    limited: Vec<Limited>,
 }
 
 impl OfOrg {
     /// All of its keys came; or of those with limits, as they come one organisation after the other.
     fn settle(&mut self) {
         let Some(org) = self.org.take() else { return };
-        if !self.pools.is_empty() {
+        if !self.limited.is_empty() {
             let state = OrgState::clone(&org.state());
-            org.set_state(OrgState { key_pools: self.pools.drain(..).collect(), ..state });
+            org.set_state(OrgState { limited: self.limited.drain(..).collect(), ..state });
         }
     }
 }

@@ -106,7 +106,7 @@ fn fill_long_limits(replay: &mut Replay<'_>, directory: &Directory, now: Now, at
     directory.for_each_org(|org| {
         let state = org.state();
         let pools = catalogue.pools(&state.effective_plan, &state.custom_pools, now.wall);
-        let own = state.key_pools.iter().map(|key| Arc::new(key.limits.pool()));
+        let own = directory.limited_keys(org).into_iter().filter_map(|key| key.pool()).map(Arc::new);
         for pool in pools.into_iter().chain(own) {
             for limit in pool.limits.iter().filter(|limit| limit.window_us > caps::LOSS_WINDOW_US) {
                 if now.mono_us < at.saturating_add(limit.window_us) {

@@ -1,4 +1,4 @@
-//! An API key as admission needs it, kept small: there may be a million. What few keys have, and limits, stand apart.
+//! An API key as admission needs it, kept small: there may be a million. What few keys have stands apart.
 
 use std::sync::Arc;
 
@@ -16,38 +16,31 @@ struct Rare {
 }
 
 /// A key's own limits: the numbers of which its pool is made when it is asked for.
-#[derive(Debug)]
-pub(crate) struct OwnLimits {
-    key: KeyId,
+#[derive(Clone, Copy)]
+struct OwnLimits {
+    /// Known, since it costs a hash. Means nothing where there are no limits.
     pool: PoolId,
     rpm: u64,
     tpm: u64,
-    window_us: u64,
 }
 
 /// Stands for no limit where a number is kept in eight bytes. No limit's number is so high.
 const NO_LIMIT: u64 = u64::MAX;
 
 impl OwnLimits {
-    fn of(key: KeyId, limits: KeyLimits, window_us: u64) -> Option<Self> {
+    fn of(key: KeyId, limits: KeyLimits) -> Self {
         let KeyLimits { rpm, tpm } = limits;
-        let [is_rpm, is_tpm] = [rpm, tpm].map(|n| n.is_some());
-        (is_rpm || is_tpm).then(|| Self {
-            key,
-            pool: PoolId::of_key(key),
-            rpm: rpm.unwrap_or(NO_LIMIT),
-            tpm: tpm.unwrap_or(NO_LIMIT),
-            window_us,
-        })
+        let pool = if rpm.is_some() || tpm.is_some() { PoolId::of_key(key) } else { PoolId(0) };
+        Self { pool, rpm: rpm.unwrap_or(NO_LIMIT), tpm: tpm.unwrap_or(NO_LIMIT) }
     }
 
-    pub(crate) fn key(&self) -> KeyId {
-        self.key
+    fn are_none(self) -> bool {
+        self.rpm == NO_LIMIT && self.tpm == NO_LIMIT
     }
 
-    pub(crate) fn pool(&self) -> PoolLimits {
+    fn pool(self, key: KeyId, window_us: u64) -> PoolLimits {
         let [rpm, tpm] = [self.rpm, self.tpm].map(|n| (n != NO_LIMIT).then_some(n));
-        PoolLimits::of_key(self.key, self.pool, KeyLimits { rpm, tpm }.limits(self.window_us))
+        PoolLimits::of_key(key, self.pool, KeyLimits { rpm, tpm }.limits(window_us))
     }
 }
 
@@ -58,7 +51,7 @@ pub struct KeyEntry {
     hash: ApiKeyHash,
     org: Arc<OrgEntry>,
     expires: i64,
-    limits: Option<Arc<OwnLimits>>,
+    limits: OwnLimits,
     rare: Option<Arc<Rare>>,
 }
 
@@ -91,7 +84,7 @@ impl From<&Key> for KeyParts {
 }
 
 impl KeyEntry {
-    pub(crate) fn of(parts: KeyParts, org: Arc<OrgEntry>, window_us: u64) -> Self {
+    pub(crate) fn of(parts: KeyParts, org: Arc<OrgEntry>) -> Self {
         let KeyParts { id, hash, expires, revoked, models, limits, rate_limit_body } = parts;
         let is_plain = models.is_none() && rate_limit_body.is_none() && revoked.is_none();
         Self {
@@ -99,7 +92,7 @@ impl KeyEntry {
             hash,
             org,
             expires: expires.map_or(NEVER, |at| at.0),
-            limits: OwnLimits::of(id, limits, window_us).map(Arc::new),
+            limits: OwnLimits::of(id, limits),
             rare: (!is_plain).then(|| Arc::new(Rare { models: models.map(Vec::into_boxed_slice), rate_limit_body, revoked })),
         }
     }
@@ -141,16 +134,32 @@ impl KeyEntry {
 
     /// Its own limits, as a pool.
     pub fn pool(&self) -> Option<PoolLimits> {
-        self.limits.as_ref().map(|limits| limits.pool())
+        (!self.limits.are_none()).then(|| self.limits.pool(self.id, self.org.window_us()))
     }
 
-    pub(crate) fn limits(&self) -> Option<&Arc<OwnLimits>> {
-        self.limits.as_ref()
+    /// How its organisation names it among those whose pools its views list: it has limits and isn't revoked.
+    pub(crate) fn limited(&self) -> Option<Limited> {
+        (!self.limits.are_none() && self.revoked().is_none()).then(|| Limited::of(&self.hash))
     }
 
     /// The shape of its 429s; `None`: the installation's.
     pub fn rate_limit_body(&self) -> Option<RateLimitBody> {
         self.rare.as_ref().and_then(|rare| rare.rate_limit_body)
+    }
+}
+
+/// A key with limits, by the first bits of its hash: an organisation's list of them takes eight bytes each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limited(u64);
+
+impl Limited {
+    pub(crate) fn of(hash: &ApiKeyHash) -> Self {
+        Self(KeyEntry::bits(hash))
+    }
+
+    /// Where the directory looks for it.
+    pub(super) fn bits(self) -> u64 {
+        self.0
     }
 }
 
@@ -172,7 +181,6 @@ mod tests {
 
     #[test]
     fn what_a_million_of_are_kept_is_small() {
-        // Two counters before what is shared, and 64 bytes are the machine's unit.
-        assert_eq!((size_of::<KeyEntry>(), size_of::<OwnLimits>() + 16), (80, 64));
+        assert_eq!((size_of::<KeyEntry>(), size_of::<Limited>()), (96, 8));
     }
 }

@@ -15,8 +15,7 @@ use hashbrown::HashMap;
 use secrecy::SecretString;
 
 pub use key_entry::KeyEntry;
-pub(crate) use key_entry::KeyParts;
-pub(crate) use org_entry::KeyPool;
+pub(crate) use key_entry::{KeyParts, Limited};
 pub use org_entry::{OrgEntry, OrgState};
 pub(crate) use shards::{Filling, Shards};
 
@@ -63,6 +62,12 @@ impl Directory {
     /// The key with this hash, revoked and expired ones included.
     pub fn caller(&self, hash: &ApiKeyHash) -> Option<KeyEntry> {
         self.keys.get(hash)
+    }
+
+    /// The organisation's keys that its views list with pools of their own.
+    pub(crate) fn limited_keys(&self, org: &OrgEntry) -> Vec<KeyEntry> {
+        let of_org = |key: &KeyEntry| key.org().id() == org.id() && key.limited().is_some();
+        org.state().limited.iter().filter_map(|key| self.keys.find(key.bits(), of_org)).collect()
     }
 
     /// The organisation, deleted ones included.

@@ -6,28 +6,9 @@ use arc_swap::ArcSwap;
 use domain::{CustomLimit, CustomPool, ModelId, Org, OrgId, PlanId, UnixMicros};
 use limits::SharedLedger;
 
-use super::key_entry::{KeyEntry, OwnLimits};
+use super::key_entry::Limited;
 use super::learned::Learned;
 use super::shards::Spread;
-
-/// A key's own pool, as the organisation's views list it.
-#[derive(Clone, Debug)]
-pub(crate) struct KeyPool {
-    pub(crate) limits: Arc<OwnLimits>,
-    expires: Option<UnixMicros>,
-}
-
-impl KeyPool {
-    /// Of a key that has limits and isn't revoked.
-    pub(crate) fn of(key: &KeyEntry) -> Option<Self> {
-        let limits = key.limits().filter(|_| key.revoked().is_none())?;
-        Some(Self { limits: Arc::clone(limits), expires: key.expires() })
-    }
-
-    pub(crate) fn is_valid_at(&self, now: UnixMicros) -> bool {
-        self.expires.is_none_or(|expires| now < expires)
-    }
-}
 
 /// What may change of an organisation. Immutable: a change makes a new one.
 #[derive(Clone, Debug)]
@@ -46,25 +27,32 @@ pub struct OrgState {
     pub created: UnixMicros,
     /// Whether it was deleted: its keys are refused.
     pub deleted: bool,
-    pub(crate) key_pools: Arc<[KeyPool]>,
+    /// Its keys with limits of their own that aren't revoked.
+    pub(crate) limited: Arc<[Limited]>,
 }
 
 /// An organisation: an identity that stays, a state that is swapped, a ledger that is made when it is first needed.
 pub struct OrgEntry {
     id: OrgId,
+    /// The window of its keys' own limits, in microseconds.
+    window_us: u64,
     state: ArcSwap<OrgState>,
     ledger: OnceLock<SharedLedger>,
     learned: Learned,
 }
 
 impl OrgEntry {
-    pub(crate) fn new(id: OrgId, state: OrgState) -> Self {
-        Self { id, state: ArcSwap::from_pointee(state), ledger: OnceLock::new(), learned: Learned::default() }
+    pub(crate) fn new(id: OrgId, state: OrgState, window_us: u64) -> Self {
+        Self { id, window_us, state: ArcSwap::from_pointee(state), ledger: OnceLock::new(), learned: Learned::default() }
     }
 
     /// Its id.
     pub fn id(&self) -> OrgId {
         self.id
+    }
+
+    pub(super) fn window_us(&self) -> u64 {
+        self.window_us
     }
 
     /// Its state now. Read it once for a decision.

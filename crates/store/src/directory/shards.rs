@@ -59,10 +59,11 @@ impl<T: Spread> Part<T> {
         Self { items: items.into(), begins: begins.into() }
     }
 
-    fn find(&self, id: &T::Id) -> Option<usize> {
-        let bucket = bucket_of(T::bits(id), self.items.len());
+    /// The place of the item with these bits that is the one.
+    fn find(&self, bits: u64, is_it: impl Fn(&T) -> bool) -> Option<usize> {
+        let bucket = bucket_of(bits, self.items.len());
         let [begin, end] = *self.begins.get(bucket..)?.first_chunk()?;
-        let found = self.items.get(begin as usize..end as usize)?.iter().position(|item| item.id() == id)?;
+        let found = self.items.get(begin as usize..end as usize)?.iter().position(is_it)?;
         Some(begin as usize + found)
     }
 }
@@ -74,8 +75,13 @@ pub(crate) struct Shards<T> {
 
 impl<T: Spread + Clone> Shards<T> {
     pub(crate) fn get(&self, id: &T::Id) -> Option<T> {
-        let part = self.parts.get(part_of(T::bits(id)))?.load();
-        part.find(id).and_then(|place| part.items.get(place)).cloned()
+        self.find(T::bits(id), |item| item.id() == id)
+    }
+
+    /// The item with these bits of its identity that is the one.
+    pub(crate) fn find(&self, bits: u64, is_it: impl Fn(&T) -> bool) -> Option<T> {
+        let part = self.parts.get(part_of(bits))?.load();
+        part.find(bits, |item| T::bits(item.id()) == bits && is_it(item)).and_then(|place| part.items.get(place)).cloned()
     }
 
     /// Puts the item in the place of the one with its identity, if there is one. Callers take turns.
@@ -83,7 +89,7 @@ impl<T: Spread + Clone> Shards<T> {
         let Some(part) = self.parts.get(part_of(T::bits(item.id()))) else { return };
         let before = part.load();
         let mut items = before.items.to_vec();
-        match before.find(item.id()).and_then(|place| items.get_mut(place)) {
+        match before.find(T::bits(item.id()), |there| there.id() == item.id()).and_then(|place| items.get_mut(place)) {
             Some(there) => *there = item,
             None => {
                 items.reserve_exact(1);

@@ -138,9 +138,9 @@ pub(crate) fn directory(orgs: u128) -> Arc<Directory> {
             custom_pools: Arc::from([]),
             created: UnixMicros(0),
             deleted: false,
-            key_pools: Arc::from([]),
+            limited: Arc::from([]),
         };
-        filling.add(Arc::new(OrgEntry::new(OrgId::from_bits(id), state)));
+        filling.add(Arc::new(OrgEntry::new(OrgId::from_bits(id), state, 60_000_000)));
     }
     let catalogue = Catalogue::build(vec![], vec![], vec![], 60_000_000);
     Arc::new(Directory::new(Filling::new(0).share(), filling.share(), catalogue, Default::default()))

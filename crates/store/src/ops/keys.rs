@@ -6,7 +6,7 @@ use domain::{ApiKey, Key, KeyId, KeyLimits, ModelId, OrgId, RateLimitBody, UnixM
 use serde_json::json;
 
 use super::input;
-use crate::directory::KeyPool;
+use crate::directory::Limited;
 use crate::sql::audit::NewEntry;
 use crate::sql::{self, Database};
 use crate::store::Inner;
@@ -119,13 +119,15 @@ impl Store {
             sql::keys::insert(&mut transaction, &key).await?;
             note(&mut transaction, actor, "key.create", &key, now).await?;
             Database::commit(transaction).await?;
-            let key_entry = KeyEntry::of((&key).into(), Arc::clone(&entry), inner.window_us);
-            if let Some(added) = KeyPool::of(&key_entry) {
-                let state = OrgState::clone(&entry.state());
-                let key_pools = state.key_pools.iter().filter(|old| old.is_valid_at(now)).cloned().chain([added]).collect();
-                entry.set_state(OrgState { key_pools, ..state });
-            }
+            let key_entry = KeyEntry::of((&key).into(), Arc::clone(&entry));
+            let added = key_entry.limited();
             inner.directory.put_key(key_entry);
+            if added.is_some() {
+                let state = OrgState::clone(&entry.state());
+                let others = inner.directory.limited_keys(&entry).into_iter().filter(|old| old.is_valid_at(now));
+                let limited = others.filter_map(|old| old.limited()).chain(added).collect();
+                entry.set_state(OrgState { limited, ..state });
+            }
             Ok((key, secret))
         })
         .await
@@ -155,9 +157,10 @@ impl Store {
             note(&mut transaction, actor, "key.revoke", &key, now).await?;
             Database::commit(transaction).await?;
             let state = OrgState::clone(&entry.state());
-            let key_pools = state.key_pools.iter().filter(|old| old.limits.key() != key.id).cloned().collect();
-            entry.set_state(OrgState { key_pools, ..state });
-            inner.directory.put_key(KeyEntry::of((&key).into(), entry, inner.window_us));
+            let revoked = Limited::of(&key.hash);
+            let limited = state.limited.iter().filter(|other| **other != revoked).copied().collect();
+            entry.set_state(OrgState { limited, ..state });
+            inner.directory.put_key(KeyEntry::of((&key).into(), entry));
             Ok(key)
         })
         .await

@@ -141,7 +141,7 @@ impl Store {
             let details = json!({"name": org.name, "plan": org.plan, "limits": presented(&org.custom)});
             note(&mut transaction, actor, "org.create", id, now, details).await?;
             Database::commit(transaction).await?;
-            inner.directory.put_org(Arc::new(OrgEntry::new(id, state_of(&org, Arc::from([]), inner.window_us))));
+            inner.directory.put_org(Arc::new(OrgEntry::new(id, state_of(&org, Arc::from([]), inner.window_us), inner.window_us)));
             Ok(org)
         })
         .await
@@ -191,7 +191,7 @@ impl Store {
             note(&mut transaction, actor, "org.delete", id, now, json!({"name": name})).await?;
             Database::commit(transaction).await?;
             let state = OrgState::clone(&entry.state());
-            entry.set_state(OrgState { deleted: true, key_pools: Arc::from([]), ..state });
+            entry.set_state(OrgState { deleted: true, limited: Arc::from([]), ..state });
             Ok(())
         })
         .await
@@ -258,8 +258,8 @@ impl Inner {
         note(&mut transaction, actor, action, org.id, now, changes(before, org)).await?;
         Database::commit(transaction).await?;
         if let Some(entry) = self.directory.org(org.id) {
-            let key_pools = Arc::clone(&entry.state().key_pools);
-            entry.set_state(state_of(org, key_pools, self.window_us));
+            let limited = Arc::clone(&entry.state().limited);
+            entry.set_state(state_of(org, limited, self.window_us));
             self.pools.adopt(&entry, &self.directory.catalogue_now(), now);
         }
         Ok(())

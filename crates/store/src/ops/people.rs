@@ -215,7 +215,7 @@ impl Inner {
     }
 
     fn publish_new(&self, org: &Org) {
-        self.directory.put_org(Arc::new(OrgEntry::new(org.id, state_of(org, Arc::from([]), self.window_us))));
+        self.directory.put_org(Arc::new(OrgEntry::new(org.id, state_of(org, Arc::from([]), self.window_us), self.window_us)));
     }
 }
 

@@ -12,7 +12,8 @@ impl Pools {
     /// keys' own, of keys that are neither revoked nor expired.
     pub fn views(&self, org: &OrgEntry, now: Now) -> Vec<PoolView> {
         let mut pools = self.pools_of(org, now);
-        pools.extend(org.state().key_pools.iter().filter(|key| key.is_valid_at(now.wall)).map(|key| Arc::new(key.limits.pool())));
+        let own = self.directory.limited_keys(org).into_iter().filter(|key| key.is_valid_at(now.wall));
+        pools.extend(own.filter_map(|key| key.pool()).map(Arc::new));
         view(org, &pools, self.loss_at, now)
     }
 
