@@ -68,6 +68,10 @@ pub(crate) const PAGE_DEFAULT: usize = 50;
 pub(crate) const PAGE_MAX: usize = 200;
 /// Rows of one batch of the recorder.
 pub(crate) const BATCH_ROWS: usize = 5_000;
+/// Counters of one batch that are added to their rows at once; of a batch that has more they wait.
+pub(crate) const COUNTERS_AT_ONCE: usize = 256;
+/// Counters that wait, so that all are added to their rows.
+pub(crate) const COUNTERS_WAITING: usize = 100_000;
 /// Labels of usage records that are remembered with their numbers.
 pub(crate) const LABELS_KNOWN: usize = 10_000;
 /// Longest wait of a queued row for its batch, in milliseconds.

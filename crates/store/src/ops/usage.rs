@@ -206,6 +206,7 @@ impl Store {
             let message = format!("this would give more than {} elements: ask for a shorter span or a longer bucket", caps::MAX_SERIES);
             return Err(input::fault("bucket", message).into());
         }
+        found.extend(sql::usage::of_waiting(&mut transaction, query.org, &whole, query.group_by).await?);
         for (minute, part) in parts.edges.into_iter().flatten() {
             let of_part = sql::usage::of_moments(&mut transaction, query.org, minute, (part.from, part.to), query.group_by).await?;
             found.extend(of_part);

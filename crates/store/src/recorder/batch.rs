@@ -136,6 +136,18 @@ impl Batch {
 }
 
 impl Counters {
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self { requests, refused, would_refuse, failed, input, output, cached, cost } = other;
+        self.requests += requests;
+        self.refused += refused;
+        self.would_refuse += would_refuse;
+        self.failed += failed;
+        self.input = self.input.saturating_add(*input);
+        self.output = self.output.saturating_add(*output);
+        self.cached = self.cached.saturating_add(*cached);
+        self.cost = self.cost.saturating_add(*cost);
+    }
+
     fn add_usage(&mut self, record: &UsageRecord) {
         if record.outcome.is_answered() {
             self.requests += 1;

@@ -1,6 +1,7 @@
 //! The recorder's front: where requests end. What ended is in the journal when the call returns; a task carries it to the database.
 
 mod batch;
+mod counter_bytes;
 mod keeper;
 mod writer;
 
@@ -19,6 +20,7 @@ use crate::{Pools, StoreHealth};
 
 pub(crate) use self::writer::POSITION;
 pub(crate) use batch::{Batch, Counters, CountersOf, MergedRefusal, minute_of};
+pub(crate) use counter_bytes::{put_counters, take_counters};
 use writer::Writer;
 
 /// Takes usage records and refusals; a task writes them to the database in batches. Cheap to clone.

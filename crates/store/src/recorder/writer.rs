@@ -12,7 +12,7 @@ use super::batch::Batch;
 use crate::journal::records::Recordable;
 use crate::journal::tail::{Passage, Position};
 use crate::sql::labels::KnownLabels;
-use crate::sql::{Database, meta, records};
+use crate::sql::{Database, meta, pending, records};
 use crate::{DatabaseFault, Pools, caps};
 
 /// Where in the journal the database has everything before; written along with each batch, so that each counts once.
@@ -25,11 +25,13 @@ pub(super) struct Writer {
     pools: Pools,
     clock: Arc<dyn Clock>,
     labels: KnownLabels,
+    /// Counters that wait to be added to their rows. Nobody knows how many those before the start left.
+    waiting: usize,
 }
 
 impl Writer {
     pub(super) fn new(front: Arc<Front>, position: Position, database: Database, pools: Pools, clock: Arc<dyn Clock>) -> Self {
-        Self { front, position, database, pools, clock, labels: KnownLabels::default() }
+        Self { front, position, database, pools, clock, labels: KnownLabels::default(), waiting: 1 }
     }
 
     pub(super) async fn run(mut self) {
@@ -40,6 +42,7 @@ impl Writer {
         loop {
             if Instant::now() >= sweep_at {
                 self.pools.sweep(self.clock.now().mono_us);
+                self.settle_counters(1).await;
                 sweep_at = Instant::now() + minute;
             }
             let front = Arc::clone(&self.front);
@@ -58,6 +61,7 @@ impl Writer {
             let (closing, added) = (front.closing.load(Ordering::Acquire), backlog.added());
             backlog.calm();
             let is_all = self.carry(added).await;
+            self.settle_counters(caps::COUNTERS_WAITING).await;
             if closing && is_all {
                 return;
             }
@@ -142,8 +146,27 @@ impl Writer {
             let (usage, refusals) = records::existing(&mut transaction, batch).await?;
             batch.without(usage, &refusals);
         }
-        records::insert(&mut transaction, batch, &mut self.labels).await?;
+        let waiting = records::insert(&mut transaction, batch, &mut self.labels).await?;
         meta::set(&mut transaction, POSITION, &end.to_bytes()).await?;
+        Database::commit(transaction).await?;
+        self.waiting += waiting;
+        Ok(())
+    }
+
+    /// Adds the counters that wait to their rows, where there are so many. If it fails they go on waiting.
+    async fn settle_counters(&mut self, least: usize) {
+        if self.waiting < least {
+            return;
+        }
+        match self.try_to_settle().await {
+            Ok(()) => self.waiting = 0,
+            Err(fault) => self.front.note_failure(fault.to_string()),
+        }
+    }
+
+    async fn try_to_settle(&self) -> Result<(), DatabaseFault> {
+        let mut transaction = self.database.begin().await?;
+        pending::settle(&mut transaction).await?;
         Database::commit(transaction).await
     }
 }
@@ -152,7 +175,7 @@ impl Writer {
 mod tests {
     use std::path::Path;
 
-    use domain::{UnixMicros, UsageRecord};
+    use domain::{KeyId, UnixMicros, UsageRecord};
     use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
     use tokio_util::task::TaskTracker;
 
@@ -239,6 +262,35 @@ mod tests {
         recorder.close().await;
         tasks.close();
         tasks.wait().await;
+    }
+
+    async fn waiting(database: &Database) -> i64 {
+        sqlx::query_scalar("SELECT COUNT(*) FROM usage_pending").fetch_one(&database.reads).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn counters_of_many_keys_wait_and_are_added_to_their_rows_once() {
+        let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
+        let (recorder, database) = start(folder.path(), &tasks).await;
+        let keys = caps::COUNTERS_AT_ONCE as u128 + 1;
+        let records = |from: u128| (0..keys).map(move |n| UsageRecord { key: KeyId::from_bits(n), ..record(from + n) });
+        for round in 0..3 {
+            records(round * keys).for_each(|record| recorder.usage(record));
+            recorder.flush().await;
+        }
+        recorder.usage(record(3 * keys));
+        recorder.flush().await;
+        let written = i64::try_from(3 * keys + 1).unwrap();
+        assert_eq!((counted(&database).await, waiting(&database).await), ((written, 1), 3), "those of a few keys don't wait");
+        for _ in 0..2 {
+            let mut transaction = database.begin().await.unwrap();
+            pending::settle(&mut transaction).await.unwrap();
+            Database::commit(transaction).await.unwrap();
+            assert_eq!((counted(&database).await, waiting(&database).await), ((written, written), 0));
+        }
+        let rows: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM usage_minutes").fetch_one(&database.reads).await.unwrap();
+        assert_eq!(rows, i64::try_from(keys).unwrap());
+        recorder.close().await;
     }
 
     #[tokio::test]

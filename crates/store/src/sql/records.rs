@@ -9,9 +9,9 @@ use sqlx::{AssertSqlSafe, QueryBuilder};
 
 use super::labels::{KnownLabels, category, provider};
 use super::value::{self, IdBytes as _, int, to_json};
-use super::{Connection, Dialect, placeholder};
-use crate::DatabaseFault;
+use super::{Connection, Dialect, pending, placeholder};
 use crate::recorder::{Batch, Counters, CountersOf, MergedRefusal, minute_of};
+use crate::{DatabaseFault, caps};
 
 /// Rows of one statement. Few sizes, so that few statements are prepared.
 const SIZES: [usize; 3] = [64, 8, 1];
@@ -26,19 +26,30 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// Writes everything of the batch; none of it is there yet. Unless it is committed, `known` is to be forgotten.
-pub(crate) async fn insert(connection: &mut Connection, batch: &Batch, known: &mut KnownLabels) -> Result<(), DatabaseFault> {
+/// Writes everything of the batch; none of it is there yet. Unless it is committed, `known` is to be forgotten. Returns how many counters
+/// wait now to be added to their rows.
+pub(crate) async fn insert(connection: &mut Connection, batch: &Batch, known: &mut KnownLabels) -> Result<usize, DatabaseFault> {
     for piece in pieces(&batch.usage) {
         insert_usage(connection, piece, known).await?;
     }
     for piece in pieces(&batch.refusals) {
         insert_refusals(connection, piece).await?;
     }
-    let mut counters: Vec<_> = batch.counters().into_iter().collect();
+    let counters: Vec<_> = batch.counters().into_iter().collect();
+    if counters.len() > caps::COUNTERS_AT_ONCE {
+        pending::append(connection, &counters).await?;
+        return Ok(counters.len());
+    }
+    add_counters(connection, counters).await?;
+    Ok(0)
+}
+
+/// Adds counters to their rows.
+pub(crate) async fn add_counters(connection: &mut Connection, mut counters: Vec<(CountersOf, Counters)>) -> Result<(), DatabaseFault> {
     // In the order of the table, so that each of its pages is visited once.
     counters.sort_by_key(|(of, _)| (of.org, of.minute));
     for piece in pieces(&counters) {
-        add_counters(connection, piece).await?;
+        add_piece(connection, piece).await?;
     }
     Ok(())
 }
@@ -133,7 +144,7 @@ async fn insert_refusals(connection: &mut Connection, refusals: &[MergedRefusal]
     Ok(())
 }
 
-async fn add_counters(connection: &mut Connection, counters: &[(CountersOf, Counters)]) -> Result<(), DatabaseFault> {
+async fn add_piece(connection: &mut Connection, counters: &[(CountersOf, Counters)]) -> Result<(), DatabaseFault> {
     let mut builder = QueryBuilder::<Dialect>::new(
         "INSERT INTO usage_minutes (org_id, minute, model, key_id, provider, plan, category, status, \
          requests, refused, would_refuse, failed, input, output, cached, cost) ",

@@ -6,7 +6,8 @@ use domain::{AttemptRecord, KeyId, Money, OrgId, PlanId, ProviderName, RequestId
 use sqlx::{QueryBuilder, Row as _};
 
 use super::value::{self, IdBytes as _, int};
-use super::{Connection, Dialect, Pool, Row};
+use super::{Connection, Dialect, Pool, Row, pending};
+use crate::recorder::{Counters, CountersOf};
 use crate::{DatabaseFault, GroupBy, SpendSum, UsageCounters};
 
 /// Whole minutes since 1970: from this one, until before that one.
@@ -63,6 +64,49 @@ pub(crate) async fn of_minutes(
     builder.push(" GROUP BY bucket, grouped ORDER BY bucket, grouped LIMIT ").push_bind(int(most as u64));
     let rows = builder.build().persistent(false).fetch_all(connection).await?;
     rows.iter().map(|row| sum(row, row.try_get("bucket")?, group_by)).collect()
+}
+
+/// Sums of what waits to be added to the rows that [`of_minutes`] reads, one for each counter.
+pub(crate) async fn of_waiting(
+    connection: &mut Connection,
+    org: OrgId,
+    buckets: &[Minutes],
+    group_by: Option<GroupBy>,
+) -> Result<Vec<Sum>, DatabaseFault> {
+    let mut sums = Vec::new();
+    pending::for_each(connection, |of, n| {
+        if of.org == org && buckets.iter().any(|bucket| (bucket.first..bucket.end).contains(&of.minute)) {
+            sums.push(Sum { bucket: of.minute, group: group_by.and_then(|group_by| group_of(&of, group_by)), counters: n.into() });
+        }
+    })
+    .await?;
+    Ok(sums)
+}
+
+fn group_of(of: &CountersOf, group_by: GroupBy) -> Option<String> {
+    match group_by {
+        GroupBy::Model => Some(of.model.as_str().to_owned()).filter(|text| !text.is_empty()),
+        GroupBy::Key => Some(of.key.to_string()),
+        GroupBy::Category => of.category.map(|category| category.as_str().to_owned()),
+        GroupBy::Provider => of.provider.as_ref().map(|provider| provider.as_str().to_owned()),
+        GroupBy::Status => Some(of.status.to_string()),
+    }
+}
+
+impl From<Counters> for UsageCounters {
+    fn from(counters: Counters) -> Self {
+        let Counters { requests, refused, would_refuse, failed, input, output, cached, cost } = counters;
+        Self {
+            requests,
+            refused,
+            would_have_been_refused: would_refuse,
+            failed,
+            input_tokens: input,
+            output_tokens: output,
+            cached_tokens: cached,
+            cost: Money(cost),
+        }
+    }
 }
 
 /// Sums of a part of one minute, one a group.

@@ -146,9 +146,15 @@ fn expected(events: &[Event], q: &Question) -> (UsageCounters, Rows) {
     (totals, rows)
 }
 
-async fn check(events: &[Event], questions: &[Question]) -> Result<(), TestCaseError> {
+/// So many keys of somebody else's that the counters of their batch wait before they are added to their rows.
+fn crowd(b: &Bench, org: &Org) {
+    (0..300).for_each(|key| b.store.recorder().usage(b.record(org, KeyId::from_bits(key), at(key as i64 * 1_000_000))));
+}
+
+async fn check(events: &[Event], questions: &[Question], crowded: bool) -> Result<(), TestCaseError> {
     let b = Bench::open(Backend::sqlite).await.seeded().await;
     let orgs = [b.org("free").await, b.org("free").await];
+    let other = b.org("free").await;
     for event in events {
         if ENDINGS[event.ending].1.is_some() {
             b.store.recorder().usage(record(&b, &orgs[event.org], event));
@@ -158,8 +164,14 @@ async fn check(events: &[Event], questions: &[Question]) -> Result<(), TestCaseE
             b.store.recorder().refusal(domain::RefusalEvent { model: model.into(), category, ..refusal });
         }
         if event.tokens.0 % 50 == 0 {
+            if crowded && event.tokens.1 % 2 == 0 {
+                crowd(&b, &other);
+            }
             b.store.recorder().flush().await;
         }
+    }
+    if crowded {
+        crowd(&b, &other);
     }
     b.store.recorder().flush().await;
     for q in questions {
@@ -187,6 +199,6 @@ fn usage_is_the_sum_of_what_was_recorded() {
         Config { cases: 24, failure_persistence: None, ..Config::default() },
         proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
     );
-    let strategy = (prop::collection::vec(event(), 0..120), prop::collection::vec(question(), 30));
-    runner.run(&strategy, |(events, questions)| runtime.block_on(check(&events, &questions))).unwrap();
+    let strategy = (prop::collection::vec(event(), 0..120), prop::collection::vec(question(), 30), any::<bool>());
+    runner.run(&strategy, |(events, questions, crowded)| runtime.block_on(check(&events, &questions, crowded))).unwrap();
 }
