@@ -80,6 +80,10 @@ pub(crate) const BATCH_MS: u64 = 200;
 pub(crate) const FIRST_PAUSE_MS: u64 = 50;
 /// Longest wait between attempts, in milliseconds.
 pub(crate) const LAST_PAUSE_MS: u64 = 5_000;
+/// Quiet time, in milliseconds, after which memory is given back that only load needs.
+pub(crate) const QUIET_MS: u64 = 500;
+/// Rows written meanwhile below which there is none to speak of.
+pub(crate) const BUSY_ROWS: u64 = 1_000;
 /// Seconds between sweeps of the pools.
 pub(crate) const SWEEP_S: u64 = 60;
 /// Elements of a usage series.

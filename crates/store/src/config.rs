@@ -18,6 +18,8 @@ pub struct StoreConfig {
     pub secret_key: Option<SecretKey>,
     /// How long one statement waits for a lock that another process holds on the database.
     pub busy_timeout: Duration,
+    /// Called when it has become quiet, to give back memory that the allocator keeps.
+    pub give_back: fn(),
 }
 
 impl StoreConfig {
@@ -29,6 +31,7 @@ impl StoreConfig {
             window_us: 60_000_000,
             secret_key: None,
             busy_timeout: Duration::from_secs(2),
+            give_back: || (),
         }
     }
 }

@@ -143,7 +143,7 @@ impl Store {
         // It has read all there is: with it goes the memory in which it did.
         reader.close().await.map_err(failed)?;
         let (journal, pools) = open_journal::open(&config.data_dir, &directory, position, &clock)?;
-        let recorder = Recorder::start(journal, position, database.clone(), pools.clone(), Arc::clone(&clock), tasks);
+        let recorder = Recorder::start(journal, position, database.clone(), pools.clone(), Arc::clone(&clock), config.give_back, tasks);
         let damage = Arc::default();
         if !is_small {
             tasks.spawn(look_through(file, Arc::clone(&damage), recorder.clone()));

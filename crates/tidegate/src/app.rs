@@ -26,7 +26,7 @@ use crate::server::{
 use crate::settings::Settings;
 use crate::start_error::StartError;
 use crate::tester::Tester;
-use crate::{discovery, entries};
+use crate::{discovery, entries, memory};
 
 /// How often things are swept that nobody uses any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
@@ -48,7 +48,11 @@ impl App {
         let config = &settings.config;
         let tls = config.server.tls.as_ref().map(tls_acceptor).transpose()?;
         let tasks = TaskTracker::new();
-        let opening = StoreConfig { window_us: config.limits.window_us(), ..StoreConfig::in_folder(&config.server.data_dir) };
+        let opening = StoreConfig {
+            window_us: config.limits.window_us(),
+            give_back: memory::give_back,
+            ..StoreConfig::in_folder(&config.server.data_dir)
+        };
         let store = Store::open(opening, Arc::clone(&clock), Arc::clone(&entropy), &tasks).await?;
         let prepared = Self::prepare(&settings, &store, &listeners, &*clock, &*entropy).await;
         let (operator_token, demo) = match prepared {

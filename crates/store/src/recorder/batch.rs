@@ -1,10 +1,11 @@
 //! What one transaction writes: records, merged refusals, and the counters that follow from both.
 //! It knows no SQL; once made, a batch is tried again unchanged, so that it counts once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use domain::{Category, KeyId, Kind, ModelId, OrgId, PlanId, ProviderName, RefusalEvent, RequestId, UnixMicros, UsageRecord};
+use hashbrown::HashMap;
 
 const SECOND_US: i64 = 1_000_000;
 const MINUTE_US: i64 = 60 * SECOND_US;

@@ -6,9 +6,8 @@
 //!           | failed | input | output | cached | cost (signed)
 //! ```
 
-use std::collections::HashMap;
-
 use domain::{Category, KeyId, ModelId, OrgId, PlanId, ProviderName};
+use hashbrown::HashMap;
 
 use super::batch::{Counters, CountersOf};
 use crate::journal::format::{Put as _, Take};
@@ -60,7 +59,7 @@ pub(crate) fn put_counters(counters: &[(CountersOf, Counters)]) -> Vec<u8> {
     let mut rows = Vec::new();
     for (of, n) in counters {
         let next = kinds.len() as u64;
-        let kind = *kinds.entry(CounterKind::of(of)).or_insert_with_key(|kind| {
+        let kind = *kinds.entry(CounterKind::of(of)).or_insert_with_key(|kind: &CounterKind| {
             kind.put(&mut heads);
             next
         });

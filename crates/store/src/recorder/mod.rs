@@ -44,13 +44,15 @@ struct Front {
 }
 
 impl Recorder {
-    /// Starts the writer on `tasks`, which goes on in the journal at `from`, and what keeps the journal.
+    /// Starts the writer on `tasks`, which goes on in the journal at `from`, and what keeps the journal. `give_back` is called when it has
+    /// become quiet.
     pub(crate) fn start(
         journal: Arc<Journal>,
         from: Position,
         database: Database,
         pools: Pools,
         clock: Arc<dyn Clock>,
+        give_back: fn(),
         tasks: &TaskTracker,
     ) -> Self {
         let front = Arc::new(Front {
@@ -64,7 +66,7 @@ impl Recorder {
             last_fault: Mutex::new(None),
             ended: CancellationToken::new(),
         });
-        tasks.spawn(Writer::new(Arc::clone(&front), from, database, pools.clone(), clock).run());
+        tasks.spawn(Writer::new(Arc::clone(&front), from, database, pools.clone(), clock, give_back).run());
         tasks.spawn(keeper::run(journal, pools, front.ended.clone()));
         Self { front }
     }

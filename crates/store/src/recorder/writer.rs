@@ -27,11 +27,23 @@ pub(super) struct Writer {
     labels: KnownLabels,
     /// Counters that wait to be added to their rows. Nobody knows how many those before the start left.
     waiting: usize,
+    give_back: fn(),
+    /// Rows written since memory was given back.
+    busy_rows: u64,
 }
 
 impl Writer {
-    pub(super) fn new(front: Arc<Front>, position: Position, database: Database, pools: Pools, clock: Arc<dyn Clock>) -> Self {
-        Self { front, position, database, pools, clock, labels: KnownLabels::default(), waiting: 1 }
+    pub(super) fn new(
+        front: Arc<Front>,
+        position: Position,
+        database: Database,
+        pools: Pools,
+        clock: Arc<dyn Clock>,
+        give_back: fn(),
+    ) -> Self {
+        // What a start needed is given back as well.
+        let busy_rows = caps::BUSY_ROWS;
+        Self { front, position, database, pools, clock, labels: KnownLabels::default(), waiting: 1, give_back, busy_rows }
     }
 
     pub(super) async fn run(mut self) {
@@ -51,6 +63,7 @@ impl Writer {
                 tokio::select! {
                     () = backlog.woken() => {}
                     () = sleep_until(sweep_at) => {}
+                    () = sleep(Duration::from_millis(caps::QUIET_MS)), if self.busy_rows >= caps::BUSY_ROWS => self.rest().await,
                 }
                 continue;
             }
@@ -68,6 +81,15 @@ impl Writer {
             // More than a batch is there, and is taken at once; or what is left is not in the files yet.
             gather = is_all || front.journal.health().pending_bytes > 0;
         }
+    }
+
+    /// It has become quiet: what only load needs is given back.
+    async fn rest(&mut self) {
+        self.busy_rows = 0;
+        if let Err(fault) = self.database.shrink().await {
+            tracing::debug!(%fault, "the database keeps its memory");
+        }
+        (self.give_back)();
     }
 
     /// Lets a batch come together.
@@ -93,6 +115,7 @@ impl Writer {
         };
         let Passage { found, end, is_all } = passage;
         let rows = found.len() as u64;
+        self.busy_rows = self.busy_rows.saturating_add(rows);
         if end != self.position {
             let mut batch = Batch::default();
             for recordable in found {
@@ -173,6 +196,7 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::path::Path;
 
     use domain::{KeyId, UnixMicros, UsageRecord};
@@ -195,7 +219,7 @@ mod tests {
         let position = bytes.and_then(|bytes| Position::of_bytes(&bytes)).unwrap_or_default();
         let clock: Arc<dyn Clock> = HandClock::new();
         let (journal, pools) = open_journal::open(folder, &testing::directory(1), position, &clock).unwrap();
-        (Recorder::start(journal, position, database.clone(), pools, clock, tasks), database)
+        (Recorder::start(journal, position, database.clone(), pools, clock, note_given_back, tasks), database)
     }
 
     fn record(n: u128) -> UsageRecord {
@@ -262,6 +286,31 @@ mod tests {
         recorder.close().await;
         tasks.close();
         tasks.wait().await;
+    }
+
+    thread_local! {
+        static GIVEN_BACK: Cell<u32> = const { Cell::new(0) };
+    }
+
+    fn note_given_back() {
+        GIVEN_BACK.set(GIVEN_BACK.get() + 1);
+    }
+
+    #[tokio::test]
+    async fn memory_is_given_back_when_it_has_become_quiet() {
+        let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
+        let (recorder, database) = start(folder.path(), &tasks).await;
+        for times in 1..=2 {
+            while GIVEN_BACK.get() < times {
+                tokio::task::yield_now().await;
+            }
+            let first = u128::from(times) * 2_000;
+            (first..first + 1_000).for_each(|n| recorder.usage(record(n)));
+            recorder.flush().await;
+            assert_eq!(GIVEN_BACK.get(), times, "not while there is work");
+        }
+        assert_eq!(counted(&database).await, (2_000, 2_000));
+        recorder.close().await;
     }
 
     async fn waiting(database: &Database) -> i64 {

@@ -83,6 +83,14 @@ impl Database {
         Ok(transaction.commit().await?)
     }
 
+    /// Gives back the memory of pages and statements that the connection that writes has kept. It reads them again when they are needed.
+    pub(crate) async fn shrink(&self) -> Result<(), sqlx::Error> {
+        let mut connection = self.writes.acquire().await?;
+        connection.clear_cached_statements().await?;
+        sqlx::query("PRAGMA shrink_memory").persistent(false).execute(&mut *connection).await?;
+        Ok(())
+    }
+
     /// As if the disk were full, or no longer so.
     #[cfg(test)]
     pub(crate) async fn limit_pages(&self, limited: bool) {

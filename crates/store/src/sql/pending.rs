@@ -1,9 +1,8 @@
 //! Counters that wait, a batch a row, to be added to their rows. Written so, those of many keys cost a fraction: their rows lie all over a
 //! large table. What they mean together with those rows is in `usage.rs`.
 
-use std::collections::HashMap;
-
 use futures_util::TryStreamExt as _;
+use hashbrown::HashMap;
 use sqlx::Row as _;
 
 use super::{Connection, records, value};
