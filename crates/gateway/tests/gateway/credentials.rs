@@ -2,7 +2,7 @@
 
 use domain::{CredentialId, Kind, ProviderRuntime as _};
 use store::Actor;
-use testkit::{Received, Reply, Script};
+use testkit::{Received, Reply, Script, Sse, chat_chunk};
 
 use crate::rig::Rig;
 
@@ -122,6 +122,28 @@ async fn a_rate_limited_one_is_left_out_for_its_model_until_it_opens() {
     status(&rig).await;
     status(&rig).await;
     assert!(sent(&rig, before).contains(&0));
+}
+
+#[tokio::test]
+async fn a_limit_or_refusal_in_mid_stream_leaves_out_the_one_that_it_concerns() {
+    for (code, is_everywhere) in [("rate_limit_exceeded", false), ("invalid_api_key", true)] {
+        let (rig, ids) = with_keys(3).await;
+        by_key(&rig, move |key| {
+            let error = serde_json::json!({"error": {"message": "no", "type": "requests", "code": code}});
+            (key == 1).then(|| Sse::new().event(&chat_chunk("small-1", "Hel")).event(&error).end())
+        });
+        assert_eq!(status(&rig).await, 200);
+        let broken = rig.send(&rig.stream("small-1")).await;
+        assert!(broken.text().contains("provider_error"), "{}", broken.text());
+        assert_eq!(sent(&rig, 0), [0, 1], "nothing is tried after the first byte");
+        let shown = rig.gateway.status(&"first".into()).cooldowns;
+        let model = (!is_everywhere).then_some("small-1");
+        assert_eq!((shown[0].credential, shown[0].model.as_deref(), shown.len()), (Some(ids[1]), model, 1), "{code}");
+        for _ in 0..4 {
+            assert_eq!(status(&rig).await, 200);
+        }
+        assert!(!sent(&rig, 2).contains(&1), "{code}: it is left out");
+    }
 }
 
 #[tokio::test]
