@@ -32,6 +32,7 @@ pub(crate) fn dry_run(model: &ModelRoute, question: &RouteQuestion, random: u64,
 }
 
 fn skipped(skip: Skip, now: Now) -> Skipped {
+    let is_last_resort = skip.last_resort_us().is_some();
     let (reason, why, until_us) = match skip {
         Skip::Disabled => (SkipReason::Disabled, "its provider is disabled".into(), None),
         Skip::Draining => (SkipReason::Draining, "its provider is draining".into(), None),
@@ -61,5 +62,5 @@ fn skipped(skip: Skip, now: Now) -> Skipped {
             (SkipReason::NoRoom, format!("{whose} quota has no room{never}"), at_us)
         }
     };
-    Skipped { reason, why, until: until_us.map(|us| now.wall_at(us)) }
+    Skipped { reason, why, until: until_us.map(|us| now.wall_at(us)), is_last_resort }
 }

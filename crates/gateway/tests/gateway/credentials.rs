@@ -1,6 +1,6 @@
 //! Several credentials at one provider: turns, and what becomes of a wrong one, a spent one, and of all.
 
-use domain::{CredentialId, Kind, ProviderRuntime as _};
+use domain::{CredentialId, HealthState, Kind, ProviderRuntime as _};
 use store::Actor;
 use testkit::{Received, Reply, Script, Sse, chat_chunk};
 
@@ -154,6 +154,13 @@ async fn all_rate_limited_is_a_429_until_the_first_opens() {
         let answer = rig.send(&rig.chat("small-1")).await;
         assert_eq!((answer.status, answer.header("retry-after-ms"), rig.upstream.count()), (429, Some("7000"), 3));
     }
+    let shown = rig.gateway.status(&"first".into());
+    let target = shown.targets.iter().find(|of| of.model.as_deref() == Some("small-1") && of.credential.is_none()).unwrap();
+    assert_eq!((target.state, target.until.unwrap().to_string().as_str()), (HealthState::Cooling, "2026-02-05T15:30:07Z"));
+    assert_eq!(target.why.as_deref(), Some("with every credential: 429 Too Many Requests"));
+    assert_eq!(shown.cooldowns.len(), 3, "one a key");
+    let metrics = rig.metrics();
+    assert!(metrics.contains("target_state{provider=\"first\",model=\"small-1\"} 1"), "{metrics}");
     by_key(&rig, |_| None);
     rig.clock.advance_s(7);
     assert_eq!((status(&rig).await, sent(&rig, 3)), (200, vec![1]));
