@@ -301,8 +301,8 @@ impl<'r> Asked<'r> {
     fn take_from_quota(&self, target: &TargetRoute, number: u128, exchange: &Exchange) -> Result<Option<QuotaHold>, Skip> {
         let Some(quota) = &target.quota else { return Ok(None) };
         let (input, held) = exchange.held();
-        // A provider may produce all that is asked for, whatever answers have needed so far.
-        let output = if self.facts.max_output.is_some() { exchange.subject().most_output.max(held) } else { held };
+        // A provider may produce all that it can, whatever answers have needed so far.
+        let output = target.provider.provider.quota_hold.of(held, exchange.subject().most_output);
         let now_us = self.gateway.clock.now().mono_us;
         quota.reserve(number, input, output, now_us).map(Some).map_err(Skip::NoRoom)
     }
