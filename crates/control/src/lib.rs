@@ -10,6 +10,7 @@ mod caps;
 mod documented_errors;
 mod errors;
 mod layers;
+mod mail;
 mod passwords;
 mod problem;
 mod query;
@@ -26,6 +27,7 @@ use tower::util::MapRequestLayer;
 
 pub use access::{ClientAddress, hash_operator_token};
 pub use app::{BillingProvider, ControlConfig, ControlParts, SignUpConfig, SignUpMode};
+pub use mail::{Mail, Mailer};
 
 /// Everything under `/api/v1`, its own 404s and 405s included.
 pub fn router(parts: ControlParts) -> Router {

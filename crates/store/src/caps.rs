@@ -16,6 +16,8 @@ pub(crate) const SESSION_IDLE_US: i64 = 7 * 86_400_000_000;
 pub(crate) const SESSION_NOTE_US: i64 = 300_000_000;
 /// How long a link to choose a new password works, in microseconds: an hour.
 pub(crate) const RESET_LINK_US: i64 = 3_600_000_000;
+/// How long a link to confirm an address works, in microseconds: 3 days.
+pub(crate) const VERIFY_LINK_US: i64 = 3 * 24 * 3_600_000_000;
 /// How long the link to set up the first operator works, in microseconds: an hour.
 pub(crate) const SETUP_LINK_US: i64 = 3_600_000_000;
 /// How long an invitation works, in microseconds: 7 days.

@@ -5,6 +5,7 @@
 mod client;
 mod clock;
 mod entropy;
+mod mail;
 mod openai;
 mod script;
 mod upstream;
@@ -13,6 +14,7 @@ mod wire;
 pub use client::{Answer, Call, Connection, Event, Opened};
 pub use clock::ManualClock;
 pub use entropy::SeededEntropy;
+pub use mail::{Delivered, MailServer};
 pub use openai::{Reply, chat_chunk, chat_usage_chunk};
 pub use script::{Gate, Script, Sse};
 pub use upstream::{Received, Upstream};

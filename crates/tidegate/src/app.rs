@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, is_unspecified};
 use crate::first_run::{self, DemoAccess};
+use crate::mailer::{Courier, mailer};
 use crate::running::{Running, Stopping};
 use crate::server::{
     Acceptor, ConnectionBounds, Connections, ControlPlane, Patience, Planes, Routes, ServerMetrics, Site, listen, raise_open_files,
@@ -47,6 +48,7 @@ impl App {
         let listeners = Listeners::open(&settings.config)?;
         let config = &settings.config;
         let tls = config.server.tls.as_ref().map(tls_acceptor).transpose()?;
+        let (mailer, courier) = mail(config)?;
         let tasks = TaskTracker::new();
         let opening = StoreConfig { window_us: config.limits.window_us(), ..StoreConfig::in_folder(&config.server.data_dir) };
         let store = Store::open(opening, Arc::clone(&clock), Arc::clone(&entropy), &tasks).await?;
@@ -71,7 +73,8 @@ impl App {
             return Err(StartError::Spend { source });
         }
         let own_url = url_of(config, listeners.main_addr).parse().unwrap_or_default();
-        let control = control_plane(config, own_url, &store, &gateway, &operator_token, (clock, entropy));
+        let beside = Beside { mailer, tasks: tasks.clone(), clock, entropy };
+        let control = control_plane(config, own_url, &store, &gateway, &operator_token, beside);
         let connections = Arc::new(Connections::default());
         let routes = Arc::new(Routes {
             planes: Planes { gateway: Arc::clone(&gateway), control },
@@ -103,6 +106,9 @@ impl App {
             return Err(error.into());
         }
         Self::spawn(&running, &settings, listeners, tls);
+        if let Some(courier) = courier {
+            running.until_stopped(courier.run());
+        }
         Ok(running)
     }
 
@@ -191,14 +197,30 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
     }
 }
 
+/// What the control plane is given besides store and gateway.
+struct Beside {
+    mailer: Option<Arc<dyn control::Mailer>>,
+    tasks: TaskTracker,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// Who sends mail, where a server for it is configured.
+fn mail(config: &Config) -> Result<(Option<Arc<dyn control::Mailer>>, Option<Courier>), StartError> {
+    let Some(email) = &config.email else { return Ok((None, None)) };
+    let (queue, courier) = mailer(email).map_err(|source| StartError::Mail { host: email.host.clone(), source })?;
+    Ok((Some(Arc::new(queue)), Some(courier)))
+}
+
 fn control_plane(
     config: &Config,
     own_url: http::Uri,
     store: &Store,
     gateway: &Arc<Gateway>,
     token: &SecretString,
-    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+    beside: Beside,
 ) -> ControlPlane {
+    let Beside { mailer, tasks, clock, entropy } = beside;
     let parts = ControlParts {
         config: ControlConfig {
             operator_token_hash: control::hash_operator_token(token.expose_secret()),
@@ -213,6 +235,8 @@ fn control_plane(
         providers: Arc::clone(gateway) as Arc<dyn domain::ProviderRuntime>,
         spend: Arc::clone(gateway) as Arc<dyn domain::SpendRuntime>,
         tester: Arc::new(Tester::new(store.clone(), Arc::clone(gateway))),
+        mailer,
+        tasks,
         clock,
         entropy,
     };

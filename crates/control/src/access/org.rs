@@ -45,6 +45,7 @@ pub(crate) struct OrgAccess<N> {
     actor: Actor,
     role: Role,
     is_operator: bool,
+    is_verified: bool,
     billing: BillingProvider,
     store: Store,
     needs: PhantomData<N>,
@@ -62,6 +63,10 @@ impl<N: Needs> FromRequestParts<App> for OrgAccess<N> {
         let nothing = || Problem::not_found("organisation", segment);
         let org: OrgId = segment.parse().map_err(|_| nothing())?;
         let store = app.vault().store().clone();
+        let is_verified = match &caller {
+            Caller::Token => true,
+            Caller::Person(session) => session.person.is_verified,
+        };
         let (actor, role, is_operator) = match caller {
             Caller::Token => (Actor::Operator, Role::Owner, true),
             Caller::Person(session) if session.person.is_operator => (Actor::Person(session.person.id), Role::Owner, true),
@@ -75,7 +80,7 @@ impl<N: Needs> FromRequestParts<App> for OrgAccess<N> {
             let message = format!("This needs the role {}; you are {} of this organisation.", N::RIGHT.least().as_str(), role.as_str());
             return Err(Problem::new(StatusCode::FORBIDDEN, "role_too_low", message));
         }
-        Ok(Self { org, actor, role, is_operator, billing: app.config().billing, store, needs: PhantomData })
+        Ok(Self { org, actor, role, is_operator, is_verified, billing: app.config().billing, store, needs: PhantomData })
     }
 }
 
@@ -121,6 +126,16 @@ impl OrgAccess<See> {
 }
 
 impl OrgAccess<Keys> {
+    /// Whoever has not shown that their address is theirs makes no keys.
+    pub(crate) fn verified(&self) -> Result<(), Problem> {
+        if self.is_verified {
+            return Ok(());
+        }
+        let message =
+            "Confirm your address first, with the link that was sent to you; POST /api/v1/auth/verification-mails sends it again.";
+        Err(Problem::new(StatusCode::FORBIDDEN, "email_unverified", message))
+    }
+
     pub(crate) async fn create_key(&self, new: NewKey) -> Result<(Key, ApiKey), CreateKeyError> {
         self.store.create_key(self.actor, self.org, new).await
     }
@@ -192,6 +207,11 @@ impl<N> OrgAccess<N> {
         let org = self.store.org(self.org).ok_or_else(|| Problem::not_found("organisation", &self.id()))?;
         let request = self.store.open_plan_request(self.org).await?;
         Ok(Subscription::of(&org, self.billing, self.store.billing_of(self.org).await?, request))
+    }
+
+    /// What people call the organisation.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.store.org(self.org).map(|org| org.name)
     }
 
     /// The organisation's id, as text for paths.

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use domain::{Catalogue, Email, OrgId, Person, SecretToken, TokenHash, UnixMicros};
+use domain::{Catalogue, Email, OrgId, Person, PersonId, SecretToken, TokenHash, UnixMicros};
 use secrecy::SecretString;
-use store::{Account, AccountError, Attempt, Attempted, LinkError, Session, SignUp, SignUpError, Store, TooManyAttempts};
+use store::{Account, AccountError, Actor, Attempt, Attempted, Link, LinkError, Session, SignUp, SignUpError, Store, TooManyAttempts};
 
 /// The store, out of reach.
 #[derive(Clone)]
@@ -48,6 +48,20 @@ impl Vault {
 
     pub(crate) async fn reset_password(&self, token: &str, password: SecretString) -> Result<Person, LinkError> {
         self.0.reset_password(TokenHash::of(token), password).await
+    }
+
+    /// For whoever receives mail at the account's address.
+    pub(crate) async fn make_reset_link(&self, person: PersonId) -> Result<(Link, SecretToken), AccountError> {
+        self.0.make_reset_link(Actor::Person(person), person).await
+    }
+
+    /// For whoever receives mail at the account's address.
+    pub(crate) async fn make_verify_link(&self, person: PersonId) -> Result<(Link, SecretToken), AccountError> {
+        self.0.make_verify_link(person).await
+    }
+
+    pub(crate) async fn verify(&self, token: &str) -> Result<Person, LinkError> {
+        self.0.verify(TokenHash::of(token)).await
     }
 
     pub(crate) async fn set_up(&self, token: &str, email: Email, name: String, password: SecretString) -> Result<Person, LinkError> {

@@ -12,6 +12,7 @@ mod document;
 mod isolation;
 mod keys;
 mod lists;
+mod mail;
 mod members;
 mod models;
 mod orgs;

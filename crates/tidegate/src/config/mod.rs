@@ -4,6 +4,7 @@
 mod billing;
 mod cross;
 mod discovery;
+mod email;
 mod errors;
 mod explain;
 mod fault;
@@ -30,6 +31,7 @@ use domain::{Model, Plan, Provider};
 use toml::de::DeTable;
 
 pub use discovery::Discovery;
+pub use email::{Email, Security};
 pub use errors::Errors;
 pub use fault::{Fault, Faults, Place};
 pub use limits::Limits;
@@ -62,6 +64,8 @@ pub struct Config {
     pub sign_up: control::SignUpConfig,
     /// `[billing]`
     pub billing: control::BillingProvider,
+    /// `[email]`; `None`: no mail is sent.
+    pub email: Option<Email>,
     /// `[errors]`
     pub errors: Errors,
     /// `[metrics]`
@@ -177,7 +181,7 @@ fn read(sources: &Sources, base: Option<seed::Base>) -> (Result<Config, Faults>,
 fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sources, places: &mut Places) -> Config {
     let root = reading.root(body);
     store::read(root.section("store"));
-    for name in ["email", "oidc", "retention", "otel"] {
+    for name in ["oidc", "retention", "otel"] {
         later::empty(root.section(name), name);
     }
     let config = Config {
@@ -186,6 +190,7 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
         spend: Spend::read(root.section("spend")),
         sign_up: signup::read(root.section("signup")),
         billing: billing::read(root.section("billing")),
+        email: Email::read(root.section("email")),
         errors: Errors::read(root.section("errors")),
         metrics: MetricsSection::read(root.section("metrics")),
         log: Log::read(root.section("log")),

@@ -38,7 +38,8 @@ const FAULTY: &[(&str, &[(&str, &str)])] = &[
     ("[log]\nfilter = \"a=b=c\"", &[("2:10", "expected directives such as")]),
     ("[signup]\nmode = \"everybody\"", &[("2:8", "unknown choice \"everybody\"")]),
     ("[billing]\nprovider = \"paypal\"", &[("2:12", "unknown choice \"paypal\"")]),
-    ("[email]\nsmtp = \"x\"", &[("2:1", "[email] has no keys in this version")]),
+    ("[email]\nsmtp = \"x\"", &[("2:1", "unknown key \"smtp\"; known here: from, host,")]),
+    ("[oidc]\nissuer = \"x\"", &[("2:1", "[oidc] has no keys in this version")]),
     ("[[providers]]\n", &[("1:1", "kind is missing"), ("1:1", "name is missing")]),
     ("[[providers]]\nname = \"a\"\nkind = \"anthropic\"", &[("3:8", "\"anthropic\" is not in this version")]),
     ("[[providers]]\nname = \"a\"\nkind = \"opnai\"", &[("3:8", "unknown kind \"opnai\"; the kinds are")]),
@@ -244,6 +245,27 @@ fn ceilings_on_spend_are_amounts() {
     );
     let given = Config::read(&sources("", &[("TIDEGATE_SPEND__PER_DAY", "7.25")])).unwrap();
     assert_eq!(given.spend.per_day, amount("7.25"));
+}
+
+#[test]
+fn mail_goes_through_a_server_that_is_named_and_no_password_in_the_clear() {
+    let read = |lines: &str| Config::from_toml(&format!("[email]\n{lines}"));
+    assert!(Config::from_toml("").unwrap().email.is_none());
+    assert!(read("from = \"a@example.com\"").unwrap().email.is_none(), "no server is named");
+    let from = "from = \"Tide <tide@example.com>\"";
+    let email = read(&format!("host = \"mx\"\n{from}")).unwrap().email.unwrap();
+    assert_eq!((email.port, email.security, email.from.to_string().as_str()), (587, Security::Starttls, "Tide <tide@example.com>"));
+    assert_eq!(read(&format!("host = \"mx\"\n{from}\nsecurity = \"tls\"")).unwrap().email.unwrap().port, 465);
+    for wrong in [
+        "host = \"mx\"",
+        "host = \"mx\"\nfrom = \"nobody\"",
+        "host = \"mx\"\nfrom = \"a@b.c\"\nuser = \"u\"",
+        "host = \"mx\"\nfrom = \"a@b.c\"\nuser = \"u\"\npassword = \"p\"\nsecurity = \"none\"",
+        "host = \"mx\"\nfrom = \"a@b.c\"\nuser = \"u\"\npassword_file = \"/no/such/file\"",
+        "host = \"mx\"\nfrom = \"a@b.c\"\nport = 0",
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]

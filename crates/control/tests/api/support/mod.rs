@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use control::{BillingProvider, ControlConfig, ControlParts, SignUpConfig, SignUpMode, hash_operator_token};
+use control::{BillingProvider, ControlConfig, ControlParts, Mail, Mailer, SignUpConfig, SignUpMode, hash_operator_token};
 use domain::{
     Clock, Cooldown, Entropy, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, RouteQuestion, RouteStep,
     SpendRuntime, SpendStanding, TargetStatus,
@@ -73,11 +73,32 @@ impl ProviderTester for Providers {
     }
 }
 
+/// What was sent by mail.
+#[derive(Default)]
+pub(crate) struct Mailbox(Mutex<Vec<Mail>>);
+
+impl Mailer for Mailbox {
+    fn send(&self, mail: Mail) -> bool {
+        self.0.lock().unwrap().push(mail);
+        true
+    }
+}
+
+impl Mailbox {
+    /// What was sent since somebody last looked.
+    pub(crate) fn take(&self) -> Vec<Mail> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
 /// The application under test.
 pub(crate) struct Api {
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) providers: Arc<Providers>,
+    /// Empty where nobody sends mail.
+    pub(crate) mailbox: Arc<Mailbox>,
+    afterwards: TaskTracker,
     router: axum::Router,
     document: Document,
     secrets: Mutex<Vec<String>>,
@@ -137,7 +158,16 @@ impl Api {
         Self::with(body_timeout, SignUpMode::Open, BillingProvider::Manual).await
     }
 
+    /// The same, where mail is sent.
+    pub(crate) async fn with_mail() -> Self {
+        Self::made(Duration::from_secs(30), SignUpMode::Open, BillingProvider::Manual, true).await
+    }
+
     async fn with(body_timeout: Duration, mode: SignUpMode, billing: BillingProvider) -> Self {
+        Self::made(body_timeout, mode, billing, false).await
+    }
+
+    async fn made(body_timeout: Duration, mode: SignUpMode, billing: BillingProvider, has_mail: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(ManualClock::at("2026-02-05T15:30:00Z"));
         let entropy = Arc::new(SeededEntropy::new(7));
@@ -152,7 +182,8 @@ impl Api {
         .unwrap();
         let options = ApplyOptions { origin: Origin::Seed, overwrite: false, prune: false, dry_run: false };
         store.apply(Actor::System, catalogue(), options).await.unwrap();
-        let providers = Arc::new(Providers::default());
+        let afterwards = TaskTracker::new();
+        let (providers, mailbox) = (Arc::new(Providers::default()), Arc::new(Mailbox::default()));
         let parts = ControlParts {
             config: ControlConfig {
                 operator_token_hash: hash_operator_token(TOKEN),
@@ -167,12 +198,21 @@ impl Api {
             providers: Arc::clone(&providers) as Arc<dyn ProviderRuntime>,
             spend: Arc::clone(&providers) as Arc<dyn SpendRuntime>,
             tester: Arc::clone(&providers) as Arc<dyn ProviderTester>,
+            mailer: has_mail.then(|| Arc::clone(&mailbox) as Arc<dyn Mailer>),
+            tasks: afterwards.clone(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
         };
         let secrets = Mutex::new([TOKEN, CREDENTIAL, HEADER_VALUE, PASSWORD, "argon2id"].map(String::from).to_vec());
         let router = control::router(parts);
-        Self { store, clock, providers, router, document: Document::new(), secrets, _tasks: tasks, _folder: folder }
+        Self { store, clock, providers, mailbox, afterwards, router, document: Document::new(), secrets, _tasks: tasks, _folder: folder }
+    }
+
+    /// Waits for what is done after answers.
+    pub(crate) async fn afterwards(&self) {
+        self.afterwards.close();
+        self.afterwards.wait().await;
+        self.afterwards.reopen();
     }
 
     /// Sends a request as it is.
