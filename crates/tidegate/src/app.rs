@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, is_unspecified};
 use crate::first_run::{self, DemoAccess};
-use crate::mailer::{Courier, mailer};
+use crate::mailer::{Courier, Queue, mailer};
 use crate::running::{Running, Stopping};
 use crate::server::{
     Acceptor, ConnectionBounds, Connections, ControlPlane, Patience, Planes, Routes, ServerMetrics, Site, listen, raise_open_files,
@@ -48,7 +48,7 @@ impl App {
         let listeners = Listeners::open(&settings.config)?;
         let config = &settings.config;
         let tls = config.server.tls.as_ref().map(tls_acceptor).transpose()?;
-        let (mailer, courier) = mail(config)?;
+        let (mailer, courier) = mail(config)?.unzip();
         let tasks = TaskTracker::new();
         let opening = StoreConfig { window_us: config.limits.window_us(), ..StoreConfig::in_folder(&config.server.data_dir) };
         let store = Store::open(opening, Arc::clone(&clock), Arc::clone(&entropy), &tasks).await?;
@@ -73,6 +73,7 @@ impl App {
             return Err(StartError::Spend { source });
         }
         let own_url = url_of(config, listeners.main_addr).parse().unwrap_or_default();
+        let mailer = mailer.map(|queue| Arc::new(queue) as Arc<dyn control::Mailer>);
         let beside = Beside { mailer, tasks: tasks.clone(), clock, entropy };
         let control = control_plane(config, own_url, &store, &gateway, &operator_token, beside);
         let connections = Arc::new(Connections::default());
@@ -206,10 +207,9 @@ struct Beside {
 }
 
 /// Who sends mail, where a server for it is configured.
-fn mail(config: &Config) -> Result<(Option<Arc<dyn control::Mailer>>, Option<Courier>), StartError> {
-    let Some(email) = &config.email else { return Ok((None, None)) };
-    let (queue, courier) = mailer(email).map_err(|source| StartError::Mail { host: email.host.clone(), source })?;
-    Ok((Some(Arc::new(queue)), Some(courier)))
+fn mail(config: &Config) -> Result<Option<(Queue, Courier)>, StartError> {
+    let Some(email) = &config.email else { return Ok(None) };
+    Ok(Some(mailer(email).map_err(|source| StartError::Mail { host: email.host.clone(), source })?))
 }
 
 fn control_plane(
