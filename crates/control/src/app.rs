@@ -8,6 +8,7 @@ use http::Uri;
 use store::Store;
 
 use crate::access::Vault;
+use crate::billing::Cashier;
 use crate::passwords::Passwords;
 use crate::shapes::org::Org;
 
@@ -21,26 +22,6 @@ pub enum SignUpMode {
     Open,
     /// Nobody.
     Closed,
-}
-
-/// How plans are paid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BillingProvider {
-    /// Operators grant them.
-    #[default]
-    Manual,
-    /// With cards that are none: to try it out.
-    Test,
-}
-
-impl BillingProvider {
-    /// The name as configuration and API write it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Manual => "manual",
-            Self::Test => "test",
-        }
-    }
 }
 
 /// How people come to have accounts and organisations.
@@ -67,8 +48,6 @@ pub struct ControlConfig {
     pub is_secure: bool,
     /// How people come to have accounts and organisations.
     pub sign_up: SignUpConfig,
-    /// How plans are paid.
-    pub billing: BillingProvider,
     /// Longest time for a whole body.
     pub body_timeout: Duration,
 }
@@ -84,6 +63,8 @@ pub struct ControlParts {
     pub providers: Arc<dyn ProviderRuntime>,
     /// What the data plane knows of the day's spend.
     pub spend: Arc<dyn SpendRuntime>,
+    /// Who sells plans.
+    pub cashier: Cashier,
     /// Who can try a provider.
     pub tester: Arc<dyn ProviderTester>,
     /// The time.
@@ -110,8 +91,8 @@ struct Parts {
 impl App {
     /// Shares the parts.
     pub(crate) fn new(parts: ControlParts) -> Self {
-        let ControlParts { config, store, providers, spend, tester, clock, entropy } = parts;
-        let (vault, passwords) = (Vault::new(store), Passwords::new(Arc::clone(&entropy)));
+        let ControlParts { config, store, providers, spend, cashier, tester, clock, entropy } = parts;
+        let (vault, passwords) = (Vault::new(store, cashier), Passwords::new(Arc::clone(&entropy)));
         Self(Arc::new(Parts { config, vault, passwords, entropy, providers, spend, tester, clock }))
     }
 

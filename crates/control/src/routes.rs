@@ -7,7 +7,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{apply, audit, auth, models, openapi, orgs, people, plan_requests, plans, providers, requests, route, status};
+use crate::api::{apply, audit, auth, billing, models, openapi, orgs, people, plan_requests, plans, providers, requests, route, status};
 use crate::app::App;
 use crate::problem::ErrorBody;
 use crate::shapes::choice::{Bucket, GroupBy};
@@ -30,6 +30,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(orgs::subscription::preview::preview_subscription))
         .routes(routes!(orgs::subscription::request::withdraw_plan_request))
         .routes(routes!(orgs::subscription::test_payment::pay_with_test_card))
+        .routes(routes!(orgs::subscription::refresh::refresh_checkout))
+        .routes(routes!(orgs::subscription::portal::open_portal))
+        .routes(routes!(billing::webhook::hear_stripe))
         .routes(routes!(orgs::invoices::list::list_invoices))
         .routes(routes!(plan_requests::list::list_plan_requests))
         .routes(routes!(plan_requests::patch::decide_plan_request))

@@ -8,6 +8,7 @@ pub mod config;
 mod discovery;
 mod entries;
 pub mod first_run;
+mod payments;
 mod running;
 pub mod seed;
 mod server;

@@ -22,6 +22,7 @@ mod providers;
 mod requests;
 mod route;
 mod status;
+mod stripe;
 mod subscription;
 mod support;
 mod usage;

@@ -158,6 +158,23 @@ impl Store {
         .await
     }
 
+    /// A checkout could not be asked for: nobody is to pay it.
+    pub async fn withdraw_checkout(&self, org: OrgId, id: CheckoutId) -> Result<(), AccountError> {
+        self.turn(move |inner| async move {
+            let mut transaction = inner.database.begin().await?;
+            if let Some(page) = sql::payments::of_checkout(&mut transaction, id, Way::Page).await?.filter(|p| p.state == PaymentState::Asked) {
+                let failed = Payment { state: PaymentState::Failed, look_at: None, ..page };
+                sql::payments::update(&mut transaction, &failed).await?;
+            }
+            let checkout = sql::billing::checkout(&mut transaction, org, id).await?;
+            if checkout.is_some_and(|checkout| checkout.state == CheckoutState::Open) {
+                sql::billing::end_checkout(&mut transaction, id, CheckoutState::Void).await?;
+            }
+            Ok(Database::commit(transaction).await?)
+        })
+        .await
+    }
+
     /// The payment that a checkout's page is for.
     pub async fn page_of(&self, checkout: CheckoutId) -> Result<Option<Payment>, AccountError> {
         let mut connection = self.inner.database.reads.acquire().await.map_err(DatabaseFault::from)?;

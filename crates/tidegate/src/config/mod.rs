@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use domain::{Model, Plan, Provider};
 use toml::de::DeTable;
 
+pub use billing::Billing;
 pub use discovery::Discovery;
 pub use errors::Errors;
 pub use fault::{Fault, Faults, Place};
@@ -61,7 +62,7 @@ pub struct Config {
     /// `[signup]`
     pub sign_up: control::SignUpConfig,
     /// `[billing]`
-    pub billing: control::BillingProvider,
+    pub billing: Billing,
     /// `[errors]`
     pub errors: Errors,
     /// `[metrics]`
@@ -185,7 +186,7 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
         limits: Limits::read(root.section("limits")),
         spend: Spend::read(root.section("spend")),
         sign_up: signup::read(root.section("signup")),
-        billing: billing::read(root.section("billing")),
+        billing: billing::read(root.section("billing"), &sources.environment),
         errors: Errors::read(root.section("errors")),
         metrics: MetricsSection::read(root.section("metrics")),
         log: Log::read(root.section("log")),

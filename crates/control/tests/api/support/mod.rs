@@ -2,6 +2,7 @@
 //! Every answer is checked against the document, for its headers, and for secrets that must not be in it.
 
 mod schema;
+mod stripe;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -10,7 +11,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use control::{BillingProvider, ControlConfig, ControlParts, SignUpConfig, SignUpMode, hash_operator_token};
+use control::{Cashier, CashierParts, Charger, ControlConfig, ControlParts, Manual, TestCards, SignUpConfig, SignUpMode, hash_operator_token};
 use domain::{
     Clock, Cooldown, Entropy, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, RouteQuestion, RouteStep,
     SpendRuntime, SpendStanding, TargetStatus,
@@ -22,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 pub(crate) use schema::Document;
+pub(crate) use stripe::{SECRET_KEY, WEBHOOK_SECRET};
 
 /// The operator token of all tests.
 pub(crate) const TOKEN: &str = "operator-token-of-the-tests";
@@ -76,6 +78,7 @@ impl ProviderTester for Providers {
 /// The application under test.
 pub(crate) struct Api {
     pub(crate) store: Store,
+    pub(crate) cashier: Cashier,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) providers: Arc<Providers>,
     router: axum::Router,
@@ -124,22 +127,25 @@ impl Api {
 
     /// The same, where these may sign up.
     pub(crate) async fn with_sign_up(mode: SignUpMode) -> Self {
-        Self::with(Duration::from_secs(30), mode, BillingProvider::Manual).await
+        Self::with(Duration::from_secs(30), mode, Box::new(Manual)).await
     }
 
     /// The same, where plans are paid with test cards.
     pub(crate) async fn with_test_cards() -> Self {
-        Self::with(Duration::from_secs(30), SignUpMode::Open, BillingProvider::Test).await
+        Self::with(Duration::from_secs(30), SignUpMode::Open, Box::new(TestCards::new(ORIGIN.parse().unwrap()))).await
     }
 
     /// The same, with another time for bodies.
     pub(crate) async fn with_body_timeout(body_timeout: Duration) -> Self {
-        Self::with(body_timeout, SignUpMode::Open, BillingProvider::Manual).await
+        Self::with(body_timeout, SignUpMode::Open, Box::new(Manual)).await
     }
 
-    async fn with(body_timeout: Duration, mode: SignUpMode, billing: BillingProvider) -> Self {
+    async fn with(body_timeout: Duration, mode: SignUpMode, charger: Box<dyn Charger>) -> Self {
+        Self::at(Arc::new(ManualClock::at("2026-02-05T15:30:00Z")), body_timeout, mode, charger).await
+    }
+
+    async fn at(clock: Arc<ManualClock>, body_timeout: Duration, mode: SignUpMode, charger: Box<dyn Charger>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at("2026-02-05T15:30:00Z"));
         let entropy = Arc::new(SeededEntropy::new(7));
         let tasks = TaskTracker::new();
         let store = Store::open(
@@ -153,6 +159,8 @@ impl Api {
         let options = ApplyOptions { origin: Origin::Seed, overwrite: false, prune: false, dry_run: false };
         store.apply(Actor::System, catalogue(), options).await.unwrap();
         let providers = Arc::new(Providers::default());
+        let own_clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let cashier = Cashier::new(CashierParts { store: store.clone(), charger, unpaid: "free".into(), clock: own_clock });
         let parts = ControlParts {
             config: ControlConfig {
                 operator_token_hash: hash_operator_token(TOKEN),
@@ -160,19 +168,19 @@ impl Api {
                 own_url: "https://gateway.example.com".parse().unwrap(),
                 is_secure: true,
                 sign_up: SignUpConfig { mode, plan: "free".into(), orgs_per_person: 2 },
-                billing,
                 body_timeout,
             },
             store: store.clone(),
             providers: Arc::clone(&providers) as Arc<dyn ProviderRuntime>,
             spend: Arc::clone(&providers) as Arc<dyn SpendRuntime>,
+            cashier: cashier.clone(),
             tester: Arc::clone(&providers) as Arc<dyn ProviderTester>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
         };
         let secrets = Mutex::new([TOKEN, CREDENTIAL, HEADER_VALUE, PASSWORD, "argon2id"].map(String::from).to_vec());
         let router = control::router(parts);
-        Self { store, clock, providers, router, document: Document::new(), secrets, _tasks: tasks, _folder: folder }
+        Self { store, cashier, clock, providers, router, document: Document::new(), secrets, _tasks: tasks, _folder: folder }
     }
 
     /// Sends a request as it is.
