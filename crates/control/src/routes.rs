@@ -1,5 +1,6 @@
 //! Every route of the control API on one screen. The document is made of the same list, so the two can't differ.
 
+use axum::routing::get;
 use utoipa::openapi::schema::{ArrayBuilder, Schema};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Ref, RefOr};
@@ -70,6 +71,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(audit::list::list_audit))
         .routes(routes!(status::get::get_status))
         .routes(routes!(openapi::get::get_openapi));
+    // A page, which is no part of the document.
+    let test_page = get(orgs::subscription::test_page::show).post(orgs::subscription::test_page::press);
+    let routes = routes.route("/orgs/{id}/subscription/checkouts/{checkout}/test-page", test_page);
     let mut routes = OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", routes);
     name_entries_of_lists(routes.get_openapi_mut());
     routes

@@ -35,7 +35,7 @@ impl Charger for TestCards {
     fn open_page<'a>(&'a self, bill: &'a Bill) -> Called<'a, Page> {
         let Payment { org, checkout, .. } = &bill.payment;
         let base = self.own_url.to_string();
-        let url = format!("{}/api/v1/orgs/{org}/subscription/checkouts/{checkout}/test-payment", base.trim_end_matches('/'));
+        let url = format!("{}/api/v1/orgs/{org}/subscription/checkouts/{checkout}/test-page", base.trim_end_matches('/'));
         Box::pin(async { Ok(Page { name: None, url }) })
     }
 

@@ -76,6 +76,17 @@ pub(crate) struct Checkout {
 }
 
 impl Checkout {
+    /// Whether it is the one of this id.
+    pub(crate) fn is(&self, id: &str) -> bool {
+        self.id == id
+    }
+
+    /// What it is about, for people.
+    pub(crate) fn sentence(&self) -> String {
+        let Self { plan, due, credit, .. } = self;
+        format!("The plan {plan} for a month: {} are due now, {} are left of what was paid before.", due.0, credit.0)
+    }
+
     fn of(checkout: store::Checkout) -> Self {
         let store::Checkout { id, plan, credit, due, expires, url, .. } = checkout;
         Self { id: id.to_string(), plan: plan.as_str().into(), credit: Amount(credit), due: Amount(due), expires: Time(expires), url }

@@ -1,9 +1,10 @@
 //! Plans that are paid, with cards that are none.
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::{Method, header};
 use serde_json::{Value, json};
 
-use crate::support::{Api, Browser};
+use crate::support::{Api, Browser, request};
 
 const CARD: &str = "4242 4242 4242 4242";
 const DECLINED: &str = "4000000000000002";
@@ -221,4 +222,33 @@ async fn one_organisation_pays_no_other_ones_checkout_and_manual_takes_no_card()
     let org = manual.org("Acme").await;
     let path = format!("/orgs/{org}/subscription/checkouts/checkout_01J9Z3K8M2Q4R6T8V0W2X4Y6Z8/test-payment");
     assert_eq!(manual.post(&path, json!({"card": CARD})).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_browser_pays_on_a_page_that_says_it_is_a_test() {
+    let customer = Customer::new().await;
+    let (_, chosen) = customer.choose("starter").await;
+    let url = chosen["checkout"]["url"].as_str().unwrap();
+    let path = url.strip_prefix("https://gateway.example.com/api/v1").unwrap();
+    let look = customer.owner.request(Method::GET, path).body(Body::empty()).unwrap();
+    let (parts, page) = customer.api.send_for_text(look).await;
+    assert_eq!((parts.status.as_u16(), &parts.headers[header::CONTENT_TYPE]), (200, &"text/html; charset=utf-8".parse().unwrap()));
+    let policy = parts.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("script"), "{policy}");
+    assert!(page.contains("TEST") && page.contains("20 are due") && !page.contains("<script"), "{page}");
+    let press = |card: &str| customer.owner.request(Method::POST, path).body(Body::from(format!("card={card}"))).unwrap();
+    let (parts, page) = customer.api.send_for_text(press("declined")).await;
+    assert!(parts.status == 402 && page.contains("declined"), "{page}");
+    assert_eq!(customer.subscription().await["plan"], "free");
+    let (parts, page) = customer.api.send_for_text(press("pays")).await;
+    assert!(parts.status == 200 && page.contains("in force") && !page.contains("<form"), "{page}");
+    assert_eq!(customer.subscription().await["plan"], "starter");
+
+    let eve = customer.api.sign_up("eve@example.com", "Other").await;
+    for request in [eve.request(Method::GET, path), eve.request(Method::POST, path)] {
+        assert_eq!(customer.api.send(request.body(Body::empty()).unwrap()).await.status, 404, "another's page is as absent");
+    }
+    assert_eq!(customer.api.send(request(Method::GET, path).body(Body::empty()).unwrap()).await.status, 401);
+    let foreign = request(Method::POST, path).header(header::COOKIE, &customer.owner.cookie).header(header::ORIGIN, "https://elsewhere.example");
+    assert_eq!(customer.api.send(foreign.body(Body::from("card=pays")).unwrap()).await.status, 403);
 }

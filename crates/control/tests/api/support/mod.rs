@@ -186,19 +186,25 @@ impl Api {
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let text = std::str::from_utf8(&bytes).unwrap();
-        self.check_secrets(&parts.headers, text);
-        assert_eq!(parts.headers[header::CACHE_CONTROL], "no-store");
-        assert_eq!(parts.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(text).unwrap() };
+        let (parts, text) = self.send_for_text(request).await;
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
         assert_eq!(parts.headers.get(header::CONTENT_TYPE).is_some(), !text.is_empty());
         if method != Method::HEAD {
             self.document.check(&method, &path, parts.status, &body);
         }
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The same, where the answer is a page.
+    pub(crate) async fn send_for_text(&self, request: Request<Body>) -> (axum::http::response::Parts, String) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let text = String::from_utf8(bytes.into()).unwrap();
+        self.check_secrets(&parts.headers, &text);
+        assert_eq!(parts.headers[header::CACHE_CONTROL], "no-store");
+        assert_eq!(parts.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        (parts, text)
     }
 
     fn check_secrets(&self, headers: &HeaderMap, text: &str) {

@@ -6,4 +6,5 @@ pub(crate) mod portal;
 pub(crate) mod preview;
 pub(crate) mod refresh;
 pub(crate) mod request;
+pub(crate) mod test_page;
 pub(crate) mod test_payment;
