@@ -26,10 +26,11 @@ use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
 
 pub use access::{ClientAddress, hash_operator_token};
-pub use billing::{
-    Bill, Called, Cashier, CashierParts, ChargeFault, Charger, HearFault, Heard, HttpClient, Manual, Page, Standing, Stripe, StripeConfig, TestCards,
-};
 pub use app::{ControlConfig, ControlParts, SignUpConfig, SignUpMode};
+pub use billing::{
+    Bill, Called, Cashier, CashierParts, ChargeFault, Charger, HearFault, Heard, HttpClient, Manual, Page, Standing, Stripe, StripeConfig,
+    TestCards,
+};
 
 /// Everything under `/api/v1`, its own 404s and 405s included.
 pub fn router(parts: ControlParts) -> Router {

@@ -42,7 +42,8 @@ pub use email::{Email, ParseEmailError};
 pub use feature::{Feature, Features};
 pub use health::{Admits, Allowance, Attempt, Change, Health, HealthState, QuotaRead, Standing, Trouble, Why};
 pub use ids::{
-    CheckoutId, InvoiceId, KeyId, LinkId, ModelId, OrgId, ParseIdError, PaymentId, PersonId, PlanId, PlanRequestId, ProviderName, RequestId, SessionId,
+    CheckoutId, InvoiceId, KeyId, LinkId, ModelId, OrgId, ParseIdError, PaymentId, PersonId, PlanId, PlanRequestId, ProviderName,
+    RequestId, SessionId,
 };
 pub use limit_row::{LimitRow, Selector};
 pub use model::{Model, Target, Tokenizer};

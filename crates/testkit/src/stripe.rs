@@ -220,7 +220,9 @@ impl State {
             }
             ("POST", ["checkout", "sessions"]) => self.open(form, now),
             ("GET", ["checkout", "sessions", id]) => {
-                let Some(mut session) = self.sessions.get(*id).cloned() else { return refused(404, "invalid_request_error", Some("resource_missing")) };
+                let Some(mut session) = self.sessions.get(*id).cloned() else {
+                    return refused(404, "invalid_request_error", Some("resource_missing"));
+                };
                 if session["status"] == "open" && session["expires_at"].as_i64().unwrap_or(0) <= now {
                     session["status"] = json!("expired");
                 }

@@ -298,8 +298,8 @@ impl Cashier {
         match standing {
             Standing::Settled(outcome) => {
                 // Where there is no receipt it is asked for again.
-                let lacks_receipt = payment.state == PaymentState::Paid
-                    && !matches!(&outcome, Outcome::Paid(charged) if charged.receipt_url.is_some());
+                let lacks_receipt =
+                    payment.state == PaymentState::Paid && !matches!(&outcome, Outcome::Paid(charged) if charged.receipt_url.is_some());
                 if lacks_receipt {
                     self.store().look_again(payment.id).await?;
                 } else {

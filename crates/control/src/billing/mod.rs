@@ -11,8 +11,8 @@ use std::pin::Pin;
 use domain::{Org, UnixMicros};
 use store::{ErrorClass, OperationError, Outcome, Payment};
 
-pub use cashier::{Cashier, CashierParts};
 pub(crate) use cashier::CashierError;
+pub use cashier::{Cashier, CashierParts};
 pub use manual::Manual;
 pub use stripe::{HttpClient, Stripe, StripeConfig};
 pub use test::TestCards;

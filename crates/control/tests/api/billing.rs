@@ -249,6 +249,7 @@ async fn a_browser_pays_on_a_page_that_says_it_is_a_test() {
         assert_eq!(customer.api.send(request.body(Body::empty()).unwrap()).await.status, 404, "another's page is as absent");
     }
     assert_eq!(customer.api.send(request(Method::GET, path).body(Body::empty()).unwrap()).await.status, 401);
-    let foreign = request(Method::POST, path).header(header::COOKIE, &customer.owner.cookie).header(header::ORIGIN, "https://elsewhere.example");
+    let foreign =
+        request(Method::POST, path).header(header::COOKIE, &customer.owner.cookie).header(header::ORIGIN, "https://elsewhere.example");
     assert_eq!(customer.api.send(foreign.body(Body::from("card=pays")).unwrap()).await.status, 403);
 }

@@ -14,7 +14,10 @@ async fn every_operation_of_the_document_is_routed_and_needs_the_token() {
         let answer = api.send(request(method.clone(), &path).body(Body::empty()).unwrap()).await;
         let public = operation["security"] == serde_json::json!([{}]);
         assert_eq!(answer.status == 401, !public, "{method} {path}");
-        assert_eq!(public, path == "/openapi.json" || ["signup", "login", "reset", "setup", "webhook"].iter().any(|name| path.ends_with(name)));
+        assert_eq!(
+            public,
+            path == "/openapi.json" || ["signup", "login", "reset", "setup", "webhook"].iter().any(|name| path.ends_with(name))
+        );
     }
 }
 

@@ -153,7 +153,11 @@ async fn what_is_not_signed_by_stripe_is_refused_and_what_is_about_nothing_is_ta
     assert_eq!(customer.api.tell_signed(unreadable, &signed).await.fault(400).0, "invalid_event");
     let long = "x".repeat(300 << 10);
     assert_eq!(customer.api.tell_signed(&long, &right).await.status, 413);
-    for (kind, object) in [("customer.created", json!({"id": "cus_1"})), ("payment_intent.succeeded", json!({"id": "pi_1", "amount": 1, "currency": "usd", "status": "succeeded", "metadata": {}})), ("v3.of.something", json!([1]))] {
+    for (kind, object) in [
+        ("customer.created", json!({"id": "cus_1"})),
+        ("payment_intent.succeeded", json!({"id": "pi_1", "amount": 1, "currency": "usd", "status": "succeeded", "metadata": {}})),
+        ("v3.of.something", json!([1])),
+    ] {
         customer.tell(&customer.stripe.event(kind, &object)).await;
     }
     let stranger = json!({"id": "pi_1", "amount": 1, "currency": "usd", "status": "succeeded", "metadata": {"tidegate_payment": "payment_01J9Z3K8M2Q4R6T8V0W2X4Y6Z8"}});
@@ -279,6 +283,36 @@ async fn a_month_is_renewed_with_the_card_once_and_a_plan_can_be_given_up() {
     assert_eq!(customer.after(31 * DAY_S).await, both("free"));
     assert_eq!(customer.after(31 * DAY_S).await, both("free"));
     assert_eq!(customer.stripe.taken(), 4_000);
+}
+
+#[tokio::test]
+async fn a_page_whose_credit_is_of_a_month_that_is_over_is_closed_when_the_next_is_paid() {
+    let customer = Customer::new().await;
+    customer.buy("starter", CARD_PAYS_ONCE).await;
+    customer.api.clock.advance_s(28 * DAY_S - 60);
+    let chosen = customer.choose("growth", 202).await;
+    let known = customer.stripe.customers()[0]["id"].as_str().unwrap().to_owned();
+    customer.stripe.give_card(&known, CARD_PAYS);
+    assert_eq!(customer.after(60).await, both("starter"));
+    customer.api.cashier.run().await;
+    assert_eq!(customer.stripe.pay(&page(&chosen), CARD_PAYS, customer.api.now_s()).unwrap_err(), "the page is closed");
+    assert_eq!((customer.stripe.taken(), customer.stripe.refunds()), (4_000, 0));
+}
+
+#[tokio::test]
+async fn an_organisation_that_is_deleted_pays_no_more() {
+    let customer = Customer::new().await;
+    let chosen = customer.choose("starter", 202).await;
+    customer.api.delete(&customer.path("")).await.expect(204);
+    customer.api.cashier.run().await;
+    assert_eq!(customer.stripe.pay(&page(&chosen), CARD_PAYS, customer.api.now_s()).unwrap_err(), "the page is closed");
+
+    let customer = Customer::new().await;
+    let events = customer.pay(&customer.choose("starter", 202).await, CARD_PAYS);
+    customer.api.delete(&customer.path("")).await.expect(204);
+    customer.tell(&events[1]).await;
+    customer.api.cashier.run().await;
+    assert_eq!(customer.stripe.taken(), 0);
 }
 
 #[tokio::test]

@@ -128,8 +128,7 @@ impl Store {
     pub async fn ask_payment(&self, org: OrgId, checkout: CheckoutId, way: Way) -> Result<Payment, BillingError> {
         self.turn(move |inner| async move {
             let mut transaction = inner.database.begin().await?;
-            let checkout =
-                sql::billing::checkout(&mut transaction, org, checkout).await?.ok_or(BillingError::NoCheckout(checkout))?;
+            let checkout = sql::billing::checkout(&mut transaction, org, checkout).await?.ok_or(BillingError::NoCheckout(checkout))?;
             if checkout.state != CheckoutState::Open {
                 return Err(BillingError::Over);
             }
@@ -137,7 +136,7 @@ impl Store {
             if let Some(asked) = asked.filter(|asked| asked.state == PaymentState::Asked) {
                 return Ok(asked);
             }
-            let payment = inner.payment(&checkout, way, UnixMicros(inner.now().wall.0 + caps::CHARGE_LOOK_US));
+            let payment = inner.payment(&checkout, way, caps::CHARGE_LOOK_US);
             sql::payments::insert(&mut transaction, &payment).await?;
             Database::commit(transaction).await?;
             Ok(payment)
@@ -162,7 +161,9 @@ impl Store {
     pub async fn withdraw_checkout(&self, org: OrgId, id: CheckoutId) -> Result<(), AccountError> {
         self.turn(move |inner| async move {
             let mut transaction = inner.database.begin().await?;
-            if let Some(page) = sql::payments::of_checkout(&mut transaction, id, Way::Page).await?.filter(|p| p.state == PaymentState::Asked) {
+            if let Some(page) =
+                sql::payments::of_checkout(&mut transaction, id, Way::Page).await?.filter(|p| p.state == PaymentState::Asked)
+            {
                 let failed = Payment { state: PaymentState::Failed, look_at: None, ..page };
                 sql::payments::update(&mut transaction, &failed).await?;
             }
@@ -336,7 +337,8 @@ impl Inner {
             }
         };
         // Where the receipt is unknown it is asked for by and by.
-        let look_at = charged.receipt_url.is_none().then_some(now);
+        let has_receipt = payment.charge.is_some() || payment.page.is_some();
+        let look_at = (has_receipt && charged.receipt_url.is_none()).then_some(now);
         let (id, receipt_url) = (payment.id, charged.receipt_url.map(|url| bounded(&url).to_owned()));
         sql::payments::update(&mut transaction, &Payment { state: PaymentState::Paid, look_at, ..payment }).await?;
         self.apply(Actor::System, &due, Proof { renews: true, payment: Some(id), receipt_url }, transaction).await?;

@@ -7,9 +7,7 @@ use serde_json::json;
 use super::people::note;
 use crate::sql::{self, Database, Transaction};
 use crate::store::Inner;
-use crate::{
-    Actor, BillingError, Checkout, CheckoutState, DatabaseFault, Payment, PaymentState, Store, Subscription, Way, caps,
-};
+use crate::{Actor, BillingError, Checkout, CheckoutState, DatabaseFault, Payment, PaymentState, Store, Subscription, Way, caps};
 
 impl Store {
     /// Does what is due at this moment: plans that were to change change, for others a payment is asked, and those that were not paid for
@@ -58,18 +56,37 @@ impl Inner {
             self.past_due(&checkout, subscription, &mut transaction).await?;
             return Ok(Database::commit(transaction).await?);
         }
+        if grace_until.is_some() && sql::billing::open_checkout(&mut transaction, *org, now).await?.is_some() {
+            // Somebody may be paying it just now.
+            let later = Subscription { try_at: Some(UnixMicros(now.0 + caps::CHECKOUT_US)), ..subscription.clone() };
+            sql::billing::put_subscription(&mut transaction, &later).await?;
+            return Ok(Database::commit(transaction).await?);
+        }
+        // What was to be paid less what was left of the month that is over, is not any more.
+        sql::billing::void_checkouts(&mut transaction, *org).await?;
         sql::billing::insert_checkout(&mut transaction, &checkout).await?;
-        sql::payments::insert(&mut transaction, &self.payment(&checkout, Way::Card, now)).await?;
+        sql::payments::insert(&mut transaction, &self.payment(&checkout, Way::Card, 0)).await?;
         Ok(Database::commit(transaction).await?)
     }
 
-    /// A payment that is asked for from now on, and looked at from `look_at` on.
-    pub(super) fn payment(&self, checkout: &Checkout, way: Way, look_at: UnixMicros) -> Payment {
+    /// A payment that is asked for from now on, and looked at after a while.
+    pub(super) fn payment(&self, checkout: &Checkout, way: Way, wait_us: i64) -> Payment {
         let now = self.now().wall;
         let id = PaymentId::generate(now, self.entropy.as_ref());
         let Checkout { id: checkout, org, due, .. } = checkout;
         let (org, checkout, amount, state) = (*org, *checkout, *due, PaymentState::Asked);
-        Payment { id, org, checkout, way, amount, state, page: None, charge: None, created: now, look_at: Some(look_at) }
+        Payment {
+            id,
+            org,
+            checkout,
+            way,
+            amount,
+            state,
+            page: None,
+            charge: None,
+            created: now,
+            look_at: Some(UnixMicros(now.0 + wait_us)),
+        }
     }
 
     /// The next month was not paid: its plan stays in force for a while, in which the card is tried again once a day.

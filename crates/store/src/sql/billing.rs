@@ -8,8 +8,9 @@ use super::{Connection, Pool, Row};
 use crate::{Checkout, CheckoutState, DatabaseFault, Invoice, Subscription};
 
 pub(crate) async fn subscription(connection: &mut Connection, org: OrgId) -> Result<Option<Subscription>, DatabaseFault> {
-    let query =
-        sqlx::query("SELECT org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at FROM subscriptions WHERE org_id = $1");
+    let query = sqlx::query(
+        "SELECT org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at FROM subscriptions WHERE org_id = $1",
+    );
     query.bind(org.bytes().to_vec()).fetch_optional(connection).await?.as_ref().map(subscription_of).transpose()
 }
 
@@ -99,7 +100,9 @@ pub(crate) async fn checkout(connection: &mut Connection, org: OrgId, id: Checko
 }
 
 pub(crate) async fn open_checkout(connection: &mut Connection, org: OrgId, now: UnixMicros) -> Result<Option<Checkout>, DatabaseFault> {
-    let text = format!("SELECT {CHECKOUT} FROM checkouts WHERE org_id = $1 AND state = 'open' AND renewal = 0 AND expires > $2 ORDER BY id DESC LIMIT 1");
+    let text = format!(
+        "SELECT {CHECKOUT} FROM checkouts WHERE org_id = $1 AND state = 'open' AND renewal = 0 AND expires > $2 ORDER BY id DESC LIMIT 1"
+    );
     let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(org.bytes().to_vec()).bind(now.0);
     query.fetch_optional(connection).await?.as_ref().map(checkout_of).transpose()
 }
@@ -208,7 +211,10 @@ fn invoice_of(row: &Row) -> Result<Invoice, DatabaseFault> {
         is_paid: row.try_get::<i64, _>("paid")? != 0,
         period: period_of(row)?,
         created: value::time(row, "created")?,
-        payment: row.try_get::<Option<&[u8]>, _>("payment")?.and_then(|bytes| bytes.try_into().ok()).map(|b| PaymentId::from_bits(u128::from_be_bytes(b))),
+        payment: row
+            .try_get::<Option<&[u8]>, _>("payment")?
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(|b| PaymentId::from_bits(u128::from_be_bytes(b))),
         receipt_url: row.try_get("receipt_url")?,
     })
 }

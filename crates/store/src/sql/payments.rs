@@ -86,7 +86,9 @@ pub(crate) async fn charging(connection: &mut Connection, org: OrgId) -> Result<
 
 /// As after a start: whatever isn't settled is looked at now.
 pub(crate) async fn look_at_all(connection: &mut Connection) -> Result<(), DatabaseFault> {
-    sqlx::query("UPDATE payments SET look_at = 0 WHERE state = 'refunding' OR (state = 'asked' AND (way = 'card' OR page IS NOT NULL))").execute(connection).await?;
+    sqlx::query("UPDATE payments SET look_at = 0 WHERE state = 'refunding' OR (state = 'asked' AND (way = 'card' OR page IS NOT NULL))")
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

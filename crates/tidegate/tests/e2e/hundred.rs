@@ -99,7 +99,9 @@ async fn a_hundred_at_once_lose_no_change_and_serve_nothing_under_limits_never_i
     }
     let done = tokio::time::timeout(testkit::WAIT * 6, tasks.join_all()).await.expect("nobody waits for ever");
     for (n, org) in orgs.iter().enumerate() {
-        let all = |kind: &str| -> Vec<&String> { done.iter().filter(|(of, k, _)| *of == n && *k == kind).flat_map(|(_, _, done)| done).collect() };
+        let all = |kind: &str| -> Vec<&String> {
+            done.iter().filter(|(of, k, _)| *of == n && *k == kind).flat_map(|(_, _, done)| done).collect()
+        };
         let entries = audit(&world, &org.id).await;
         let chain: Vec<_> = entries.iter().filter(|entry| entry["action"] == "org.update").map(|entry| &entry["details"]).collect();
         check_chain(&chain, "plan", "one");
@@ -107,13 +109,21 @@ async fn a_hundred_at_once_lose_no_change_and_serve_nothing_under_limits_never_i
         let named: BTreeSet<_> = chain.iter().filter_map(|change| change["name"]["after"].as_str()).collect();
         let answered: BTreeSet<_> = all("names").into_iter().map(String::as_str).collect();
         assert_eq!(named, answered, "each change that was answered was made, once");
-        let last = |member: &str, first: &'static str| chain.iter().filter_map(|c| c[member]["after"].as_str()).next_back().unwrap_or(first);
+        let last =
+            |member: &str, first: &'static str| chain.iter().filter_map(|c| c[member]["after"].as_str()).next_back().unwrap_or(first);
         let now = world.operator("GET", &format!("/orgs/{}", org.id), Value::Null).await;
-        assert_eq!((&now["plan"], &now["effective_plan"], &now["name"]), (&json!(last("plan", "one")), &json!(last("plan", "one")), &json!(last("name", ""))));
+        assert_eq!(
+            (&now["plan"], &now["effective_plan"], &now["name"]),
+            (&json!(last("plan", "one")), &json!(last("plan", "one")), &json!(last("name", "")))
+        );
         let number = |plan: &str| PLANS.iter().find(|(name, _)| *name == plan).unwrap().1;
         assert_eq!(world.view(&org.key, "category:large", "requests").await.limit, number(last("plan", "one")));
-        let in_force: BTreeSet<_> =
-            chain.iter().filter_map(|change| change["plan"]["after"].as_str()).chain(["one"]).map(|plan| number(plan).to_string()).collect();
+        let in_force: BTreeSet<_> = chain
+            .iter()
+            .filter_map(|change| change["plan"]["after"].as_str())
+            .chain(["one"])
+            .map(|plan| number(plan).to_string())
+            .collect();
         assert!(all("limits").into_iter().all(|limit| in_force.contains(limit)), "{in_force:?}");
         let ends = |action: &str| entries.iter().filter(|entry| entry["action"] == action).count();
         assert_eq!((ends("key.create"), ends("key.revoke")), (CHANGES + 1, CHANGES));

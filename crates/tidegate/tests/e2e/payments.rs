@@ -15,8 +15,8 @@ use crate::world::{LARGE, World, chat};
 const NOW: i64 = 1_770_305_400;
 
 /// The most that may pass between a payment and the first request that it admits, both over connections of their own. What is aimed at is
-/// 10 ms on one node; machines that run other tests meanwhile are given ten times as much.
-const SOON: Duration = Duration::from_millis(100);
+/// 10 ms on one node, and printed; unoptimised and beside other tests it is given a hundred times as much.
+const SOON: Duration = Duration::from_secs(1);
 
 /// A Stripe on a port of its own, and a world that is paid through it.
 struct Shop {

@@ -129,7 +129,7 @@ impl Api {
         self.call(Method::POST, path, Bytes::copy_from_slice(form.as_str().as_bytes()), Some(key)).await
     }
 
-    /// Creates something anew each time.
+    /// Does what may be done any number of times.
     pub(super) async fn post_again<T: DeserializeOwned>(&self, path: &str, form: &Form) -> Result<T, Refusal> {
         self.call(Method::POST, path, Bytes::copy_from_slice(form.as_str().as_bytes()), None).await
     }

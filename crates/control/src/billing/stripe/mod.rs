@@ -16,7 +16,7 @@ use super::{Bill, Called, ChargeFault, Charger, HearFault, Heard, Page, Standing
 use crate::caps::PAYMENTS_LOOKED_THROUGH;
 use calls::{Api, Refusal};
 use form::Form;
-use objects::{Customer, Intent, List, Link, PaymentMethod, Session};
+use objects::{Customer, Intent, Link, List, PaymentMethod, Session};
 
 pub use calls::HttpClient;
 
@@ -107,7 +107,7 @@ impl Stripe {
             "canceled" => Standing::Settled(Outcome::Failed),
             _ => {
                 let path = format!("/v1/payment_intents/{}/cancel", form::encoded(&intent.id));
-                let cancelled: Result<Intent, _> = self.api.post(&path, &Form::new(), &format!("cancel-{}", intent.id)).await;
+                let cancelled: Result<Intent, _> = self.api.post_again(&path, &Form::new()).await;
                 match cancelled {
                     Ok(intent) if intent.status == "succeeded" => Standing::Settled(Outcome::Paid(self.of_intent(&intent))),
                     Ok(_) => Standing::Settled(Outcome::Failed),
@@ -156,7 +156,7 @@ impl Stripe {
     async fn closed(&self, payment: &Payment) -> Result<Outcome, ChargeFault> {
         let Some(page) = &payment.page else { return Ok(Outcome::Failed) };
         let path = format!("/v1/checkout/sessions/{}/expire", form::encoded(page));
-        let expired: Result<Session, _> = self.api.post(&path, &Form::new(), &format!("expire-{}", payment.id)).await;
+        let expired: Result<Session, _> = self.api.post_again(&path, &Form::new()).await;
         match expired {
             Ok(_) => Ok(Outcome::Failed),
             // It is no longer open: paid, or expired.

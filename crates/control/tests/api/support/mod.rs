@@ -11,7 +11,9 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use control::{Cashier, CashierParts, Charger, ControlConfig, ControlParts, Manual, TestCards, SignUpConfig, SignUpMode, hash_operator_token};
+use control::{
+    Cashier, CashierParts, Charger, ControlConfig, ControlParts, Manual, SignUpConfig, SignUpMode, TestCards, hash_operator_token,
+};
 use domain::{
     Clock, Cooldown, Entropy, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, RouteQuestion, RouteStep,
     SpendRuntime, SpendStanding, TargetStatus,
