@@ -246,10 +246,10 @@ async fn a_browser_pays_on_a_page_that_says_it_is_a_test() {
 
     let eve = customer.api.sign_up("eve@example.com", "Other").await;
     for request in [eve.request(Method::GET, path), eve.request(Method::POST, path)] {
-        assert_eq!(customer.api.send(request.body(Body::empty()).unwrap()).await.status, 404, "another's page is as absent");
+        assert_eq!(customer.api.send_for_text(request.body(Body::empty()).unwrap()).await.0.status, 404, "another's page is as absent");
     }
-    assert_eq!(customer.api.send(request(Method::GET, path).body(Body::empty()).unwrap()).await.status, 401);
+    assert_eq!(customer.api.send_for_text(request(Method::GET, path).body(Body::empty()).unwrap()).await.0.status, 401);
     let foreign =
         request(Method::POST, path).header(header::COOKIE, &customer.owner.cookie).header(header::ORIGIN, "https://elsewhere.example");
-    assert_eq!(customer.api.send(foreign.body(Body::from("card=pays")).unwrap()).await.status, 403);
+    assert_eq!(customer.api.send_for_text(foreign.body(Body::from("card=pays")).unwrap()).await.0.status, 403);
 }

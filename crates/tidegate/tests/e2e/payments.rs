@@ -90,6 +90,7 @@ async fn effect(pays: &Call, addr: SocketAddr, world: &World, key: &str) -> Dura
     took
 }
 
+#[expect(clippy::print_stderr, reason = "the figure is what the test is also for")]
 fn soon(how: &str, took: Duration) {
     eprintln!("from payment to effect with {how}: {:.1} ms", took.as_secs_f64() * 1_000.0);
     assert!(took < SOON, "{how}: {took:?}");

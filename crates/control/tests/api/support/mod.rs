@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::request::Builder;
+use axum::http::response::Parts;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use control::{
     Cashier, CashierParts, Charger, ControlConfig, ControlParts, Manual, SignUpConfig, SignUpMode, TestCards, hash_operator_token,
@@ -198,7 +199,7 @@ impl Api {
     }
 
     /// The same, where the answer is a page.
-    pub(crate) async fn send_for_text(&self, request: Request<Body>) -> (axum::http::response::Parts, String) {
+    pub(crate) async fn send_for_text(&self, request: Request<Body>) -> (Parts, String) {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
