@@ -9,6 +9,7 @@ use store::Store;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Vault;
+use crate::billing::Cashier;
 use crate::mail::Mailer;
 use crate::passwords::Passwords;
 use crate::shapes::org::Org;
@@ -23,26 +24,6 @@ pub enum SignUpMode {
     Open,
     /// Nobody.
     Closed,
-}
-
-/// How plans are paid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BillingProvider {
-    /// Operators grant them.
-    #[default]
-    Manual,
-    /// With cards that are none: to try it out.
-    Test,
-}
-
-impl BillingProvider {
-    /// The name as configuration and API write it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Manual => "manual",
-            Self::Test => "test",
-        }
-    }
 }
 
 /// How people come to have accounts and organisations.
@@ -69,8 +50,6 @@ pub struct ControlConfig {
     pub is_secure: bool,
     /// How people come to have accounts and organisations.
     pub sign_up: SignUpConfig,
-    /// How plans are paid.
-    pub billing: BillingProvider,
     /// Longest time for a whole body.
     pub body_timeout: Duration,
 }
@@ -86,6 +65,8 @@ pub struct ControlParts {
     pub providers: Arc<dyn ProviderRuntime>,
     /// What the data plane knows of the day's spend.
     pub spend: Arc<dyn SpendRuntime>,
+    /// Who sells plans.
+    pub cashier: Cashier,
     /// Who can try a provider.
     pub tester: Arc<dyn ProviderTester>,
     /// Who sends mail; `None`: nobody does, and addresses are taken as they are given.
@@ -118,8 +99,8 @@ struct Parts {
 impl App {
     /// Shares the parts.
     pub(crate) fn new(parts: ControlParts) -> Self {
-        let ControlParts { config, store, providers, spend, tester, mailer, tasks, clock, entropy } = parts;
-        let (vault, passwords) = (Vault::new(store), Passwords::new(Arc::clone(&entropy)));
+        let ControlParts { config, store, providers, spend, cashier, tester, mailer, tasks, clock, entropy } = parts;
+        let (vault, passwords) = (Vault::new(store, cashier), Passwords::new(Arc::clone(&entropy)));
         Self(Arc::new(Parts { config, vault, passwords, entropy, providers, spend, tester, mailer, tasks, clock }))
     }
 

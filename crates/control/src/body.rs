@@ -8,7 +8,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use crate::app::App;
-use crate::caps::MAX_BODY_BYTES;
+use crate::caps::{MAX_BODY_BYTES, MAX_EVENT_BYTES};
 use crate::problem::Problem;
 use crate::strict::Strict;
 use crate::value_fault::ValueFault;
@@ -21,11 +21,25 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         demand_json(request.headers())?;
-        let reading = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
-        let read = tokio::time::timeout(app.config().body_timeout, reading).await;
-        let body = read.map_err(|_| late())?.map_err(|error| broken(&*error))?;
-        parse(&body.to_bytes()).map(Self)
+        parse(&read(request, app, MAX_BODY_BYTES).await?).map(Self)
     }
+}
+
+/// The body of what is told by others, as it was signed.
+pub(crate) struct Event(pub(crate) Bytes);
+
+impl FromRequest<App> for Event {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        read(request, app, MAX_EVENT_BYTES).await.map(Self)
+    }
+}
+
+async fn read(request: Request, app: &App, most: usize) -> Result<Bytes, Problem> {
+    let reading = Limited::new(request.into_body(), most).collect();
+    let read = tokio::time::timeout(app.config().body_timeout, reading).await;
+    Ok(read.map_err(|_| late())?.map_err(|error| broken(&*error, most))?.to_bytes())
 }
 
 fn demand_json(headers: &HeaderMap) -> Result<(), Problem> {
@@ -48,9 +62,9 @@ fn late() -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time.")
 }
 
-fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Problem {
+fn broken(error: &(dyn std::error::Error + Send + Sync + 'static), most: usize) -> Problem {
     if error.is::<LengthLimitError>() {
-        let message = format!("The body is longer than {MAX_BODY_BYTES} bytes.");
+        let message = format!("The body is longer than {most} bytes.");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
     }
     Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body ended before it was complete.")

@@ -24,6 +24,9 @@ pub(crate) struct TooLow;
 /// What pays was declined.
 pub(crate) struct PaymentErrors;
 
+/// Errors of what is told by others.
+pub(crate) struct EventErrors;
+
 /// There were too many attempts.
 pub(crate) struct AttemptErrors;
 
@@ -76,6 +79,17 @@ impl IntoResponses for TooLow {
 impl IntoResponses for PaymentErrors {
     fn responses() -> Documented {
         documented(&[("402", "It was declined; nothing was charged")])
+    }
+}
+
+impl IntoResponses for EventErrors {
+    fn responses() -> Documented {
+        documented(&[
+            ("400", "The signature is not right, or what is signed can't be read; nothing was changed"),
+            ("408", "The body did not arrive in time"),
+            ("413", "The body is longer than 256 KiB"),
+            UNAVAILABLE,
+        ])
     }
 }
 

@@ -5,6 +5,7 @@ mod access;
 mod answer;
 mod api;
 mod app;
+mod billing;
 mod body;
 mod caps;
 mod documented_errors;
@@ -26,7 +27,11 @@ use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
 
 pub use access::{ClientAddress, hash_operator_token};
-pub use app::{BillingProvider, ControlConfig, ControlParts, SignUpConfig, SignUpMode};
+pub use app::{ControlConfig, ControlParts, SignUpConfig, SignUpMode};
+pub use billing::{
+    Bill, Called, Cashier, CashierParts, ChargeFault, Charger, HearFault, Heard, HttpClient, Manual, Page, Standing, Stripe, StripeConfig,
+    TestCards,
+};
 pub use mail::{Mail, Mailer};
 
 /// Everything under `/api/v1`, its own 404s and 405s included.

@@ -1,5 +1,6 @@
 //! Every route of the control API on one screen. The document is made of the same list, so the two can't differ.
 
+use axum::routing::get;
 use utoipa::openapi::schema::{ArrayBuilder, Schema};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{Ref, RefOr};
@@ -7,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{apply, audit, auth, models, openapi, orgs, people, plan_requests, plans, providers, requests, route, status};
+use crate::api::{apply, audit, auth, billing, models, openapi, orgs, people, plan_requests, plans, providers, requests, route, status};
 use crate::app::App;
 use crate::problem::ErrorBody;
 use crate::shapes::choice::{Bucket, GroupBy};
@@ -30,6 +31,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(orgs::subscription::preview::preview_subscription))
         .routes(routes!(orgs::subscription::request::withdraw_plan_request))
         .routes(routes!(orgs::subscription::test_payment::pay_with_test_card))
+        .routes(routes!(orgs::subscription::refresh::refresh_checkout))
+        .routes(routes!(orgs::subscription::portal::open_portal))
+        .routes(routes!(billing::webhook::hear_stripe))
         .routes(routes!(orgs::invoices::list::list_invoices))
         .routes(routes!(plan_requests::list::list_plan_requests))
         .routes(routes!(plan_requests::patch::decide_plan_request))
@@ -70,6 +74,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(audit::list::list_audit))
         .routes(routes!(status::get::get_status))
         .routes(routes!(openapi::get::get_openapi));
+    // A page, which is no part of the document.
+    let test_page = get(orgs::subscription::test_page::show).post(orgs::subscription::test_page::press);
+    let routes = routes.route("/orgs/{id}/subscription/checkouts/{checkout}/test-page", test_page);
     let mut routes = OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", routes);
     name_entries_of_lists(routes.get_openapi_mut());
     routes

@@ -26,6 +26,18 @@ pub(crate) const INVITATION_US: i64 = 7 * 86_400_000_000;
 pub(crate) const CHECKOUT_US: i64 = 3_600_000_000;
 /// How long a plan stays in force whose renewal was not paid, in microseconds: 7 days.
 pub(crate) const GRACE_US: i64 = 7 * 86_400_000_000;
+/// How long an open checkout is offered again to whoever chooses its plan once more, in microseconds: half its time.
+pub(crate) const CHECKOUT_FRESH_US: i64 = CHECKOUT_US / 2;
+/// Wait until it is asked again what became of a payment, in microseconds: 5 minutes.
+pub(crate) const PAYMENT_LOOK_US: i64 = 300_000_000;
+/// The same where a card is being charged or money given back, in microseconds: a minute, longer than a call may take.
+pub(crate) const CHARGE_LOOK_US: i64 = 60_000_000;
+/// Wait until a card that was declined is charged again, in microseconds: a day.
+pub(crate) const RETRY_CHARGE_US: i64 = 86_400_000_000;
+/// How long it is remembered what whoever charges has told, in microseconds: 30 days, ten times as long as it is told again.
+pub(crate) const EVENTS_KEPT_US: i64 = 30 * 86_400_000_000;
+/// Characters of a name, an id or an address that whoever charges gives.
+pub(crate) const MAX_CHARGER_TEXT: usize = 4_096;
 /// Subscriptions that are renewed in one go.
 pub(crate) const RENEWALS: usize = 200;
 /// Characters that are kept of what a browser calls itself.

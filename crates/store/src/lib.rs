@@ -42,6 +42,7 @@ pub use ops::links::{InviteError, Link, LinkError, LinkPurpose};
 pub use ops::members::{ChangeMemberError, ListMembersError};
 pub use ops::models::{DeleteModelError, PutModelError};
 pub use ops::orgs::{CreateOrgError, DeleteOrgError, ListOrgsError, NewOrg, OrgPatch, UpdateOrgError};
+pub use ops::payments::{Charged, Outcome, Payment, PaymentState, Settled, Way};
 pub use ops::people::{Account, SignUp, SignUpError};
 pub use ops::plan_requests::{ListPlanRequestsError, PlanRequest, PlanRequestError, PlanRequestState};
 pub use ops::plans::{DeletePlanError, PutPlanError};

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use control::{ControlConfig, ControlParts};
+use control::{Cashier, ControlConfig, ControlParts};
 use domain::{Clock, Entropy};
 use gateway::{Gateway, GatewayConfig, GatewayParts};
+use http::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{Store, StoreConfig};
 use tokio::net::TcpListener;
@@ -27,13 +28,10 @@ use crate::server::{
 use crate::settings::Settings;
 use crate::start_error::StartError;
 use crate::tester::Tester;
-use crate::{discovery, entries};
+use crate::{discovery, entries, payments};
 
 /// How often things are swept that nobody uses any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-
-/// How often it is looked whether a subscription is to be renewed.
-const BILLING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The application.
 #[derive(Clone, Copy, Debug)]
@@ -72,9 +70,10 @@ impl App {
             store.flush_and_close().await;
             return Err(StartError::Spend { source });
         }
-        let own_url = url_of(config, listeners.main_addr).parse().unwrap_or_default();
+        let own_url: Uri = url_of(config, listeners.main_addr).parse().unwrap_or_default();
+        let cashier = payments::cashier(config, own_url.clone(), &store, &gateway, &clock);
         let mailer = mailer.map(|queue| Arc::new(queue) as Arc<dyn control::Mailer>);
-        let beside = Beside { mailer, tasks: tasks.clone(), clock, entropy };
+        let beside = Beside { cashier: cashier.clone(), mailer, tasks: tasks.clone(), clock, entropy };
         let control = control_plane(config, own_url, &store, &gateway, &operator_token, beside);
         let connections = Arc::new(Connections::default());
         let routes = Arc::new(Routes {
@@ -97,6 +96,7 @@ impl App {
             demo,
             store,
             gateway,
+            cashier,
             connections,
             routes,
             tasks,
@@ -161,25 +161,12 @@ impl App {
         running.every(patience.interval(), move || connections.look(patience, Instant::now()));
         let gateway = Arc::clone(&running.gateway);
         running.every(SWEEP_INTERVAL, move || gateway.sweep());
-        let (store, unpaid) = (running.store.clone(), settings.config.sign_up.plan.clone());
-        running.until_stopped(bill(store, unpaid));
+        running.until_stopped(payments::bill(running.cashier.clone()));
         let (found, local) = (settings.found_in_use().to_vec(), settings.local_in_use().to_vec());
         if !found.is_empty() || !local.is_empty() {
             let (store, gateway) = (running.store.clone(), Arc::clone(&running.gateway));
             let plan = discovery::Plan { found, local, own_port: running.addr.port() };
             running.until_stopped(async move { discovery::look_around(plan, &store, &gateway).await });
-        }
-    }
-}
-
-/// Renews what is due, once a minute.
-async fn bill(store: Store, unpaid: domain::PlanId) {
-    let mut ticks = tokio::time::interval(BILLING_INTERVAL);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = store.run_billing(unpaid.clone()).await {
-            tracing::warn!(error = error.to_string(), "renewals could not be done; they are tried again in a minute");
         }
     }
 }
@@ -200,6 +187,7 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
 
 /// What the control plane is given besides store and gateway.
 struct Beside {
+    cashier: Cashier,
     mailer: Option<Arc<dyn control::Mailer>>,
     tasks: TaskTracker,
     clock: Arc<dyn Clock>,
@@ -214,13 +202,13 @@ fn mail(config: &Config) -> Result<Option<(Queue, Courier)>, StartError> {
 
 fn control_plane(
     config: &Config,
-    own_url: http::Uri,
+    own_url: Uri,
     store: &Store,
     gateway: &Arc<Gateway>,
     token: &SecretString,
     beside: Beside,
 ) -> ControlPlane {
-    let Beside { mailer, tasks, clock, entropy } = beside;
+    let Beside { cashier, mailer, tasks, clock, entropy } = beside;
     let parts = ControlParts {
         config: ControlConfig {
             operator_token_hash: control::hash_operator_token(token.expose_secret()),
@@ -228,12 +216,12 @@ fn control_plane(
             is_secure: own_url.scheme() == Some(&http::uri::Scheme::HTTPS),
             own_url,
             sign_up: config.sign_up.clone(),
-            billing: config.billing,
             body_timeout: config.server.body_timeout,
         },
         store: store.clone(),
         providers: Arc::clone(gateway) as Arc<dyn domain::ProviderRuntime>,
         spend: Arc::clone(gateway) as Arc<dyn domain::SpendRuntime>,
+        cashier,
         tester: Arc::new(Tester::new(store.clone(), Arc::clone(gateway))),
         mailer,
         tasks,

@@ -9,6 +9,7 @@ mod discovery;
 mod entries;
 pub mod first_run;
 mod mailer;
+mod payments;
 mod running;
 pub mod seed;
 mod server;

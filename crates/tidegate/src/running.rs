@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use control::Cashier;
 use gateway::Gateway;
 use secrecy::SecretString;
 use store::Store;
@@ -39,6 +40,7 @@ pub struct Running {
     pub(crate) is_token_given: bool,
     pub(crate) store: Store,
     pub(crate) gateway: Arc<Gateway>,
+    pub(crate) cashier: Cashier,
     pub(crate) connections: Arc<Connections>,
     pub(crate) routes: Arc<Routes>,
     pub(crate) tasks: TaskTracker,
@@ -69,6 +71,11 @@ impl Running {
     /// The data plane, for tests that look behind the API.
     pub fn gateway(&self) -> &Arc<Gateway> {
         &self.gateway
+    }
+
+    /// Whoever sells plans, for tests that do not wait for the next minute.
+    pub fn cashier(&self) -> &Cashier {
+        &self.cashier
     }
 
     /// What to say of it.

@@ -14,7 +14,8 @@ use store::{
 };
 
 use super::caller::Caller;
-use crate::app::{App, BillingProvider};
+use crate::app::App;
+use crate::billing::{Cashier, CashierError};
 use crate::problem::Problem;
 use crate::shapes::subscription::Subscription;
 
@@ -46,7 +47,7 @@ pub(crate) struct OrgAccess<N> {
     role: Role,
     is_operator: bool,
     is_verified: bool,
-    billing: BillingProvider,
+    cashier: Cashier,
     store: Store,
     needs: PhantomData<N>,
 }
@@ -80,7 +81,7 @@ impl<N: Needs> FromRequestParts<App> for OrgAccess<N> {
             let message = format!("This needs the role {}; you are {} of this organisation.", N::RIGHT.least().as_str(), role.as_str());
             return Err(Problem::new(StatusCode::FORBIDDEN, "role_too_low", message));
         }
-        Ok(Self { org, actor, role, is_operator, is_verified, billing: app.config().billing, store, needs: PhantomData })
+        Ok(Self { org, actor, role, is_operator, is_verified, cashier: app.vault().cashier().clone(), store, needs: PhantomData })
     }
 }
 
@@ -178,11 +179,21 @@ impl OrgAccess<Billing> {
         self.store.request_plan(self.actor, self.org, plan, message).await
     }
 
-    pub(crate) async fn buy_plan(&self, plan: PlanId) -> Result<PlanChange, BillingError> {
-        self.store.buy_plan(self.actor, self.org, plan).await
+    pub(crate) async fn buy_plan(&self, plan: PlanId) -> Result<PlanChange, CashierError> {
+        self.cashier.choose(self.actor, self.org, plan).await
     }
 
-    /// It was paid.
+    /// Somebody is back from where a checkout is paid.
+    pub(crate) async fn returned_from(&self, id: CheckoutId) -> Result<(), CashierError> {
+        self.cashier.returned(self.org, id).await
+    }
+
+    /// Where the card that is kept is seen to.
+    pub(crate) async fn portal(&self) -> Result<String, CashierError> {
+        self.cashier.portal(self.org).await
+    }
+
+    /// It was paid with a card that is none.
     pub(crate) async fn checkout_paid(&self, id: CheckoutId, renews: bool) -> Result<Invoice, BillingError> {
         self.store.checkout_paid(self.actor, self.org, id, renews).await
     }
@@ -206,7 +217,7 @@ impl<N> OrgAccess<N> {
     pub(crate) async fn subscription(&self) -> Result<Subscription, Problem> {
         let org = self.store.org(self.org).ok_or_else(|| Problem::not_found("organisation", &self.id()))?;
         let request = self.store.open_plan_request(self.org).await?;
-        Ok(Subscription::of(&org, self.billing, self.store.billing_of(self.org).await?, request))
+        Ok(Subscription::of(&org, self.cashier.name(), self.store.billing_of(self.org).await?, request))
     }
 
     /// What people call the organisation.

@@ -5,15 +5,39 @@ use std::sync::Arc;
 
 use domain::{Catalogue, Email, OrgId, Person, PersonId, SecretToken, TokenHash, UnixMicros};
 use secrecy::SecretString;
-use store::{Account, AccountError, Actor, Attempt, Attempted, Link, LinkError, Session, SignUp, SignUpError, Store, TooManyAttempts};
+use store::{
+    Account, AccountError, Actor, Attempt, Attempted, BillingError, Link, LinkError, Session, Settled, SignUp, SignUpError, Store,
+    TooManyAttempts,
+};
 
-/// The store, out of reach.
+use crate::billing::{Cashier, HearFault};
+
+/// The store and who sells plans, out of reach.
 #[derive(Clone)]
-pub(crate) struct Vault(Store);
+pub(crate) struct Vault(Store, Cashier);
 
 impl Vault {
-    pub(crate) fn new(store: Store) -> Self {
-        Self(store)
+    pub(crate) fn new(store: Store, cashier: Cashier) -> Self {
+        Self(store, cashier)
+    }
+
+    pub(super) fn cashier(&self) -> &Cashier {
+        &self.1
+    }
+
+    /// Whether plans with a price are sold here; else operators grant them.
+    pub(crate) fn sells(&self) -> bool {
+        self.1.sells()
+    }
+
+    /// Whether they are paid with test cards.
+    pub(crate) fn takes_test_cards(&self) -> bool {
+        self.1.name() == "test"
+    }
+
+    /// For whoever can prove with a signature that it is they who charge.
+    pub(crate) async fn hear(&self, signatures: &[&str], body: &[u8]) -> Result<Result<Settled, BillingError>, HearFault> {
+        self.1.hear(signatures, body).await
     }
 
     pub(super) fn store(&self) -> &Store {

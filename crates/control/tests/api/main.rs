@@ -23,6 +23,7 @@ mod providers;
 mod requests;
 mod route;
 mod status;
+mod stripe;
 mod subscription;
 mod support;
 mod usage;

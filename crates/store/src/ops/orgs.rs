@@ -187,6 +187,7 @@ impl Store {
             let mut transaction = inner.database.begin().await?;
             sql::orgs::delete(&mut transaction, id, now).await?;
             facts::end_org_fact(&mut transaction, id, now).await?;
+            sql::billing::forget(&mut transaction, id).await?;
             let name = entry.state().name.to_string();
             note(&mut transaction, actor, "org.delete", id, now, json!({"name": name})).await?;
             Database::commit(transaction).await?;

@@ -24,6 +24,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, text: include_str!("migrations/sqlite/0007_plan_requests.sql") },
     Migration { version: 8, text: include_str!("migrations/sqlite/0008_billing.sql") },
     Migration { version: 9, text: include_str!("migrations/sqlite/0009_verified.sql") },
+    Migration { version: 12, text: include_str!("migrations/sqlite/0012_payments.sql") },
 ];
 
 /// Why the schema can't be brought up to date.

@@ -10,6 +10,7 @@ pub(crate) mod labels;
 pub(crate) mod meta;
 pub(crate) mod migrate;
 pub(crate) mod orgs;
+pub(crate) mod payments;
 pub(crate) mod people;
 pub(crate) mod plan_requests;
 pub(crate) mod records;

@@ -30,6 +30,7 @@ use std::path::PathBuf;
 use domain::{Model, Plan, Provider};
 use toml::de::DeTable;
 
+pub use billing::Billing;
 pub use discovery::Discovery;
 pub use email::{Email, Security};
 pub use errors::Errors;
@@ -63,7 +64,7 @@ pub struct Config {
     /// `[signup]`
     pub sign_up: control::SignUpConfig,
     /// `[billing]`
-    pub billing: control::BillingProvider,
+    pub billing: Billing,
     /// `[email]`; `None`: no mail is sent.
     pub email: Option<Email>,
     /// `[errors]`
@@ -189,7 +190,7 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
         limits: Limits::read(root.section("limits")),
         spend: Spend::read(root.section("spend")),
         sign_up: signup::read(root.section("signup")),
-        billing: billing::read(root.section("billing")),
+        billing: billing::read(root.section("billing"), &sources.environment),
         email: Email::read(root.section("email")),
         errors: Errors::read(root.section("errors")),
         metrics: MetricsSection::read(root.section("metrics")),

@@ -195,10 +195,10 @@ fn waits_and_pauses_are_read_with_their_defaults() {
 
 #[test]
 fn what_has_no_effect_yet_is_named_in_a_warning() {
-    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[billing]\nprovider = \"stripe\"\n[otel]\n";
+    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[email]\n[otel]\n";
     let config = Config::from_toml(text).unwrap();
     let lines: Vec<_> = config.warnings.iter().map(|w| w.place.to_string().replace("configuration:", "")).collect();
-    assert_eq!(lines, ["5:12", "6:1"]);
+    assert_eq!(lines, ["4:1", "5:1"]);
     assert!(config.warnings.iter().all(|w| w.message.contains("has no effect in this version")));
     let silent =
         "[signup]\nmode = \"invite\"\norgs_per_person = 3\n[billing]\nprovider = \"manual\"\n[[plans]]\nid = \"p\"\nhold = \"learned\"";
@@ -213,10 +213,28 @@ fn who_may_sign_up_is_configured() {
     let given = read("[signup]\nmode = \"open\"\nplan = \"starter\"\norgs_per_person = 1");
     assert_eq!((given.mode, given.plan.as_str(), given.orgs_per_person), (control::SignUpMode::Open, "starter", 1));
     assert_eq!(read("[signup]\nmode = \"closed\"").mode, control::SignUpMode::Closed);
-    let billing = |text: &str| Config::from_toml(text).unwrap().billing;
-    assert_eq!(billing(""), control::BillingProvider::Manual);
-    assert_eq!(billing("[billing]\nprovider = \"test\""), control::BillingProvider::Test);
     assert!(Config::from_toml("[signup]\norgs_per_person = 0").is_err());
+}
+
+#[test]
+fn how_plans_are_paid_is_configured() {
+    let billing = |text: &str| Config::from_toml(text).unwrap().billing;
+    assert!(matches!(billing(""), Billing::Manual));
+    assert!(matches!(billing("[billing]\nprovider = \"test\""), Billing::Test));
+    let stripe = "[billing]\nprovider = \"stripe\"\nstripe = { secret_key = \"sk_very-secret\", webhook_secret = \"whsec_very-secret\" }";
+    let read = billing(stripe);
+    assert!(!format!("{read:?}").contains("very-secret"), "{read:?}");
+    let Billing::Stripe { api_base, currency, .. } = read else { panic!("{read:?}") };
+    assert_eq!((api_base.to_string().as_str(), currency.as_str()), ("https://api.stripe.com/", "usd"));
+    let faults = |text: &str, environment: &[(&str, &str)]| faults_in(&sources(text, environment)).join("\n");
+    let none = faults("[billing]\nprovider = \"stripe\"", &[]);
+    assert!(none.contains("needs secret_key") && none.contains("needs webhook_secret"), "{none}");
+    let other = stripe.replace("secret_key = \"sk_very-secret\"", "secret_key_env = \"STRIPE\", currency = \"jpy\"");
+    let said = faults(&other, &[]);
+    assert!(said.contains("STRIPE is not set") && said.contains("no hundredths") && !said.contains("very-secret"), "{said}");
+    let read = Config::read(&sources(&other.replace("jpy", "eur"), &[("STRIPE", "sk_very-secret")])).unwrap().billing;
+    assert!(matches!(read, Billing::Stripe { currency, .. } if currency == "eur"));
+    assert!(faults(&stripe.replace("webhook_secret =", "secret_key_env = \"A\", webhook_secret ="), &[("A", "b")]).contains("exactly one"));
 }
 
 #[test]

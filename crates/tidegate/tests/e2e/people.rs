@@ -9,27 +9,27 @@ const OPEN: &str = "[signup]\nmode = \"open\"\n";
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A browser on this world: its cookie, and where it says it comes from.
-struct Browser<'a> {
-    world: &'a World,
-    cookie: String,
+pub(crate) struct Browser<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    async fn sign_up(world: &'a World, email: &str) -> Self {
+    pub(crate) async fn sign_up(world: &'a World, email: &str) -> Self {
         let body = json!({"email": email, "password": PASSWORD, "organisation": "Analytical"});
         let answer = Call::post("/api/v1/auth/signup", &body).send(world.addr()).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         Self { world, cookie: cookie_of(&answer) }
     }
 
-    async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
         let call = Call::new(method, &format!("/api/v1{path}")).header("cookie", &self.cookie);
         let call = call.header("origin", "http://gateway.test");
         let call = if body.is_null() { call } else { call.json(&body) };
         call.send(self.world.addr()).await
     }
 
-    async fn org(&self) -> String {
+    pub(crate) async fn org(&self) -> String {
         let me = self.call("GET", "/auth/session", Value::Null).await.json();
         me["organisations"][0]["id"].as_str().unwrap().to_owned()
     }
