@@ -8,9 +8,9 @@ use domain::{ApiKey, CheckoutId, Email, Key, KeyId, LinkId, Member, OrgId, Perso
 use http::StatusCode;
 use http::request::Parts;
 use store::{
-    AccountError, Actor, BillingError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice, Link, ListInvoicesError,
-    ListKeysError, ListMembersError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store,
-    UpdateOrgError, Usage, UsageError, UsageQuery,
+    AccountError, Actor, BillingError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice, Link, ListError, NewKey,
+    OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store, UpdateOrgError, Usage, UsageError,
+    UsageQuery,
 };
 
 use super::caller::Caller;
@@ -97,7 +97,7 @@ impl OrgAccess<See> {
         Ok(self.store.usage(&query(self.org)?).await)
     }
 
-    pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<Key>, ListKeysError> {
+    pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<Key>, ListError> {
         self.store.list_keys(self.org, page).await
     }
 
@@ -105,7 +105,7 @@ impl OrgAccess<See> {
         self.store.quote(self.org, plan).await
     }
 
-    pub(crate) async fn members(&self, page: &PageRequest) -> Result<Page<Member>, ListMembersError> {
+    pub(crate) async fn members(&self, page: &PageRequest) -> Result<Page<Member>, ListError> {
         self.store.members(self.org, page).await
     }
 
@@ -172,7 +172,7 @@ impl OrgAccess<Billing> {
         self.store.checkout_paid(self.actor, self.org, id, renews).await
     }
 
-    pub(crate) async fn invoices(&self, page: &PageRequest) -> Result<Page<Invoice>, ListInvoicesError> {
+    pub(crate) async fn invoices(&self, page: &PageRequest) -> Result<Page<Invoice>, ListError> {
         self.store.invoices(self.org, page).await
     }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::sql::audit::NewEntry;
 use crate::sql::{self, Database};
-use crate::{Actor, DatabaseFault, ErrorClass, OperationError, Page, PageRequest, Store};
+use crate::{Actor, DatabaseFault, ErrorClass, ListError, OperationError, Page, PageRequest, Store};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,20 +24,6 @@ pub struct AuditEntry {
     pub details: serde_json::Value,
 }
 
-/// Why the audit log can't be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadAuditError {
-    /// The cursor is none that a page gave.
-    #[error("cursor \"{cursor}\" is not one that a page gave")]
-    BadCursor {
-        /// What was given.
-        cursor: String,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Unavailable(#[from] DatabaseFault),
-}
-
 /// Why an entry can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum NoteError {
@@ -49,15 +35,6 @@ pub enum NoteError {
 impl OperationError for NoteError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
-            Self::Unavailable(_) => ErrorClass::Unavailable,
-        }
-    }
-}
-
-impl OperationError for ReadAuditError {
-    fn class(&self) -> ErrorClass<'_> {
-        match self {
-            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -77,9 +54,8 @@ impl Store {
     }
 
     /// A page of the audit log, newest first.
-    pub async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ReadAuditError> {
-        let bad = |cursor: &String| ReadAuditError::BadCursor { cursor: cursor.clone() };
-        let before = page.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()?;
+    pub async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ListError> {
+        let before = page.position()?;
         let found = sql::audit::page(&self.inner.database.reads, before.unwrap_or(i64::MAX), page.size() + 1).await?;
         Ok(Page::of(found, page, |entry| entry.id.to_string()))
     }

@@ -10,7 +10,9 @@ use crate::directory::KeyPool;
 use crate::sql::audit::NewEntry;
 use crate::sql::{self, Database};
 use crate::store::Inner;
-use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, KeyEntry, OperationError, OrgState, Page, PageRequest, Store, caps};
+use crate::{
+    Actor, DatabaseFault, ErrorClass, InvalidInput, KeyEntry, ListError, OperationError, OrgState, Page, PageRequest, Store, caps,
+};
 
 /// A new key.
 #[derive(Clone, Debug, Default)]
@@ -47,23 +49,6 @@ pub enum CreateKeyError {
     Unavailable(#[from] DatabaseFault),
 }
 
-/// Why keys can't be listed.
-#[derive(Debug, thiserror::Error)]
-pub enum ListKeysError {
-    /// There is no organisation of this id.
-    #[error("there is no organisation {0}")]
-    NotFound(OrgId),
-    /// The cursor is none that a page gave.
-    #[error("cursor \"{cursor}\" is not one that a page gave")]
-    BadCursor {
-        /// What was given.
-        cursor: String,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Unavailable(#[from] DatabaseFault),
-}
-
 /// Why a key can't be revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeKeyError {
@@ -81,16 +66,6 @@ impl OperationError for CreateKeyError {
             Self::NotFound(_) => ErrorClass::NotFound,
             Self::TooMany { .. } => ErrorClass::Conflict,
             Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
-            Self::Unavailable(_) => ErrorClass::Unavailable,
-        }
-    }
-}
-
-impl OperationError for ListKeysError {
-    fn class(&self) -> ErrorClass<'_> {
-        match self {
-            Self::NotFound(_) => ErrorClass::NotFound,
-            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -132,10 +107,9 @@ impl Store {
     }
 
     /// A page of an organisation's keys, revoked and expired ones included, oldest first.
-    pub async fn list_keys(&self, org: OrgId, page: &PageRequest) -> Result<Page<Key>, ListKeysError> {
-        self.inner.live_org(org).ok_or(ListKeysError::NotFound(org))?;
-        let bad = |cursor: &String| ListKeysError::BadCursor { cursor: cursor.clone() };
-        let after = page.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()?;
+    pub async fn list_keys(&self, org: OrgId, page: &PageRequest) -> Result<Page<Key>, ListError> {
+        self.inner.live_org(org).ok_or(ListError::NoOrg(org))?;
+        let after = page.position()?;
         let found = sql::keys::page(&self.inner.database.reads, org, after, page.size() + 1).await?;
         Ok(Page::of(found, page, |key| key.id.to_string()))
     }

@@ -17,6 +17,8 @@ use serde::Serialize;
 
 use crate::access::set;
 use crate::app::App;
+use crate::problem::Problem;
+use crate::shapes::account::Person;
 
 /// A successful answer that gives or takes a session's cookie.
 pub(crate) struct WithCookie<T> {
@@ -29,6 +31,15 @@ impl<T> WithCookie<T> {
     /// The session that has begun.
     fn begun(app: &App, (session, token): &(store::Session, SecretToken), status: StatusCode, body: T) -> Self {
         Self { status, cookie: set(token, app.config().is_secure, app.now().wall, session.expires), body }
+    }
+}
+
+impl WithCookie<Person> {
+    /// A session for somebody whose password or link was right.
+    async fn logged_in(app: &App, person: domain::Person, headers: &HeaderMap, status: StatusCode) -> Result<Self, Problem> {
+        let shown = Person::of(&person);
+        let begun = app.vault().begin_session(person, agent(headers)).await?;
+        Ok(Self::begun(app, &begun, status, shown))
     }
 }
 
