@@ -1,12 +1,14 @@
 //! JSON in: the bounded body of a write, read into a type, with errors that say where. It knows no type in particular.
 
 use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
+use crate::access::answered_before;
 use crate::app::App;
 use crate::caps::MAX_BODY_BYTES;
 use crate::problem::Problem;
@@ -16,15 +18,43 @@ use crate::value_fault::ValueFault;
 /// The body of a write.
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
-    type Rejection = Problem;
+impl<T: DeserializeOwned + Send> FromRequest<App> for Body<T> {
+    type Rejection = NoBody;
 
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &App) -> Result<Self, NoBody> {
         demand_json(request.headers())?;
-        let reading = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
+        let (parts, body) = request.into_parts();
+        let reading = Limited::new(body, MAX_BODY_BYTES).collect();
         let read = tokio::time::timeout(app.config().body_timeout, reading).await;
-        let body = read.map_err(|_| late())?.map_err(|error| broken(&*error))?;
-        parse(&body.to_bytes()).map(Self)
+        let body = read.map_err(|_| late())?.map_err(|error| broken(&*error))?.to_bytes();
+        let value = parse(&body)?;
+        match answered_before(app, &parts, &body).await? {
+            Some(answer) => Err(NoBody::Answered(Box::new(answer))),
+            None => Ok(Self(value)),
+        }
+    }
+}
+
+/// Why a handler gets no body.
+pub(crate) enum NoBody {
+    /// Something is wrong with it.
+    Problem(Problem),
+    /// It was acted on before, and this was the answer.
+    Answered(Box<Response>),
+}
+
+impl From<Problem> for NoBody {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl IntoResponse for NoBody {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::Answered(response) => *response,
+        }
     }
 }
 

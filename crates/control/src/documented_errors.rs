@@ -93,7 +93,7 @@ impl IntoResponses for NotFound {
 
 impl IntoResponses for Conflict {
     fn responses() -> Documented {
-        documented(&[("409", "The name is taken, or something still depends on it")])
+        documented(&[("409", "The name is taken, something still depends on it, or a request under the same Idempotency-Key is under way")])
     }
 }
 

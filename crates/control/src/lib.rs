@@ -34,6 +34,7 @@ pub fn router(parts: ControlParts) -> Router {
     let routes = routes
         .fallback(errors::unknown_path)
         .method_not_allowed_fallback(errors::unknown_method)
+        .layer(from_fn_with_state(app.clone(), access::keep_answer))
         .layer(from_fn_with_state(app.clone(), layers::own_origin))
         .layer(from_fn(layers::safe_headers))
         .with_state(app);

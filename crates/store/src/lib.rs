@@ -37,10 +37,12 @@ pub use ops::credentials::{AddCredentialError, CredentialChange, CredentialInfo,
 pub use ops::custom_limits::{LimitFact, ReadLimitFactsError, SetCustomLimitsError};
 pub use ops::diff::{Change, ChangeAction, Diff, FieldChange};
 pub use ops::input::InvalidInput;
-pub use ops::keys::{CreateKeyError, NewKey, RevokeKeyError};
+pub use ops::key_changes::ChangeKeyError;
+pub use ops::keys::{CreateKeyError, KeyInfo, NewKey, RevokeKeyError};
 pub use ops::links::{InviteError, Link, LinkError, LinkPurpose};
 pub use ops::members::ChangeMemberError;
 pub use ops::models::{DeleteModelError, PutModelError};
+pub use ops::once::OnceError;
 pub use ops::orgs::{CreateOrgError, DeleteOrgError, NewOrg, OrgPatch, UpdateOrgError};
 pub use ops::people::{Account, SignUp, SignUpError};
 pub use ops::plan_requests::{PlanRequest, PlanRequestError, PlanRequestState};

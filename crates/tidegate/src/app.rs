@@ -174,6 +174,9 @@ async fn bill(store: Store, unpaid: domain::PlanId) {
         if let Err(error) = store.run_billing(unpaid.clone()).await {
             tracing::warn!(error = error.to_string(), "renewals could not be done; they are tried again in a minute");
         }
+        if let Err(error) = store.forget_answers().await {
+            tracing::warn!(error = error.to_string(), "answers whose time is over could not be forgotten; it is tried again in a minute");
+        }
     }
 }
 

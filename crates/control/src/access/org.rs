@@ -8,9 +8,9 @@ use domain::{ApiKey, CheckoutId, Email, Key, KeyId, LinkId, Member, OrgId, Perso
 use http::StatusCode;
 use http::request::Parts;
 use store::{
-    AccountError, Actor, BillingError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice, Link, ListError, NewKey,
-    OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store, UpdateOrgError, Usage, UsageError,
-    UsageQuery,
+    AccountError, Actor, AuditEntry, BillingError, ChangeKeyError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice,
+    KeyInfo, Link, ListError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store,
+    UpdateOrgError, Usage, UsageError, UsageQuery,
 };
 
 use super::caller::Caller;
@@ -97,7 +97,7 @@ impl OrgAccess<See> {
         Ok(self.store.usage(&query(self.org)?).await)
     }
 
-    pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<Key>, ListError> {
+    pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<KeyInfo>, ListError> {
         self.store.list_keys(self.org, page).await
     }
 
@@ -125,6 +125,14 @@ impl OrgAccess<Keys> {
         self.store.create_key(self.actor, self.org, new).await
     }
 
+    pub(crate) async fn rotate_key(&self, key: KeyId, overlap_s: u64) -> Result<(Key, ApiKey), ChangeKeyError> {
+        self.store.rotate_key(self.actor, self.org, key, overlap_s).await
+    }
+
+    pub(crate) async fn change_key(&self, key: KeyId, disabled: bool) -> Result<KeyInfo, ChangeKeyError> {
+        self.store.set_key_disabled(self.actor, self.org, key, disabled).await
+    }
+
     pub(crate) async fn revoke_key(&self, key: KeyId) -> Result<Key, RevokeKeyError> {
         self.store.revoke_key(self.actor, self.org, key).await
     }
@@ -139,6 +147,10 @@ impl OrgAccess<Manage> {
             return Err(Problem::new(StatusCode::FORBIDDEN, "operator_only", message));
         }
         Ok(self.store.update_org(self.actor, self.org, patch).await)
+    }
+
+    pub(crate) async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ListError> {
+        self.store.audit_of(self.org, page).await
     }
 
     pub(crate) async fn set_role(&self, person: PersonId, role: Role) -> Result<Member, ChangeMemberError> {

@@ -14,6 +14,7 @@ mod keys;
 mod lists;
 mod members;
 mod models;
+mod once;
 mod orgs;
 mod origin;
 mod plans;

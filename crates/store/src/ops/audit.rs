@@ -1,6 +1,6 @@
 //! The audit log: who changed what, and when. Written by every operation in its own transaction.
 
-use domain::UnixMicros;
+use domain::{OrgId, UnixMicros};
 use serde::Serialize;
 
 use crate::sql::audit::NewEntry;
@@ -46,7 +46,7 @@ impl Store {
         let subject = subject.to_owned();
         self.turn(move |inner| async move {
             let mut transaction = inner.database.begin().await?;
-            let entry = NewEntry { at: inner.now().wall, actor, action, subject: &subject, details };
+            let entry = NewEntry { at: inner.now().wall, actor, action, org: None, subject: &subject, details };
             sql::audit::insert(&mut transaction, entry).await?;
             Ok(Database::commit(transaction).await?)
         })
@@ -57,6 +57,14 @@ impl Store {
     pub async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ListError> {
         let before = page.position()?;
         let found = sql::audit::page(&self.inner.database.reads, before.unwrap_or(i64::MAX), page.size() + 1).await?;
+        Ok(Page::of(found, page, |entry| entry.id.to_string()))
+    }
+
+    /// The same, of the changes of one organisation alone.
+    pub async fn audit_of(&self, org: OrgId, page: &PageRequest) -> Result<Page<AuditEntry>, ListError> {
+        self.inner.live_org(org).ok_or(ListError::NoOrg(org))?;
+        let before = page.position()?;
+        let found = sql::audit::page_of(&self.inner.database.reads, org, before.unwrap_or(i64::MAX), page.size() + 1).await?;
         Ok(Page::of(found, page, |entry| entry.id.to_string()))
     }
 }

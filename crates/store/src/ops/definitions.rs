@@ -61,7 +61,7 @@ impl Draft {
             for change in &diff.changes {
                 let action = format!("{}.{}", change.kind, change.action.as_str());
                 let details = json!({"fields": change.fields});
-                let entry = NewEntry { at: self.now, actor, action: &action, subject: &change.name, details };
+                let entry = NewEntry { at: self.now, actor, action: &action, org: None, subject: &change.name, details };
                 sql::audit::insert(&mut transaction, entry).await?;
             }
             Database::commit(transaction).await?;

@@ -95,7 +95,7 @@ impl Store {
                 return Err(ChangeMemberError::LastOwner);
             }
             sql::people::leave(&mut transaction, org, person).await?;
-            let details = json!({"person": person, "role": member.role});
+            let details = json!({"person": person, "role": {"before": member.role, "after": null}});
             note(&mut transaction, actor, "member.remove", &org.to_string(), details, inner.now().wall).await?;
             Ok(Database::commit(transaction).await?)
         })

@@ -250,7 +250,7 @@ async fn note(
     at: UnixMicros,
     details: serde_json::Value,
 ) -> Result<(), DatabaseFault> {
-    sql::audit::insert(connection, NewEntry { at, actor, action, subject: &org.to_string(), details }).await
+    sql::audit::insert(connection, NewEntry { at, actor, action, org: None, subject: &org.to_string(), details }).await
 }
 
 /// What changed, each as before and after.
