@@ -70,7 +70,15 @@ impl App {
             store.flush_and_close().await;
             return Err(StartError::Spend { source });
         }
-        let own_url = url_of(config, listeners.main_addr).parse().unwrap_or_default();
+        let own_url = url_of(config, listeners.main_addr);
+        let setup = first_run::prepare_setup_link(&store, &config.server.data_dir, &own_url).await.unwrap_or_else(|error| {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "no link to set up the first operator could be made; `tidegate setup-link` makes one"
+            );
+            None
+        });
+        let own_url = own_url.parse().unwrap_or_default();
         let control = control_plane(config, own_url, &store, &gateway, &operator_token, (clock, entropy));
         let connections = Arc::new(Connections::default());
         let routes = Arc::new(Routes {
@@ -90,6 +98,7 @@ impl App {
             data_dir: config.server.data_dir.clone(),
             operator_token,
             is_token_given: settings.operator_token.is_some(),
+            setup,
             demo,
             store,
             gateway,

@@ -104,7 +104,7 @@ pub(crate) struct NewLink {
 impl NewLink {
     /// A link to `page` of the console at `base`.
     pub(crate) fn of(link: Option<&store::Link>, token: &SecretToken, base: &Uri, page: &str) -> Self {
-        let url = format!("{}/{page}#token={}", base.to_string().trim_end_matches('/'), token.expose());
+        let url = crate::link(&base.to_string(), page, token);
         Self { id: link.map(|link| link.id.to_string()), url, token: token.expose().into(), expires: link.map(|link| Time(link.expires)) }
     }
 }

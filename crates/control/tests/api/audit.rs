@@ -52,7 +52,8 @@ async fn an_organisation_sees_what_was_changed_of_it_and_nothing_else() {
     assert_eq!(seen[1]["details"]["plan"], json!({"before": "starter", "after": "free"}));
     let all = api.get("/audit?limit=200").await.expect(200);
     let ids = |entries: &[Value]| entries.iter().map(|entry| entry["id"].as_i64().unwrap()).collect::<Vec<_>>();
-    let about = |org: &str| all["data"].as_array().unwrap().iter().filter(|entry| entry.to_string().contains(org)).cloned().collect::<Vec<_>>();
+    let about =
+        |org: &str| all["data"].as_array().unwrap().iter().filter(|entry| entry.to_string().contains(org)).cloned().collect::<Vec<_>>();
     assert_eq!(ids(&seen), ids(&about(&ours)), "all that names it");
     assert_eq!(ids(&read(&other, &theirs).await), ids(&about(&theirs)));
     assert_eq!(other.get(&api, &path(&ours)).await.status, 404);
