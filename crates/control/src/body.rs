@@ -98,8 +98,9 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
         let path = error.path().to_string();
         let error = error.into_inner();
         match error.classify() {
-            Category::Data => wrong_value(&path, &error),
-            Category::Io | Category::Syntax | Category::Eof => not_json(format!("The body is not JSON: {error}.")),
+            // It is JSON: where a word is expected, anything else is called a fault of syntax.
+            Category::Data | Category::Syntax => wrong_value(&path, &error),
+            Category::Io | Category::Eof => not_json(format!("The body is not JSON: {error}.")),
         }
     })
 }

@@ -21,6 +21,9 @@ pub(crate) struct ReadErrors;
 /// The caller's role in the organisation is too low for this read.
 pub(crate) struct TooLow;
 
+/// Only somebody who is logged in can read this.
+pub(crate) struct SessionNeeded;
+
 /// What pays was declined.
 pub(crate) struct PaymentErrors;
 
@@ -70,6 +73,12 @@ impl IntoResponses for WriteErrors {
 impl IntoResponses for TooLow {
     fn responses() -> Documented {
         documented(&[("403", "The caller's role in the organisation is too low")])
+    }
+}
+
+impl IntoResponses for SessionNeeded {
+    fn responses() -> Documented {
+        documented(&[("403", "The operator token is nobody's session")])
     }
 }
 
