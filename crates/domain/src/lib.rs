@@ -53,7 +53,7 @@ pub use person::{Member, Person};
 pub use plan::{HoldPolicy, OnExhausted, Plan};
 pub use plan_change::{Allowed, LimitChange, Limited, limit_changes};
 pub use pool::{DAY_US, Kind, PoolId, PoolLimit, PoolLimits, PoolName, Source};
-pub use provider::{Provider, ProviderKind, ProviderState};
+pub use provider::{Provider, ProviderKind, ProviderState, QuotaHold};
 pub use provider_rules::{checked_base_url, header_fault, is_link_local};
 pub use provider_runtime::{
     AllowanceStatus, Cooldown, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, QuotaStatus, RouteQuestion, RouteStep,

@@ -37,6 +37,27 @@ pub enum ProviderState {
     Disabled,
 }
 
+/// How much output a provider's quota and its targets' own hold for a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuotaHold {
+    /// All that an answer can have, as far as that is known: the request's `max_tokens`, else the model's `max_output_tokens`.
+    #[default]
+    MaxTokens,
+    /// What the organisation's pool holds: what such requests have needed.
+    Learned,
+}
+
+impl QuotaHold {
+    /// Output to hold where the pool holds `held` and an answer has at most `most` (`u64::MAX`: not known), in tokens.
+    pub const fn of(self, held: u64, most: u64) -> u64 {
+        match self {
+            Self::MaxTokens if most != u64::MAX && most > held => most,
+            Self::MaxTokens | Self::Learned => held,
+        }
+    }
+}
+
 /// A provider without its credential, which is kept apart (see `store`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +84,9 @@ pub struct Provider {
     /// The provider's own quota for us: tokens a minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tpm: Option<u64>,
+    /// How much output its quota and its targets' own hold for a request.
+    #[serde(default)]
+    pub quota_hold: QuotaHold,
     /// What may be spent at it in a UTC day, at the catalogue's prices; absent: no ceiling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spend_per_day: Option<Money>,

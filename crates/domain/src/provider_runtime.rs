@@ -123,6 +123,8 @@ pub struct Skipped {
     pub why: String,
     /// Until when, where that is known.
     pub until: Option<UnixMicros>,
+    /// Whether it is tried all the same where no other target answers.
+    pub is_last_resort: bool,
 }
 
 /// One target in the order in which a request would try them.

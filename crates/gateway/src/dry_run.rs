@@ -1,7 +1,7 @@
 //! Where a request would go, and why not elsewhere, told to people. The rule is the one that requests follow; nothing is sent, begun or
 //! taken from a quota.
 
-use domain::{Now, RouteQuestion, RouteStep, SkipReason, Skipped, Why};
+use domain::{HoldPolicy, Now, RouteQuestion, RouteStep, SkipReason, Skipped, Why};
 
 use crate::quota::{NoRoom, QuotaOf};
 use crate::routes::{ModelRoute, TargetRoute};
@@ -13,8 +13,11 @@ pub(crate) fn dry_run(model: &ModelRoute, question: &RouteQuestion, random: u64,
     let cost = price(&model.model, question.input_tokens, question.output_tokens);
     let tokens = question.input_tokens.saturating_add(question.output_tokens);
     let needs = Needs { features: question.features, tokens };
+    let asked = Some(question.output_tokens).filter(|tokens| *tokens > 0);
+    let held = model.model.output_to_hold(HoldPolicy::Learned, asked, |default| default);
     let step = |target: &TargetRoute| {
-        let room = || target.quota.as_ref().map_or(Ok(()), |quota| quota.look(question.input_tokens, question.output_tokens, now.mono_us));
+        let output = target.provider.provider.quota_hold.of(held, model.model.most_output(asked));
+        let room = || target.quota.as_ref().map_or(Ok(()), |quota| quota.look(question.input_tokens, output, now.mono_us));
         let affords = || if spend.has_room_at(&target.provider.provider.name, cost) { Ok(()) } else { Err(Skip::Spent) };
         let looked = consider(target, &needs, || now.mono_us, |_| affords().and_then(|()| room().map_err(Skip::NoRoom)));
         RouteStep {
@@ -29,6 +32,7 @@ pub(crate) fn dry_run(model: &ModelRoute, question: &RouteQuestion, random: u64,
 }
 
 fn skipped(skip: Skip, now: Now) -> Skipped {
+    let is_last_resort = skip.last_resort_us().is_some();
     let (reason, why, until_us) = match skip {
         Skip::Disabled => (SkipReason::Disabled, "its provider is disabled".into(), None),
         Skip::Draining => (SkipReason::Draining, "its provider is draining".into(), None),
@@ -58,5 +62,5 @@ fn skipped(skip: Skip, now: Now) -> Skipped {
             (SkipReason::NoRoom, format!("{whose} quota has no room{never}"), at_us)
         }
     };
-    Skipped { reason, why, until: until_us.map(|us| now.wall_at(us)) }
+    Skipped { reason, why, until: until_us.map(|us| now.wall_at(us)), is_last_resort }
 }

@@ -133,8 +133,7 @@ impl Slot {
         }
     }
 
-    fn status(&self, now: Now) -> TargetStatus {
-        let standing = self.standing(now.mono_us);
+    fn status(&self, standing: Standing, now: Now) -> TargetStatus {
         let wall = |us: Option<u64>| us.map(|us| now.wall_at(us));
         TargetStatus {
             model: self.place.model.clone(),
@@ -212,10 +211,16 @@ impl Slots {
     /// How a provider's targets and credentials stand. Those that no route uses any more are left out, unless they cool down.
     pub(crate) fn of(&self, provider: &ProviderName, now: Now) -> ProviderStatus {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let mine = slots.values().filter(|slot| slot.place.provider == *provider);
-        let mut targets: Vec<_> = mine.map(|slot| slot.status(now)).collect();
-        targets.sort_by(|a, b| (&a.model, a.credential).cmp(&(&b.model, b.credential)));
-        let cooldowns = targets.iter().filter_map(|target| cooldown(target, now)).collect();
+        let mut mine: Vec<_> = slots.values().filter(|slot| slot.place.provider == *provider).collect();
+        mine.sort_by(|a, b| (&a.place.model, a.place.credential).cmp(&(&b.place.model, b.place.credential)));
+        let cooldowns = mine.iter().filter_map(|slot| cooldown(&slot.status(slot.standing(now.mono_us), now), now)).collect();
+        let status = |slot: &&Arc<Slot>| {
+            let (standing, lacks_credential) = standing(&slots, slot, now.mono_us);
+            let mut status = slot.status(standing, now);
+            status.why = status.why.map(|why| if lacks_credential { format!("with every credential: {why}") } else { why });
+            status
+        };
+        let mut targets: Vec<_> = mine.iter().map(status).collect();
         let in_flight = targets.iter().map(|target| target.in_flight).sum();
         // A credential at a model is of interest only where it isn't well.
         targets.retain(|target| target.model.is_none() || target.credential.is_none() || target.state != HealthState::Healthy);
@@ -234,10 +239,38 @@ impl Slots {
         let used = slots.values().filter(|slot| Arc::strong_count(slot) > 1);
         let target = |slot: &Arc<Slot>| {
             let Place { provider, model: Some(model), credential: None } = &slot.place else { return None };
-            Some((provider.clone(), model.clone(), slot.standing(now_us)))
+            Some((provider.clone(), model.clone(), standing(&slots, slot, now_us).0))
         };
         used.filter_map(target).collect()
     }
+}
+
+/// How a place stands, and whether that is for want of a credential that may be used there: then as the one that may be first.
+fn standing(slots: &HashMap<Place, Arc<Slot>>, slot: &Slot, now_us: u64) -> (Standing, bool) {
+    let own = slot.standing(now_us);
+    let Place { provider, model: Some(model), credential: None } = &slot.place else { return (own, false) };
+    let first = if own.until_us.is_some() { None } else { first_to_open(slots, provider, model, now_us) };
+    match first {
+        Some(Standing { state, why, since_us, until_us, next_probe_us, .. }) => {
+            (Standing { state, why, since_us, until_us, next_probe_us, ..own }, true)
+        }
+        None => (own, false),
+    }
+}
+
+/// Where no credential of the provider may be used for the model, the one that may be first.
+fn first_to_open(slots: &HashMap<Place, Arc<Slot>>, provider: &ProviderName, model: &str, now_us: u64) -> Option<Standing> {
+    let is_mine = |slot: &&Arc<Slot>| slot.place.provider == *provider && slot.place.model.is_none() && Arc::strong_count(slot) > 1;
+    let mut first: Option<Standing> = None;
+    for everywhere in slots.values().filter(is_mine) {
+        let here = slots.get(&Place { model: Some(model.into()), ..everywhere.place.clone() });
+        let standings = [Some(everywhere), here].into_iter().flatten().map(|slot| slot.standing(now_us));
+        let closed = standings.filter(|standing| standing.until_us.is_some()).max_by_key(|standing| standing.until_us)?;
+        if first.as_ref().is_none_or(|first| closed.until_us < first.until_us) {
+            first = Some(closed);
+        }
+    }
+    first
 }
 
 /// The number of a state in metrics: the larger, the worse.

@@ -120,7 +120,12 @@ pub(crate) fn subject(received: &Received<'_>, facts: &RequestFacts, resolved: &
         endpoint: received.endpoint,
         stream: facts.stream,
         choices: facts.choices,
-        most_output: resolved.model.model.most_output(facts.max_output).saturating_mul(facts.choices),
+        most_output: match received.endpoint {
+            Endpoint::ChatCompletions | Endpoint::Completions => {
+                resolved.model.model.most_output(facts.max_output).saturating_mul(facts.choices)
+            }
+            Endpoint::Embeddings => 0,
+        },
     }
 }
 

@@ -42,6 +42,17 @@ pub(crate) enum Skip {
     Spent,
 }
 
+impl Skip {
+    /// When it opens, where it is tried before that all the same if no other target answers: not where it is left alone for its rate.
+    pub(crate) const fn last_resort_us(&self) -> Option<u64> {
+        match self {
+            Self::Resting { why: Why::Cooling(Trouble::RateLimited), .. } => None,
+            Self::Resting { until_us, why: Why::Cooling(_) | Why::Open | Why::Probing, .. } => Some(*until_us),
+            Self::Disabled | Self::Draining | Self::Lacks(_) | Self::TooLong { .. } | Self::NoRoom(_) | Self::Spent => None,
+        }
+    }
+}
+
 /// Looks at a target, and enters, with one of the credentials that are open, where nothing speaks against it. `now` is asked where the
 /// time decides. Quotas are `enter`'s matter.
 pub(crate) fn consider<T>(

@@ -41,6 +41,9 @@ pub(crate) const MAX_CONFIG_BYTES: u64 = 16 * 1_024 * 1_024;
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Time for a provider to answer when the operator tests it.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// API keys that are tested at once: all of a provider's within 40 s, before whoever asked gives up.
+pub(crate) const TESTS_AT_ONCE: usize = 8;
+const _: () = assert!(MAX_PROVIDER_KEYS.div_ceil(TESTS_AT_ONCE) as u64 * TEST_TIMEOUT.as_secs() < CLIENT_TIMEOUT.as_secs());
 /// API keys of one configured provider: as many as the store takes.
 pub(crate) const MAX_PROVIDER_KEYS: usize = 32;
 /// Models taken over from one discovered provider.

@@ -4,10 +4,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use domain::{ProviderKind, ProviderName, ProviderTest, ProviderTester};
+use futures_util::{StreamExt as _, stream};
 use gateway::{Gateway, Probe, ProbeError};
 use store::Store;
 
-use crate::caps::TEST_TIMEOUT;
+use crate::caps::{TEST_TIMEOUT, TESTS_AT_ONCE};
 
 /// Finds a provider in the store and asks it through the gateway's client.
 pub(crate) struct Tester {
@@ -37,10 +38,16 @@ impl Tester {
                 Err(error) => bad(error.to_string()),
             };
         }
+        let count = credentials.len();
         let mut refused = Vec::new();
         let mut answered: Option<Probe> = None;
-        for (id, secret) in &credentials {
-            match self.gateway.probe(&info.provider, Some(secret), TEST_TIMEOUT).await {
+        let ask = |(id, secret)| {
+            let (gateway, provider) = (&self.gateway, &info.provider);
+            async move { (id, gateway.probe(provider, Some(&secret), TEST_TIMEOUT).await) }
+        };
+        let mut tests = stream::iter(credentials).map(ask).buffered(TESTS_AT_ONCE);
+        while let Some((id, came)) = tests.next().await {
+            match came {
                 Ok(probe) => answered = Some(probe),
                 Err(error @ ProbeError::Refused { .. }) => refused.push(format!("{id}: {error}")),
                 // Nothing that another key would mend.
@@ -48,7 +55,7 @@ impl Tester {
             }
         }
         match (refused.is_empty(), answered) {
-            (true, Some(probe)) => fine(probe, &format!(" with each of its {} keys", credentials.len())),
+            (true, Some(probe)) => fine(probe, &format!(" with each of its {count} keys")),
             (_, answered) => ProviderTest { models: answered.map(|probe| probe.models).unwrap_or_default(), ..bad(refused.join("; ")) },
         }
     }

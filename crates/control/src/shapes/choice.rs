@@ -167,6 +167,16 @@ mirror! {
 }
 
 mirror! {
+    /// How much output a provider's quota and its targets' own hold for a request.
+    QuotaHold = domain::QuotaHold, "snake_case", {
+        /// All that an answer can have, as far as that is known: the request's `max_tokens`, else the model's `max_output_tokens`.
+        MaxTokens,
+        /// What the organisation's pool holds: what such requests have needed.
+        Learned,
+    }
+}
+
+mirror! {
     /// Which tokenizer counts a model's text before its provider has.
     Tokenizer = domain::Tokenizer, "snake_case", {
         /// OpenAI's `o200k_base`, also the stand-in for models whose own is not built in.

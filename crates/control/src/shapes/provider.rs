@@ -8,7 +8,7 @@ use store::{ProviderDraft, ProviderInfo};
 use utoipa::ToSchema;
 
 use super::amount::Amount;
-use super::choice::{ManagedBy, ProviderKind, ProviderState};
+use super::choice::{ManagedBy, ProviderKind, ProviderState, QuotaHold};
 use super::provider_key::{Keys, KeysSchema, ProviderKey, source};
 use super::text::{Invalid, at_most};
 use super::time::Time;
@@ -46,6 +46,9 @@ pub(crate) struct ProviderInput {
     /// The provider's own quota for us: tokens a minute.
     #[serde(default)]
     tpm: Option<u64>,
+    /// How much output its quota and its targets' own hold for a request; absent: `max_tokens`.
+    #[serde(default)]
+    quota_hold: Option<QuotaHold>,
     /// What may be spent at it in a UTC day, at the catalogue's prices; absent: no ceiling.
     #[serde(default)]
     spend_per_day: Option<Amount>,
@@ -68,6 +71,7 @@ impl ProviderInput {
             headers: self.headers.or_else(|| present.map(|p| p.headers.clone())).unwrap_or_default(),
             rpm: self.rpm,
             tpm: self.tpm,
+            quota_hold: self.quota_hold.map(domain::QuotaHold::from).unwrap_or_default(),
             spend_per_day: self.spend_per_day.map(|amount| amount.0),
             state: state.or(present.map(|p| p.state)).unwrap_or_default(),
         };
@@ -103,6 +107,8 @@ pub(crate) struct Provider {
     /// The provider's own quota for us: tokens a minute.
     #[schema(required)]
     tpm: Option<u64>,
+    /// How much output its quota and its targets' own hold for a request.
+    quota_hold: QuotaHold,
     /// What may be spent at it in a UTC day, at the catalogue's prices; `null`: no ceiling.
     #[schema(required)]
     spend_per_day: Option<Amount>,
@@ -129,6 +135,7 @@ impl Provider {
             header_names: provider.headers.keys().cloned().collect(),
             rpm: provider.rpm,
             tpm: provider.tpm,
+            quota_hold: provider.quota_hold.into(),
             spend_per_day: provider.spend_per_day.map(Amount),
             state: provider.state.into(),
             managed_by: kept.origin.into(),

@@ -29,6 +29,8 @@ pub(crate) struct RouteTarget {
     /// Until when, where that is known.
     #[schema(required)]
     until: Option<Time>,
+    /// Whether it would be tried all the same where no other target answers.
+    last_resort: bool,
 }
 
 /// Where a request would go now.
@@ -58,6 +60,7 @@ impl RouteTarget {
             tried: skipped.is_none(),
             reason: skipped.as_ref().map(|skipped| skipped.reason.into()),
             until: skipped.as_ref().and_then(|skipped| skipped.until).map(Time),
+            last_resort: skipped.as_ref().is_some_and(|skipped| skipped.is_last_resort),
             why: skipped.map(|skipped| skipped.why),
         }
     }

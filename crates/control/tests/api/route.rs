@@ -11,7 +11,7 @@ async fn the_way_of_a_request_is_told_with_the_reason_for_each_target() {
     api.put("/models/org/m", json!({"category": "small", "aliases": ["alias"]})).await.expect(201);
     let step = |priority, skipped| RouteStep { provider: "local".into(), model: "there".into(), priority, weight: 3, skipped };
     let until = Some("2026-02-05T15:31:00Z".parse::<UnixMicros>().unwrap());
-    let full = Skipped { reason: SkipReason::NoRoom, why: "its own quota has no room".into(), until };
+    let full = Skipped { reason: SkipReason::NoRoom, why: "its own quota has no room".into(), until, is_last_resort: false };
     *api.providers.route.lock().unwrap() = vec![step(0, Some(full)), step(1, None)];
     let asked = api.get("/route?model=alias&input_tokens=100&output_tokens=7&features=tools,%20vision").await.expect(200);
     insta::assert_json_snapshot!("route", asked);

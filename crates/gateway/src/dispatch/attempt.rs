@@ -57,7 +57,7 @@ impl Asked<'_> {
                 *request.uri_mut() = addresses.get(self.facts.endpoint).clone();
                 let own = target.provider.credentials.get(credential).map_or(&[][..], |credential| &credential.headers);
                 *request.headers_mut() = headers::upstream(self.headers, own);
-                self.attempt_http(index, target, &mut request, left, begun).await
+                self.attempt_http(index, target, credential, &mut request, left, begun).await
             }
             Call::Demo => {
                 mark.set();
@@ -71,6 +71,7 @@ impl Asked<'_> {
         &self,
         index: usize,
         target: &TargetRoute,
+        credential: usize,
         request: &mut Request<Outgoing>,
         left: Duration,
         begun: Option<&AtomicBool>,
@@ -91,7 +92,7 @@ impl Asked<'_> {
             let (reader, first, source) = Box::pin(self.open(source, deadlines.first_byte)).await?;
             let silence = Silence::new(caps::STREAM_IDLE, deadlines.whole);
             let status = head.status.as_u16();
-            Answer::Stream(Box::new(Opened { source, reader, first, target: index, in_flight, silence, status }))
+            Answer::Stream(Box::new(Opened { source, reader, first, target: index, credential, in_flight, silence, status }))
         } else {
             if let Some(begun) = begun {
                 begun.store(true, Relaxed);

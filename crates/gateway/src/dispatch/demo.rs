@@ -37,7 +37,7 @@ impl Asked<'_> {
                 let source = Source::Demo(Box::new(Simulated::new(schedule)));
                 let (reader, first, source) = self.open(source, deadlines.first_byte).await?;
                 let silence = Silence::new(caps::STREAM_IDLE, deadlines.whole);
-                let opened = Opened { source, reader, first, target: index, in_flight, silence, status: 200 };
+                let opened = Opened { source, reader, first, target: index, credential: 0, in_flight, silence, status: 200 };
                 (Answer::Stream(Box::new(opened)), "text/event-stream; charset=utf-8")
             }
         };

@@ -1,6 +1,6 @@
 //! What was learned on the way from target to target, and what the client is told where none answered.
 
-use domain::{Features, Now, Trouble, Why};
+use domain::{Features, Now};
 
 use super::DispatchFault;
 use crate::quota::NoRoom;
@@ -25,12 +25,14 @@ impl Findings {
     }
 
     pub(super) fn passed_over(&mut self, index: usize, skip: Skip) {
+        if let Some(until_us) = skip.last_resort_us() {
+            return self.resting.push((until_us, index));
+        }
         match skip {
             Skip::Disabled | Skip::Draining | Skip::TooLong { .. } | Skip::Spent | Skip::NoRoom(NoRoom { at_us: None, .. }) => {}
             Skip::Lacks(features) => self.lacking = self.lacking.and(features),
             Skip::NoRoom(NoRoom { at_us: Some(at_us), .. }) => self.rate_limited_until(at_us),
-            Skip::Resting { until_us, why: Why::Cooling(Trouble::RateLimited), .. } => self.rate_limited_until(until_us),
-            Skip::Resting { until_us, why: Why::Cooling(_) | Why::Open | Why::Probing, .. } => self.resting.push((until_us, index)),
+            Skip::Resting { until_us, .. } => self.rate_limited_until(until_us),
         }
     }
 

@@ -7,20 +7,25 @@ use providers::{Fault, Quota, Scope, StreamFault};
 use crate::routes::TargetRoute;
 
 impl TargetRoute {
-    /// A stream from it ended before its end. Where there are several credentials, nobody knows any more which it was.
-    pub(crate) fn broke(&self, fault: Option<&StreamFault>, now: Now, random: u64) {
+    /// A stream from it, with the credential at this place, ended before its end. A refusal for rate concerns the credential at this
+    /// model, where there are others.
+    pub(crate) fn broke(&self, place: usize, fault: Option<&StreamFault>, now: Now, random: u64) {
         let (trouble, scope, wait_ms) = match fault {
             Some(StreamFault::InBand(error)) => (trouble(error.verdict.fault), error.verdict.scope, error.verdict.wait_ms(now.wall)),
             Some(StreamFault::NotItsLanguage | StreamFault::EventTooLong | StreamFault::EndedEarly) | None => {
                 (Trouble::Failed, Scope::Target, None)
             }
         };
-        let is_of_one = scope == Scope::Credential || trouble == Trouble::RateLimited;
-        match scope {
-            Scope::Request => {}
-            Scope::Target | Scope::Credential if is_of_one && self.has_several_credentials() => {}
-            Scope::Target => self.slot.broke(trouble, wait_ms, now.mono_us, random),
-            Scope::Credential => self.slots_of(0).for_each(|slot| slot.broke(trouble, wait_ms, now.mono_us, random)),
+        let is_of_one = trouble == Trouble::RateLimited && self.has_several_credentials();
+        let mut credentials = self.slots_of(place);
+        let slot = match scope {
+            Scope::Request => None,
+            Scope::Target if is_of_one => credentials.nth(1),
+            Scope::Target => Some(&*self.slot),
+            Scope::Credential => credentials.next(),
+        };
+        if let Some(slot) = slot {
+            slot.broke(trouble, wait_ms, now.mono_us, random);
         }
     }
 }

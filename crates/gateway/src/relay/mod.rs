@@ -35,6 +35,8 @@ pub(crate) struct Opened {
     pub(crate) first: Bytes,
     /// Which of the model's targets answers.
     pub(crate) target: usize,
+    /// With which of its provider's credentials.
+    pub(crate) credential: usize,
     pub(crate) in_flight: InFlight,
     pub(crate) silence: Silence,
     pub(crate) status: u16,
@@ -58,6 +60,7 @@ struct Live {
     exchange: Exchange,
     reader: StreamReader,
     target: usize,
+    credential: usize,
     status: u16,
 }
 
@@ -87,14 +90,14 @@ impl Relay {
         let gateway = std::sync::Arc::clone(exchange.gateway());
         gateway.metrics.open_streams.inc();
         exchange.first_byte(gateway.clock.now());
-        let Opened { source, reader, first, target, in_flight, silence, status } = opened;
+        let Opened { source, reader, first, target, credential, in_flight, silence, status } = opened;
         let piece = Piece { bytes: first, total: reader.output_tokens() };
         let ending = reader.saw_done().then_some(Ending::Whole);
         let mut relay = Self {
             stage: Stage::Running,
             first: Bytes::new(),
             silence,
-            live: Some(Live { exchange, reader, target, status }),
+            live: Some(Live { exchange, reader, target, credential, status }),
             source: Some(source),
             pause: None,
             _gauge: OpenStream(gateway),
@@ -244,7 +247,7 @@ impl Relay {
 
     /// Ends the stream for want of room as if `max_tokens` had been reached, and writes it down.
     fn cut(&mut self) -> Option<Bytes> {
-        let Live { exchange, reader, target, status } = self.live.take()?;
+        let Live { exchange, reader, target, credential: _, status } = self.live.take()?;
         (self.source, self.pause) = (None, None);
         let gateway = std::sync::Arc::clone(exchange.gateway());
         gateway.metrics.cut.inc();
@@ -256,7 +259,7 @@ impl Relay {
 
     /// Settles the stream and writes it down; what is left to write after `out`.
     fn finish(&mut self, ending: Ending, out: Bytes) -> Option<Bytes> {
-        let Live { exchange, reader, target, status } = self.live.take()?;
+        let Live { exchange, reader, target, credential, status } = self.live.take()?;
         let end = reader.finish(ending);
         // A missing [DONE] alone is harmless; a body that ends without it and without a finish was cut by something in between.
         let has_ended = ending == Ending::Whole && (end.saw_finish || end.usage.is_some());
@@ -265,7 +268,7 @@ impl Relay {
             joined(&[&out, &end.tail])
         } else {
             self.source = None;
-            broke(end.fault.as_ref(), &exchange, target);
+            broke(end.fault.as_ref(), &exchange, target, credential);
             let event = fault_event(end.fault.as_ref(), &exchange, target);
             joined(&[&out, &end.tail, &event])
         };
@@ -317,7 +320,7 @@ const KEEP_ALIVE_COMMENT: &[u8] = b": keep-alive\n\n";
 impl Drop for Relay {
     fn drop(&mut self) {
         self.source = None;
-        if let Some(Live { exchange, reader, target, status }) = self.live.take() {
+        if let Some(Live { exchange, reader, target, credential: _, status }) = self.live.take() {
             let end = reader.finish(Ending::Broken);
             count(&exchange, target, UpstreamOutcome::ClientGone);
             // Where something must be counted first, a task of the server does it.
@@ -338,11 +341,11 @@ fn count(exchange: &Exchange, target: usize, outcome: UpstreamOutcome) {
     }
 }
 
-/// The target's standing hears of it.
-fn broke(fault: Option<&StreamFault>, exchange: &Exchange, target: usize) {
+/// The target's standing hears of it, or the credential's.
+fn broke(fault: Option<&StreamFault>, exchange: &Exchange, target: usize, credential: usize) {
     let Subject { model, request, .. } = exchange.subject();
     if let Some(target) = model.targets.get(target) {
-        target.broke(fault, exchange.gateway().clock.now(), request.bits() as u64);
+        target.broke(credential, fault, exchange.gateway().clock.now(), request.bits() as u64);
     }
 }
 

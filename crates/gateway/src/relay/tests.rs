@@ -242,7 +242,7 @@ impl Rig {
         let Some((reader, first, source)) = opened else { return (0, false) };
         let in_flight = InFlight::begin(&resolved.model.targets[0].slot);
         let silence = Silence::new(Duration::from_secs(60), deadline);
-        let opened = Opened { source, reader, first, target: 0, in_flight, silence, status: 200 };
+        let opened = Opened { source, reader, first, target: 0, credential: 0, in_flight, silence, status: 200 };
         let mut relay = Relay::new(exchange, opened);
         while left > 0 && !relay.is_over() {
             left -= 1;

@@ -1,8 +1,8 @@
 //! Several credentials at one provider: turns, and what becomes of a wrong one, a spent one, and of all.
 
-use domain::{CredentialId, Kind, ProviderRuntime as _};
+use domain::{CredentialId, HealthState, Kind, ProviderRuntime as _};
 use store::Actor;
-use testkit::{Received, Reply, Script};
+use testkit::{Received, Reply, Script, Sse, chat_chunk};
 
 use crate::rig::Rig;
 
@@ -125,6 +125,28 @@ async fn a_rate_limited_one_is_left_out_for_its_model_until_it_opens() {
 }
 
 #[tokio::test]
+async fn a_limit_or_refusal_in_mid_stream_leaves_out_the_one_that_it_concerns() {
+    for (code, is_everywhere) in [("rate_limit_exceeded", false), ("invalid_api_key", true)] {
+        let (rig, ids) = with_keys(3).await;
+        by_key(&rig, move |key| {
+            let error = serde_json::json!({"error": {"message": "no", "type": "requests", "code": code}});
+            (key == 1).then(|| Sse::new().event(&chat_chunk("small-1", "Hel")).event(&error).end())
+        });
+        assert_eq!(status(&rig).await, 200);
+        let broken = rig.send(&rig.stream("small-1")).await;
+        assert!(broken.text().contains("provider_error"), "{}", broken.text());
+        assert_eq!(sent(&rig, 0), [0, 1], "nothing is tried after the first byte");
+        let shown = rig.gateway.status(&"first".into()).cooldowns;
+        let model = (!is_everywhere).then_some("small-1");
+        assert_eq!((shown[0].credential, shown[0].model.as_deref(), shown.len()), (Some(ids[1]), model, 1), "{code}");
+        for _ in 0..4 {
+            assert_eq!(status(&rig).await, 200);
+        }
+        assert!(!sent(&rig, 2).contains(&1), "{code}: it is left out");
+    }
+}
+
+#[tokio::test]
 async fn all_rate_limited_is_a_429_until_the_first_opens() {
     let (rig, _) = with_keys(3).await;
     by_key(&rig, |key| Some(Script::rate_limited([20, 7, 30][key])));
@@ -132,6 +154,13 @@ async fn all_rate_limited_is_a_429_until_the_first_opens() {
         let answer = rig.send(&rig.chat("small-1")).await;
         assert_eq!((answer.status, answer.header("retry-after-ms"), rig.upstream.count()), (429, Some("7000"), 3));
     }
+    let shown = rig.gateway.status(&"first".into());
+    let target = shown.targets.iter().find(|of| of.model.as_deref() == Some("small-1") && of.credential.is_none()).unwrap();
+    assert_eq!((target.state, target.until.unwrap().to_string().as_str()), (HealthState::Cooling, "2026-02-05T15:30:07Z"));
+    assert_eq!(target.why.as_deref(), Some("with every credential: 429 Too Many Requests"));
+    assert_eq!(shown.cooldowns.len(), 3, "one a key");
+    let metrics = rig.metrics();
+    assert!(metrics.contains("target_state{provider=\"first\",model=\"small-1\"} 1"), "{metrics}");
     by_key(&rig, |_| None);
     rig.clock.advance_s(7);
     assert_eq!((status(&rig).await, sent(&rig, 3)), (200, vec![1]));

@@ -1,8 +1,6 @@
 //! What attempts teach: circuits, alarms, cooldowns of credentials, and what is seen of them from outside.
 
 use domain::{HealthState, ProviderRuntime as _, TargetStatus};
-use prometheus_client::encoding::text::encode;
-use prometheus_client::registry::Registry;
 use serde_json::json;
 use testkit::{Connection, Reply, Script, Sse, Upstream, chat_chunk};
 
@@ -182,21 +180,18 @@ async fn what_a_provider_tells_of_its_own_limits_is_seen() {
 #[tokio::test]
 async fn metrics_show_targets_and_what_was_recovered() {
     let (rig, second) = two().await;
-    let mut registry = Registry::with_prefix("tidegate");
-    rig.gateway.register(&mut registry);
     second.reply(Reply::of(10, 2));
     rig.upstream.push(Script::rate_limited(7));
     rig.send(&rig.chat("small-1")).await;
     rig.send(&rig.chat("small-1")).await;
-    let mut text = String::new();
-    encode(&mut text, &registry).unwrap();
+    let text = rig.metrics();
     for line in [
-        r#"tidegate_target_state{provider="first",model="small-1"} 1"#,
-        r#"tidegate_target_state{provider="second",model="small-1"} 0"#,
-        r#"tidegate_target_success_ratio{provider="second",model="small-1"} 1"#,
-        r#"tidegate_target_failures_in_a_row{provider="first",model="small-1"} 0"#,
-        r#"tidegate_target_first_byte_p95_seconds{provider="second",model="small-1"}"#,
-        "tidegate_recovered_requests_total 1",
+        r#"target_state{provider="first",model="small-1"} 1"#,
+        r#"target_state{provider="second",model="small-1"} 0"#,
+        r#"target_success_ratio{provider="second",model="small-1"} 1"#,
+        r#"target_failures_in_a_row{provider="first",model="small-1"} 0"#,
+        r#"target_first_byte_p95_seconds{provider="second",model="small-1"}"#,
+        "recovered_requests_total 1",
     ] {
         assert!(text.contains(line), "{line}\nis not in\n{text}");
     }

@@ -1,7 +1,6 @@
 //! A second target tried beside one that takes long (`hedge_after_ms`): the first byte wins, one request is charged, both are told.
 
 use domain::{AttemptEnd, Kind, ProviderRuntime as _, RouteQuestion, SkipReason, Trouble, UsageRecord};
-use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use testkit::{Answer, Call, Gate, Reply, Script, Sse, Upstream, chat_chunk};
 
@@ -59,13 +58,6 @@ impl Three {
         record.attempt_list.into_iter().map(|attempt| (attempt.provider.to_string(), attempt.end)).collect()
     }
 
-    fn metrics(&self) -> String {
-        let (mut registry, mut text) = (Registry::default(), String::new());
-        self.rig.gateway.register(&mut registry);
-        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
-        text
-    }
-
     fn failures(&self, provider: &str) -> u32 {
         let status = self.rig.gateway.status(&provider.into());
         status.targets.iter().map(|target| target.failures_in_a_row).sum()
@@ -98,7 +90,7 @@ async fn the_second_answers_where_the_first_gives_no_first_byte() {
         assert_eq!(three.rig.pool(SMALL, Kind::Tokens), (12 * (n as u64 + 1), 0), "one hold, and the winner's tokens");
     }
     assert_eq!((three.counts(), three.failures("first")), ((2, 2, 0), 0));
-    let metrics = three.metrics();
+    let metrics = three.rig.metrics();
     for line in ["hedged_requests_total 2", "hedges_won_total{by=\"second\"} 2", "recovered_requests_total 0"] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
@@ -126,7 +118,7 @@ async fn the_first_answers_where_it_is_faster_after_all() {
     }
     assert_eq!(three.counts(), (2, 2, 0));
     assert_eq!(three.rig.pool(SMALL, Kind::Tokens), (24, 0));
-    assert!(three.metrics().contains("hedges_won_total{by=\"first\"} 2"));
+    assert!(three.rig.metrics().contains("hedges_won_total{by=\"first\"} 2"));
 }
 
 #[tokio::test]

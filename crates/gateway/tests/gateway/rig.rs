@@ -140,6 +140,14 @@ impl Rig {
         self.store.usage(&query).await.unwrap()
     }
 
+    /// The gateway's metrics at this moment.
+    pub(crate) fn metrics(&self) -> String {
+        let (mut registry, mut text) = (prometheus_client::registry::Registry::default(), String::new());
+        self.gateway.register(&mut registry);
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        text
+    }
+
     /// Waits until nothing is admitted any more.
     pub(crate) async fn settled(&self) {
         while self.gateway.open_requests() > 0 {

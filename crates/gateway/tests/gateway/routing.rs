@@ -109,12 +109,36 @@ async fn the_dry_run_says_why_and_takes_nothing() {
     let steps = rig.gateway.route("small-1", &RouteQuestion::default()).unwrap();
     let skipped = steps[0].skipped.as_ref().unwrap();
     assert_eq!((skipped.reason, skipped.why.as_str()), (SkipReason::Cooling, "429 Too Many Requests"));
+    assert!(!skipped.is_last_resort);
     assert_eq!(skipped.until.unwrap().to_string(), "2026-02-05T15:30:07Z");
     for (state, reason) in [("draining", SkipReason::Draining), ("disabled", SkipReason::Disabled)] {
         let first = json!({"name": "first", "kind": "openai", "base_url": rig.upstream.base_url(), "state": state});
         define(&rig.store, &[first], &[], &[]).await;
         assert_eq!(dry(&rig, RouteQuestion::default()), [said("first", Some(reason)), said("second", None)]);
     }
+}
+
+#[tokio::test]
+async fn the_dry_run_tells_what_is_tried_where_no_other_answers() {
+    let (rig, second) = with_targets(json!([{"provider": "first"}, {"provider": "second", "priority": 1}])).await;
+    let overloaded = || Script::answer(503, &[("retry-after", "7")], "");
+    rig.upstream.push(overloaded());
+    second.push(Script::rate_limited(7));
+    assert_eq!(by(&rig, &rig.chat("small-1")).await.0, 502);
+    let steps = rig.gateway.route("small-1", &RouteQuestion::default()).unwrap();
+    let skipped: Vec<_> = steps.iter().map(|step| step.skipped.as_ref().unwrap()).map(|s| (s.reason, s.is_last_resort)).collect();
+    assert_eq!(skipped, [(SkipReason::Cooling, true), (SkipReason::Cooling, false)]);
+    assert_eq!(by(&rig, &rig.chat("small-1")).await, (200, Some("first".into())), "and so it is");
+}
+
+#[tokio::test]
+async fn a_last_resort_has_its_input_counted_before_its_quota_refuses() {
+    let (rig, _) = with_targets(json!([{"provider": "first", "tpm": 1_000}])).await;
+    rig.upstream.push(Script::answer(503, &[("retry-after", "7")], ""));
+    assert_eq!(rig.send(&rig.chat("small-1")).await.status, 502);
+    let body = json!({"model": "small-1", "max_tokens": 50, "messages": [{"role": "user", "content": "hello ".repeat(500)}]});
+    let call = Call::post("/v1/chat/completions", &body).key(&rig.key);
+    assert_eq!(rig.send(&call).await.status, 200, "3,000 bytes, but 500 tokens");
 }
 
 #[tokio::test]

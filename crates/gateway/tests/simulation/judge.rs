@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::client::{End, Given};
 use crate::moods::Mood;
 use crate::rest::Rests;
-use crate::world::{Attempt, HEDGE_MS, Story, TARGETS};
+use crate::world::{Attempt, HEDGE_MS, Story, TARGETS, quota};
 
 /// What a target's word is worth at most: a longer wait is not believed.
 const BELIEVED_US: u64 = 60_000_000;
@@ -17,18 +17,20 @@ pub(crate) fn faults(story: &Story) -> Vec<String> {
     for attempt in &story.attempts {
         of_marker.entry(attempt.marker).or_default().push(attempt);
     }
+    of_marker.values_mut().for_each(|attempts| attempts.sort_by_key(|attempt| attempt.begun_us));
     let of_target = |target| story.attempts.iter().filter(move |attempt| attempt.target == target);
     let rests: Vec<_> = (0..TARGETS).map(|target| Rests::of(of_target(target))).collect();
     let mut faults = Vec::new();
     for given in &story.given {
         let attempts = of_marker.get(&given.marker).map(Vec::as_slice).unwrap_or_default();
-        let wrong = refused_wrongly(&rests, given, attempts).or_else(|| passed_over(story, &rests, given, attempts));
+        let wrong = refused_wrongly(story, &rests, given, attempts).or_else(|| passed_over(story, &rests, given, attempts));
         faults.extend(wrong.into_iter().chain(mixed(given)).chain(tried_too_late(given, attempts)));
         faults.extend(impatient(story, given, attempts).into_iter().chain(patient(story, &rests, given, attempts)));
     }
     for target in 0..TARGETS {
         let attempts: Vec<_> = story.attempts.iter().filter(|attempt| attempt.target == target).collect();
         faults.extend(hammered(&attempts));
+        faults.extend(over_quota(story, target, &attempts));
     }
     faults.extend(unsettled(story));
     faults.truncate(20);
@@ -36,7 +38,7 @@ pub(crate) fn faults(story: &Story) -> Vec<String> {
 }
 
 /// A refusal or failure while some target, even if it had better be left alone, could have been asked.
-fn refused_wrongly(rests: &[Rests], given: &Given, attempts: &[&Attempt]) -> Option<String> {
+fn refused_wrongly(story: &Story, rests: &[Rests], given: &Given, attempts: &[&Attempt]) -> Option<String> {
     if given.status == 200 {
         return None;
     }
@@ -44,7 +46,9 @@ fn refused_wrongly(rests: &[Rests], given: &Given, attempts: &[&Attempt]) -> Opt
         return Some(format!("a 429 though a target failed otherwise: {given:?} after {attempts:?}"));
     }
     let was_asked = |target| attempts.iter().any(|attempt| attempt.target == target);
-    let missed = (0..TARGETS).find(|target| !was_asked(*target) && !rests[*target].limited_between(given.asked_us, given.at_us));
+    let is_limited =
+        |target: usize| rests[target].limited_between(given.asked_us, given.at_us) || was_full(story, target, given.asked_us, given.at_us);
+    let missed = (0..TARGETS).find(|target| !was_asked(*target) && !is_limited(*target));
     missed.map(|target| format!("target {target} does not refuse for its rate, and was not asked: {given:?} after {attempts:?}"))
 }
 
@@ -58,8 +62,24 @@ fn passed_over(story: &Story, rests: &[Rests], given: &Given, attempts: &[&Attem
         let recent = |failed_us: u64| failed_us <= given.at_us && failed_us + 60 * SECOND_US > given.asked_us;
         story.attempts.iter().any(|a| a.target == target && a.mood == Mood::Breaking && a.failed_us.is_some_and(recent))
     };
-    let missed = earlier.into_iter().find(|target| !rests[*target].between(given.asked_us, given.at_us) && !broke(*target));
+    let is_full = |target| was_full(story, target, given.asked_us, given.at_us);
+    let missed =
+        earlier.into_iter().find(|target| !rests[*target].between(given.asked_us, given.at_us) && !broke(*target) && !is_full(*target));
     missed.map(|target| format!("target {target} should have been asked before {taken}: {given:?} after {attempts:?}"))
+}
+
+/// Whether a target's quota may have had no room at some moment between these. The gateway counts a request at most a second after it is
+/// there.
+fn was_full(story: &Story, target: usize, from_us: u64, to_us: u64) -> bool {
+    let counts = |attempt: &&Attempt| attempt.target == target && attempt.begun_us <= to_us && attempt.at_us + 61 * SECOND_US > from_us;
+    quota(story.seed, target).is_some_and(|quota| story.attempts.iter().filter(counts).count() as u64 >= quota)
+}
+
+/// More requests in a window of a target's own than its quota.
+fn over_quota(story: &Story, target: usize, attempts: &[&Attempt]) -> Option<String> {
+    let quota = usize::try_from(quota(story.seed, target)?).ok()?;
+    let over = attempts.windows(quota + 1).find(|window| window[quota].at_us < window[0].at_us + 60 * SECOND_US)?;
+    Some(format!("{} requests in a minute, of {quota}: from {:?} to {:?}", over.len(), over[0], over[quota]))
 }
 
 /// Words of two targets, or of another than is named.
@@ -71,7 +91,7 @@ fn mixed(given: &Given) -> Option<String> {
 
 /// Another attempt after the client had the first byte.
 fn tried_too_late(given: &Given, attempts: &[&Attempt]) -> Option<String> {
-    let late = attempts.iter().find(|attempt| given.status == 200 && attempt.at_us > given.at_us)?;
+    let late = attempts.iter().find(|attempt| given.status == 200 && attempt.begun_us > given.at_us)?;
     Some(format!("tried again after the first byte: {late:?} for {given:?}"))
 }
 
@@ -79,7 +99,7 @@ fn tried_too_late(given: &Given, attempts: &[&Attempt]) -> Option<String> {
 fn impatient(story: &Story, given: &Given, attempts: &[&Attempt]) -> Option<String> {
     let is_early = |pair: &&[&Attempt]| {
         let is_working = matches!(pair[0].mood, Mood::Well | Mood::Slow(_) | Mood::Hanging);
-        is_working && pair[1].at_us < pair[0].at_us + story.patience_us()
+        is_working && pair[1].begun_us < pair[0].begun_us + story.patience_us()
     };
     if let Some(pair) = attempts.windows(2).find(is_early) {
         return Some(format!("asked another too early: {pair:?} for {given:?}"));
@@ -91,13 +111,13 @@ fn impatient(story: &Story, given: &Given, attempts: &[&Attempt]) -> Option<Stri
 /// A silent target waited for, though another that would have answered was to be tried beside it.
 fn patient(story: &Story, rests: &[Rests], given: &Given, attempts: &[&Attempt]) -> Option<String> {
     let [only] = attempts else { return None };
-    if !story.hedges || given.status != 200 || !only.mood.is_silent(HEDGE_MS) || only.at_us != given.asked_us {
+    if !story.hedges || given.status != 200 || !only.mood.is_silent(HEDGE_MS) || only.begun_us != given.asked_us {
         return None;
     }
-    let hedge_us = only.at_us + story.patience_us();
+    let hedge_us = only.begun_us + story.patience_us();
     // Those of a higher priority were asked before, or left alone.
     let mut others = (0..TARGETS).filter(|target| *target != only.target && target / 2 > only.target / 2);
-    let rested = others.find(|target| !rests[*target].between(hedge_us, hedge_us));
+    let rested = others.find(|target| !rests[*target].between(hedge_us, hedge_us) && !was_full(story, *target, hedge_us, hedge_us));
     rested.map(|target| format!("target {target} was not tried beside {only:?} for {given:?}"))
 }
 
@@ -105,7 +125,7 @@ fn patient(story: &Story, rests: &[Rests], given: &Given, attempts: &[&Attempt])
 fn hammered(attempts: &[&Attempt]) -> Option<String> {
     let mut rest: Option<(u64, u64)> = None;
     for attempt in attempts {
-        if let Some((since, until)) = rest.filter(|(since, until)| attempt.at_us > *since && attempt.at_us < *until) {
+        if let Some((since, until)) = rest.filter(|(since, until)| attempt.begun_us > *since && attempt.begun_us < *until) {
             return Some(format!("asked while it cools from {since} to {until}: {attempt:?}"));
         }
         if let Some(told_ms) = attempt.told_ms {

@@ -2,6 +2,8 @@
 
 use testkit::SeededEntropy;
 
+use crate::world::quota;
+
 /// What a refusing target says about coming back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Says {
@@ -57,14 +59,20 @@ pub(crate) struct Phase {
 pub(crate) struct Course(Vec<Phase>);
 
 impl Course {
-    /// In every third story targets do little but refuse, as where quotas are small.
-    pub(crate) fn new(seed: u64, random: &SeededEntropy, length_us: u64) -> Self {
+    /// In every third story targets do little but refuse, as where quotas are small. One that has a quota here is well most of the time.
+    pub(crate) fn new(seed: u64, target: usize, random: &SeededEntropy, length_us: u64) -> Self {
         let (mut phases, mut at) = (Vec::new(), 0);
         while at < length_us {
             let lasts_s = 3 + random.next_u64() % 90;
             at += lasts_s * 1_000_000 + random.next_u64() % 1_000_000;
-            let refuses = seed.is_multiple_of(3) && !random.next_u64().is_multiple_of(4);
-            phases.push(Phase { until_us: at, mood: if refuses { limited(random.next_u64()) } else { mood(random) } });
+            let is_calm = quota(seed, target).is_some() && !random.next_u64().is_multiple_of(4);
+            let refuses = !is_calm && seed.is_multiple_of(3) && !random.next_u64().is_multiple_of(4);
+            let mood = match (is_calm, refuses) {
+                (true, _) => Mood::Well,
+                (false, true) => limited(random.next_u64()),
+                (false, false) => mood(random),
+            };
+            phases.push(Phase { until_us: at, mood });
         }
         Self(phases)
     }

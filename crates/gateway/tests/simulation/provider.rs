@@ -16,11 +16,12 @@ struct Asked {
     stream: bool,
 }
 
-/// Answers on one connection until either side ends it.
-pub(crate) async fn serve(world: Arc<World>, target: usize, mut io: DuplexStream) {
-    let mut read = Vec::new();
+/// Answers on one connection, for whose first request it was made from `begun_us` on, until either side ends it.
+pub(crate) async fn serve(world: Arc<World>, target: usize, mut io: DuplexStream, begun_us: u64) {
+    let (mut read, mut connecting_us) = (Vec::new(), Some(begun_us));
     while let Some(asked) = next_request(&mut io, &mut read).await {
-        if !answer(&world, target, &mut io, &asked).await {
+        let begun_us = connecting_us.take().unwrap_or_else(|| world.now_us());
+        if !answer(&world, target, &mut io, &asked, begun_us).await {
             return;
         }
     }
@@ -47,23 +48,15 @@ async fn next_request(io: &mut DuplexStream, read: &mut Vec<u8>) -> Option<Asked
 }
 
 /// Whether the connection goes on.
-async fn answer(world: &Arc<World>, target: usize, io: &mut DuplexStream, asked: &Asked) -> bool {
+async fn answer(world: &Arc<World>, target: usize, io: &mut DuplexStream, asked: &Asked, begun_us: u64) -> bool {
     let now_us = world.now_us();
     let phase = world.courses[target].at(now_us);
     let told_ms = match phase.mood {
         Mood::Limited(says) => told_ms(says, phase.until_us - now_us),
         Mood::Well | Mood::Slow(_) | Mood::Failing(_) | Mood::Hanging | Mood::Breaking | Mood::Sick => None,
     };
-    let attempt = Attempt {
-        marker: asked.marker,
-        target,
-        begun_us: now_us,
-        at_us: now_us,
-        mood: phase.mood,
-        told_ms,
-        answered_us: None,
-        failed_us: None,
-    };
+    let attempt =
+        Attempt { marker: asked.marker, target, begun_us, at_us: now_us, mood: phase.mood, told_ms, answered_us: None, failed_us: None };
     let place = world.note_attempt(attempt);
     let fails_at = |us| world.note_outcome(place, |attempt| attempt.failed_us = Some(us));
     match phase.mood {
@@ -95,7 +88,7 @@ async fn answer(world: &Arc<World>, target: usize, io: &mut DuplexStream, asked:
             write(io, &whole(200, "", kind, &body)).await
         }
         Mood::Hanging => {
-            fails_at(now_us + FIRST_BYTE_MS * 1_000);
+            fails_at(begun_us + FIRST_BYTE_MS * 1_000);
             // Until the other side has enough of it.
             let _ = io.read(&mut [0]).await;
             false

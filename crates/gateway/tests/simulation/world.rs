@@ -4,6 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use domain::{Clock, Entropy, Model, Now, Plan, Provider, UnixMicros};
 use gateway::{Gateway, GatewayConfig, GatewayParts, Network};
@@ -25,6 +26,15 @@ pub(crate) const HEDGE_MS: u64 = 400;
 /// How long a target may take for its first byte.
 pub(crate) const FIRST_BYTE_MS: u64 = 2_000;
 const CLIENTS: usize = 6;
+/// Requests a minute that the first two targets take of us, in every second pair of stories.
+const QUOTA: u64 = 25;
+/// How long a connection may take, in every third story.
+const CONNECT_MS: u64 = 300;
+
+/// What a target's provider takes of us a minute.
+pub(crate) fn quota(seed: u64, target: usize) -> Option<u64> {
+    (seed % 4 < 2 && target < 2).then_some(QUOTA)
+}
 
 /// How long a story is.
 #[derive(Clone, Copy)]
@@ -55,6 +65,7 @@ pub(crate) struct Attempt {
 
 /// What was seen, and what was left at the end.
 pub(crate) struct Story {
+    pub(crate) seed: u64,
     /// Whether a second target is tried beside one that takes long.
     pub(crate) hedges: bool,
     pub(crate) attempts: Vec<Attempt>,
@@ -66,6 +77,7 @@ pub(crate) struct Story {
 
 /// What targets and clients share.
 pub(crate) struct World {
+    seed: u64,
     start: Instant,
     entropy: SeededEntropy,
     pub(crate) courses: Vec<Course>,
@@ -114,9 +126,10 @@ impl World {
     /// Plays a story from its beginning to its end.
     pub(crate) async fn run(seed: u64, Length(length_us): Length) -> Story {
         let entropy = SeededEntropy::new(seed);
-        let courses: Vec<_> = (0..TARGETS).map(|_| Course::new(seed, &entropy, length_us)).collect();
+        let courses: Vec<_> = (0..TARGETS).map(|target| Course::new(seed, target, &entropy, length_us)).collect();
         let start = Instant::now();
         let world = Arc::new(Self {
+            seed,
             start,
             entropy,
             courses,
@@ -131,7 +144,7 @@ impl World {
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(seed.wrapping_mul(31)));
         let store = Store::open(StoreConfig::in_folder(folder.path()), clock.clone(), entropy.clone(), &tasks).await.unwrap();
         let hedges = seed.is_multiple_of(2);
-        define(&store, hedges).await;
+        define(&store, seed, hedges).await;
         let network: Arc<dyn Network> = Arc::new(Wires(Arc::clone(&world)));
         let config = GatewayConfig { proxy_from_environment: false, ..Default::default() };
         let gateway =
@@ -149,7 +162,7 @@ impl World {
             ended.expect("a client that ends");
         }
         while gateway.open_requests() > 0 && world.now_us() < length_us + 600_000_000 {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
         tokio::time::resume();
         store.recorder().flush().await;
@@ -157,6 +170,7 @@ impl World {
         let query = UsageQuery { org, from: None, to: None, group_by: None, bucket: None, tz: None };
         let recorded = store.usage(&query).await.unwrap().totals.requests;
         Story {
+            seed,
             hedges,
             attempts: std::mem::take(&mut world.attempts.lock().unwrap()),
             given: std::mem::take(&mut world.given.lock().unwrap()),
@@ -167,7 +181,7 @@ impl World {
     }
 }
 
-async fn define(store: &Store, hedges: bool) {
+async fn define(store: &Store, seed: u64, hedges: bool) {
     let provider = |target: usize| {
         let seconds = FIRST_BYTE_MS as f64 / 1_000.0;
         let told = json!({"name": format!("t{target}"), "kind": "openai", "base_url": format!("http://t{target}.test/v1"),
@@ -175,8 +189,9 @@ async fn define(store: &Store, hedges: bool) {
         let provider: Provider = serde_json::from_value(told).unwrap();
         ProviderDraft { credential: CredentialChange::stored("sk-test"), provider }
     };
-    let targets: Vec<_> =
-        (0..TARGETS).map(|target| json!({"provider": format!("t{target}"), "priority": target / 2, "weight": 1})).collect();
+    let targets: Vec<_> = (0..TARGETS)
+        .map(|target| json!({"provider": format!("t{target}"), "priority": target / 2, "weight": 1, "rpm": quota(seed, target)}))
+        .collect();
     let hedge_after_ms = hedges.then_some(HEDGE_MS);
     let model = json!({"id": "m", "category": "small", "hedge_after_ms": hedge_after_ms, "targets": targets});
     let plan = json!({"id": "roomy", "limits": [{"any": true, "rpm": 1_000_000, "tpm": 1_000_000_000_u64}]});
@@ -198,23 +213,35 @@ impl Story {
     /// Requests of which a second target was asked while the first was silent, in time for either.
     pub(crate) fn hedged(&self) -> usize {
         let mut attempts: Vec<_> = self.attempts.iter().collect();
-        attempts.sort_by_key(|attempt| (attempt.marker, attempt.at_us));
+        attempts.sort_by_key(|attempt| (attempt.marker, attempt.begun_us));
         let is_beside = |pair: &&[&Attempt]| {
-            pair[0].marker == pair[1].marker && pair[0].mood.is_silent(HEDGE_MS) && pair[1].at_us - pair[0].at_us < FIRST_BYTE_MS * 1_000
+            let lag_us = pair[1].begun_us.saturating_sub(pair[0].begun_us);
+            pair[0].marker == pair[1].marker && pair[0].mood.is_silent(HEDGE_MS) && lag_us < FIRST_BYTE_MS * 1_000
         };
         attempts.windows(2).filter(is_beside).count()
+    }
+
+    /// Requests with which a target's quota was full.
+    pub(crate) fn full_quotas(&self) -> usize {
+        let of_target = |target: usize| {
+            let quota = usize::try_from(quota(self.seed, target)?).ok()?;
+            let times: Vec<_> = self.attempts.iter().filter(|attempt| attempt.target == target).map(|attempt| attempt.at_us).collect();
+            Some(times.windows(quota).filter(|window| window[quota - 1] < window[0] + 60_000_000).count())
+        };
+        (0..TARGETS).filter_map(of_target).sum()
     }
 
     pub(crate) fn summary(&self) -> String {
         let of = |status: u16| self.given.iter().filter(|given| given.status == status).count();
         let tried = |mood: fn(Mood) -> bool| self.attempts.iter().filter(|a| mood(a.mood)).count();
         format!(
-            "{} requests, {} attempts ({} refused, {} hung, {} beside another); answered {}, 429 {}, 502 {}, 503 {}, 504 {}",
+            "{} requests, {} attempts ({} refused, {} hung, {} beside another, {} filled a quota); answered {}, 429 {}, 502 {}, 503 {}, 504 {}",
             self.given.len(),
             self.attempts.len(),
             tried(|mood| matches!(mood, Mood::Limited(_))),
             tried(|mood| mood == Mood::Hanging),
             self.hedged(),
+            self.full_quotas(),
             of(200),
             of(429),
             of(502),
@@ -241,7 +268,14 @@ impl Network for Wires {
     fn connect(&self, host: &str) -> Pin<Box<dyn Future<Output = io::Result<DuplexStream>> + Send>> {
         let target = host.strip_prefix('t').and_then(|rest| rest.split('.').next()?.parse::<usize>().ok()).expect("a target's host");
         let (mine, theirs) = tokio::io::duplex(1 << 16);
-        self.0.connections.lock().unwrap().spawn(provider::serve(Arc::clone(&self.0), target, theirs));
-        Box::pin(async move { Ok(mine) })
+        let begun_us = self.0.now_us();
+        let takes_ms = if self.0.seed % 3 == 1 { self.0.random(CONNECT_MS) } else { 0 };
+        self.0.connections.lock().unwrap().spawn(provider::serve(Arc::clone(&self.0), target, theirs, begun_us));
+        Box::pin(async move {
+            if takes_ms > 0 {
+                tokio::time::sleep(Duration::from_millis(takes_ms)).await;
+            }
+            Ok(mine)
+        })
     }
 }

@@ -138,8 +138,26 @@ async fn server(client: &Client, url: &str, findings: &mut Findings) {
             let served = models.iter().filter(has_target).count();
             let verdict = if served == 0 { Verdict::Wrong } else { Verdict::Fine };
             findings.add(verdict, "models", format!("{served} of {} have a provider", models.len()));
+            quotas(&providers, &models, findings);
         }
         Err(error) => findings.add(Verdict::Wrong, "models", error.to_string()),
+    }
+}
+
+/// A token quota holds all that an answer can have, where that is known.
+fn quotas(providers: &[Value], models: &[Value], findings: &mut Findings) {
+    let is_number = |value: &Value, name: &str| value.get(name).is_some_and(Value::is_number);
+    let with_quota = |name: &str| providers.iter().any(|p| text(p, "name") == name && is_number(p, "tpm"));
+    for model in models.iter().filter(|model| !is_number(model, "max_output_tokens")) {
+        let targets = model.get("targets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        if let Some(target) = targets.iter().find(|target| is_number(target, "tpm") || with_quota(&text(target, "provider"))) {
+            let said = format!(
+                "{} has no max_output_tokens, so that long answers to requests without max_tokens may pass the tpm at {}",
+                text(model, "id"),
+                text(target, "provider")
+            );
+            findings.add(Verdict::Note, "quota", said);
+        }
     }
 }
 

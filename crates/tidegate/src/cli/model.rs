@@ -36,8 +36,12 @@ fn way(route: &Value) -> String {
         return format!("no provider has {}", text(route, "model"));
     }
     let row = |table: Table, (place, target): (usize, &Value)| {
-        let is_tried = target.get("tried").and_then(Value::as_bool).unwrap_or(false);
-        let decision = if is_tried { "try".to_owned() } else { format!("skip: {}", text(target, "why")) };
+        let is = |name: &str| target.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let decision = match (is("tried"), is("last_resort")) {
+            (true, _) => "try".to_owned(),
+            (false, true) => format!("skip unless no other answers: {}", text(target, "why")),
+            (false, false) => format!("skip: {}", text(target, "why")),
+        };
         let share = format!("{}/{}", text(target, "priority"), text(target, "weight"));
         table.row([(place + 1).to_string(), text(target, "provider"), text(target, "model"), share, decision, text(target, "until")])
     };

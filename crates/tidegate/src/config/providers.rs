@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use domain::{Provider, ProviderKind, ProviderState, checked_base_url, header_fault};
+use domain::{Provider, ProviderKind, ProviderState, QuotaHold, checked_base_url, header_fault};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::CredentialKind;
 
@@ -49,6 +49,7 @@ fn provider(table: Table<'_>, environment: &BTreeMap<String, String>, places: &m
     let first_byte_timeout_seconds = table.seconds("first_byte_timeout_seconds", 0.001, 86_400.0).map(|d| d.as_secs_f64());
     let headers = headers(&table);
     let (rpm, tpm, spend_per_day) = (table.get("rpm"), table.get("tpm"), table.get("spend_per_day"));
+    let quota_hold = table.get::<Word<QuotaHold>>("quota_hold").map(|Word(hold)| hold).unwrap_or_default();
     let state = table.get::<Word<ProviderState>>("state").map(|Word(state)| state).unwrap_or_default();
     let credentials = credentials(&table, environment);
     let kind_place = table.place();
@@ -69,6 +70,7 @@ fn provider(table: Table<'_>, environment: &BTreeMap<String, String>, places: &m
             headers,
             rpm,
             tpm,
+            quota_hold,
             spend_per_day,
             state,
         };

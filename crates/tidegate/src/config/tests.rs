@@ -247,6 +247,15 @@ fn ceilings_on_spend_are_amounts() {
 }
 
 #[test]
+fn what_a_quota_holds_is_chosen_by_provider() {
+    let read = |line: &str| Config::from_toml(&format!("[[providers]]\nname = \"a\"\nkind = \"openai\"\n{line}"));
+    let hold = |line: &str| read(line).unwrap().providers[0].provider.quota_hold;
+    assert_eq!(hold(""), domain::QuotaHold::MaxTokens);
+    assert_eq!(hold("quota_hold = \"learned\""), domain::QuotaHold::Learned);
+    assert!(read("quota_hold = \"fixed\"").is_err());
+}
+
+#[test]
 fn credentials_come_from_one_of_three_places() {
     use secrecy::ExposeSecret;
     let dir = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Provider, ProviderKind, ProviderState};
+use domain::{Provider, ProviderKind, ProviderState, QuotaHold};
 use store::CredentialKind;
 
 use crate::config::{ConfiguredProvider, Credential};
@@ -42,6 +42,7 @@ pub(crate) fn provider(name: &str, kind: ProviderKind, base_url: &str) -> Provid
         headers: BTreeMap::new(),
         rpm: None,
         tpm: None,
+        quota_hold: QuotaHold::default(),
         spend_per_day: None,
         state: ProviderState::Enabled,
     }

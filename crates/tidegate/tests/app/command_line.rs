@@ -1,10 +1,13 @@
 //! The management commands against a running server, for people and as JSON.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use serde_json::{Value, json};
-use testkit::{Call, Reply, Script, Upstream};
+use testkit::{Call, Gate, Reply, Script, Upstream};
 use tidegate::cli::{self, Cli, Exit, Surroundings};
 
 use crate::server::{Server, provider};
@@ -107,13 +110,24 @@ async fn several_keys(shell: &mut Shell, upstream: &Upstream) {
     assert!(listed.matches("stored").count() == 3 && listed.contains(id) && !listed.contains("-credential"), "{listed}");
     assert_eq!(shell.json(&["provider", "key", "list", "up"]).await["data"].as_array().unwrap().len(), 3);
 
-    let models = || Script::json(200, &json!({ "object": "list", "data": [{ "id": "one" }] }));
-    (0..3).for_each(|_| upstream.push(models()));
+    // Each is answered only once all are there: they are asked at the same time.
+    let (all_there, count, refused) = (Gate::new(), AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let is_refused = Arc::clone(&refused);
+    upstream.otherwise(move |received| {
+        if count.fetch_add(1, SeqCst) == 2 {
+            all_there.open();
+        }
+        let is_third = received.headers.get("authorization") == Some("Bearer third-credential");
+        let models = json!({ "object": "list", "data": [{ "id": "one" }] });
+        let script = if is_third && is_refused.load(SeqCst) { Script::error(401, "no") } else { Script::json(200, &models) };
+        script.after(&all_there)
+    });
     let tested = shell.said(&["provider", "test", "up"]).await;
     assert!(tested.contains("up: fine") && tested.contains("with each of its 3 keys"), "{tested}");
-    let sent: Vec<_> = upstream.received().iter().rev().take(3).map(|r| r.headers.get("authorization").unwrap().to_owned()).collect();
-    assert_eq!(sent, ["Bearer third-credential", "Bearer another-credential", "Bearer a-credential"]);
-    [models(), models(), Script::error(401, "no")].into_iter().for_each(|script| upstream.push(script));
+    let received = upstream.received();
+    let sent: BTreeSet<_> = received.iter().rev().take(3).map(|r| r.headers.get("authorization").unwrap()).collect();
+    assert_eq!(sent.into_iter().collect::<Vec<_>>(), ["Bearer a-credential", "Bearer another-credential", "Bearer third-credential"]);
+    refused.store(true, SeqCst);
     let (exit, tested) = shell.run(&["provider", "test", "up"]).await.unwrap();
     assert!(exit == Exit::Failed && tested.contains(id) && tested.contains("check the API key") && tested.contains("one"), "{tested}");
 

@@ -47,6 +47,9 @@ struct Seen {
     gate: Gate,
 }
 
+/// Output tokens of an answer at most.
+const MOST: u64 = 420;
+
 /// A model with two targets, the first before the second, and all that their providers have seen.
 struct Two {
     world: World,
@@ -55,6 +58,8 @@ struct Two {
     seen: Arc<Mutex<Vec<Seen>>>,
     random: SeededEntropy,
     clients: TaskTracker,
+    /// Whether requests say `max_tokens`.
+    says_most: bool,
     _upstreams: [Upstream; 2],
 }
 
@@ -64,7 +69,7 @@ impl Two {
         let [one, two] = upstreams.each_ref().map(Upstream::base_url);
         let provider = |name: &str, at: &str| format!("[[providers]]\nname = \"{name}\"\nkind = \"openai\"\nbase_url = \"{at}\"\n");
         let targets = format!("{}, {}", quotas[0].target("one", 0), quotas[1].target("two", 1));
-        let model = format!("[[models]]\nid = \"dual\"\ncategory = \"small\"\ntargets = [{targets}]\n");
+        let model = format!("[[models]]\nid = \"dual\"\ncategory = \"small\"\nmax_output_tokens = {MOST}\ntargets = [{targets}]\n");
         let world = World::with("", &[provider("one", &one), provider("two", &two), model].concat()).await;
         let org = world.custom(json!([{"any": true, "rpm": 1_000_000, "tpm": 1_000_000_000_u64}])).await;
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
@@ -72,7 +77,16 @@ impl Two {
             let (seen, clock) = (Arc::clone(&seen), Arc::clone(&world.clock));
             upstream.otherwise(move |received| answer(&seen, &clock, provider, received));
         }
-        Self { world, org, quotas, seen, random: SeededEntropy::new(seed), clients: TaskTracker::new(), _upstreams: upstreams }
+        Self {
+            world,
+            org,
+            quotas,
+            seen,
+            random: SeededEntropy::new(seed),
+            clients: TaskTracker::new(),
+            says_most: true,
+            _upstreams: upstreams,
+        }
     }
 
     fn now_us(&self) -> u64 {
@@ -85,9 +99,12 @@ impl Two {
 
     /// Sends a request, and waits until a provider has it or it was refused.
     async fn send(&self, marker: u64) -> JoinHandle<Answer> {
-        let most = 20 + self.random.next_u64() % 400;
+        let most = 20 + self.random.next_u64() % (MOST - 20);
         let messages = json!([{"role": "user", "content": format!("{marker} say hello")}]);
-        let body = json!({"model": "dual", "max_tokens": most, "stream": marker.is_multiple_of(2), "messages": messages});
+        let mut body = json!({"model": "dual", "stream": marker.is_multiple_of(2), "messages": messages});
+        if self.says_most {
+            body["max_tokens"] = json!(most);
+        }
         let (call, addr): (Call, _) = (post_chat(&body).key(&self.org.key), self.world.addr());
         let sent = self.clients.spawn(async move { call.send(addr).await });
         until("a provider has it or it is refused", || async {
@@ -179,9 +196,9 @@ impl Two {
 fn answer(seen: &Mutex<Vec<Seen>>, clock: &ManualClock, provider: usize, received: &Received) -> Script {
     let body = received.json();
     let marker: u64 = body["messages"][0]["content"].as_str().and_then(|text| text.split(' ').next()?.parse().ok()).expect("a marker");
-    let most_output = body["max_tokens"].as_u64().unwrap();
+    let most_output = body["max_tokens"].as_u64().unwrap_or(MOST);
     // Few need all that they asked for, so few that nobody expects it.
-    let (output, gate) = (if marker.is_multiple_of(16) { most_output } else { most_output / (1 + marker % 4) }, Gate::new());
+    let (output, gate) = (if marker.is_multiple_of(16) { most_output } else { most_output / (2 + marker % 4) }, Gate::new());
     let at_us = clock.now().mono_us;
     let tokens = INPUT.0 + output;
     seen.lock().unwrap().push(Seen { marker, provider, at_us, ended_us: None, tokens, most_output, gate: gate.clone() });
@@ -190,21 +207,32 @@ fn answer(seen: &Mutex<Vec<Seen>>, clock: &ManualClock, provider: usize, receive
 }
 
 const SMALL: Quota = Quota { rpm: 12, tpm: 1_500, concurrent: 4 };
+const BY_TOKENS: Quota = Quota { rpm: 1_000, concurrent: 100, ..SMALL };
+
+/// Twelve a minute fit the first; twice as many come.
+async fn gets_its_quota_and_the_surplus_goes_on(two: Two) {
+    let refused = two.load(300, 2_500).await;
+    assert!(refused.is_empty(), "there is room at the second: {}", refused[0].1.text());
+    two.no_window_holds_more();
+    let seen = two.seen();
+    let share = seen.iter().filter(|seen| seen.provider == 0).count();
+    assert!((40..240).contains(&share), "{share} of 300 went to the first");
+    for surplus in seen.iter().filter(|seen| seen.provider == 1) {
+        assert!(two.was_full(0, surplus.at_us, surplus.most_output, surplus.marker), "{} found room at the first", surplus.marker);
+    }
+}
 
 #[tokio::test]
 async fn a_target_gets_its_quota_and_never_more_and_the_surplus_goes_on() {
-    for (seed, quota) in [(1, SMALL), (2, Quota { tpm: 100_000, ..SMALL }), (3, Quota { rpm: 1_000, concurrent: 100, ..SMALL })] {
-        let two = Two::with([quota, Quota::ROOMY], seed).await;
-        // Twelve a minute fit; twice as many come.
-        let refused = two.load(300, 2_500).await;
-        assert!(refused.is_empty(), "there is room at the second: {}", refused[0].1.text());
-        two.no_window_holds_more();
-        let seen = two.seen();
-        let share = seen.iter().filter(|seen| seen.provider == 0).count();
-        assert!((60..240).contains(&share), "{share} of 300 went to the first");
-        for surplus in seen.iter().filter(|seen| seen.provider == 1) {
-            assert!(two.was_full(0, surplus.at_us, surplus.most_output, surplus.marker), "{} found room at the first", surplus.marker);
-        }
+    for (seed, quota) in [(1, SMALL), (2, Quota { tpm: 100_000, ..SMALL }), (3, BY_TOKENS)] {
+        gets_its_quota_and_the_surplus_goes_on(Two::with([quota, Quota::ROOMY], seed).await).await;
+    }
+}
+
+#[tokio::test]
+async fn it_is_so_where_requests_do_not_say_how_much_they_want() {
+    for seed in 8..11 {
+        gets_its_quota_and_the_surplus_goes_on(Two { says_most: false, ..Two::with([BY_TOKENS, Quota::ROOMY], seed).await }).await;
     }
 }
 
@@ -219,7 +247,7 @@ async fn only_when_all_are_full_is_a_client_refused_and_it_hears_when_to_come_ba
         assert_eq!(answer.status, 429, "{}", answer.text());
         let wait_ms: u64 = answer.header("retry-after-ms").unwrap().parse().unwrap();
         assert!((1..=60_000).contains(&wait_ms), "{wait_ms}");
-        let is_full = |provider| two.was_full(provider, *at_us, 420, u64::MAX);
+        let is_full = |provider| two.was_full(provider, *at_us, MOST, u64::MAX);
         assert!(is_full(0) && is_full(1), "refused though there was room: {}", answer.text());
     }
 }
