@@ -71,13 +71,7 @@ impl App {
             return Err(StartError::Spend { source });
         }
         let own_url = url_of(config, listeners.main_addr);
-        let setup = first_run::prepare_setup_link(&store, &config.server.data_dir, &own_url).await.unwrap_or_else(|error| {
-            tracing::warn!(
-                error = format!("{error:#}"),
-                "no link to set up the first operator could be made; `tidegate setup-link` makes one"
-            );
-            None
-        });
+        let setup = first_run::prepare_setup_link(&store, &config.server.data_dir, &own_url).await;
         let own_url = own_url.parse().unwrap_or_default();
         let control = control_plane(config, own_url, &store, &gateway, &operator_token, (clock, entropy));
         let connections = Arc::new(Connections::default());

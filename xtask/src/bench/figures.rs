@@ -94,7 +94,9 @@ pub(super) fn all(records: &[Record], options: &Options, binaries: &Binaries) ->
     };
     let mut figures = vec![
         figure("cpu_per_request", "CPU per request, 64 connections", "us", 1, Goal::Ratio(1.5, 1.25), |r, n, s| r.cpu(n, s)),
-        figure("four_targets", "CPU per request, four targets against one", "x", 3, Goal::AtMost(1.05, 1.0), |r, n, s| r.four_targets(n, s)),
+        figure("four_targets", "CPU per request, four targets against one", "x", 3, Goal::AtMost(1.05, 1.0), |r, n, s| {
+            r.four_targets(n, s)
+        }),
         figure("added_p50", "added latency at 1000/s, p50", "us", 0, Goal::Ratio(1.4, 1.1), |r, n, s| r.added(n, s, "p50")),
         figure("added_p99", "added latency at 1000/s, p99", "us", 0, Goal::Ratio(1.5, 1.2), |r, n, s| r.added(n, s, "p99")),
         figure("cpu_per_event", "CPU per event, 200 streams", "us", 1, Goal::Ratio(1.25, 1.0), |r, n, s| r.event(n, s)),

@@ -36,8 +36,7 @@ pub(super) enum Run {
 
 impl Run {
     /// Those that make load, in their order: memory is read before there was much load.
-    const LOADS: [Self; 7] =
-        [Self::Idle, Self::Stream, Self::Closed(64), Self::FourTargets, Self::Closed(256), Self::Rate, Self::Refused];
+    const LOADS: [Self; 7] = [Self::Idle, Self::Stream, Self::Closed(64), Self::FourTargets, Self::Closed(256), Self::Rate, Self::Refused];
 
     pub(super) fn name(self) -> String {
         match self {

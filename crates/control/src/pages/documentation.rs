@@ -116,7 +116,7 @@ fn kind(schema: &Value) -> String {
     }
     let choices = entries(&schema["oneOf"]);
     if !choices.is_empty() {
-        let mut choices: Vec<_> = choices.iter().map(|choice| kind_of_choice(choice)).collect();
+        let mut choices: Vec<_> = choices.iter().map(kind_of_choice).collect();
         choices.dedup();
         return choices.join(" or ");
     }
@@ -125,7 +125,7 @@ fn kind(schema: &Value) -> String {
         return named.iter().map(code).collect::<Vec<_>>().join(", ");
     }
     let types = match &schema["type"] {
-        Value::Array(types) => types.iter().map(|one| escaped(one)).collect::<Vec<_>>().join(" or "),
+        Value::Array(types) => types.iter().map(escaped).collect::<Vec<_>>().join(" or "),
         one => escaped(one),
     };
     let format = schema["format"].as_str().map(|format| format!(" ({})", escaped(format))).unwrap_or_default();

@@ -23,8 +23,17 @@ impl std::fmt::Debug for SetupLink {
     }
 }
 
-/// Makes a link and writes it down; `None`: there is an operator, and an earlier start's file is gone.
-pub(crate) async fn prepare(store: &Store, data_dir: &Path, base: &str) -> anyhow::Result<Option<SetupLink>> {
+/// Makes a link and writes it down; `None`: there is an operator, or it can't be made, which hinders no start.
+pub(crate) async fn prepare(store: &Store, data_dir: &Path, base: &str) -> Option<SetupLink> {
+    made(store, data_dir, base).await.unwrap_or_else(|error| {
+        let error = format!("{error:#}");
+        tracing::warn!(error, "no link to set up the first operator could be made; `tidegate setup-link` makes one");
+        None
+    })
+}
+
+/// Where there is an operator, an earlier start's file goes.
+async fn made(store: &Store, data_dir: &Path, base: &str) -> anyhow::Result<Option<SetupLink>> {
     let file = data_dir.join(FILE);
     let Some(token) = store.make_setup_link(Actor::System).await? else {
         match std::fs::remove_file(&file) {
