@@ -98,9 +98,10 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
         let path = error.path().to_string();
         let error = error.into_inner();
         match error.classify() {
-            // It is JSON: where a word is expected, anything else is called a fault of syntax.
-            Category::Data | Category::Syntax => wrong_value(&path, &error),
-            Category::Io | Category::Eof => not_json(format!("The body is not JSON: {error}.")),
+            Category::Data => wrong_value(&path, &error),
+            // It is JSON: where a word of several is expected, serde_json calls anything else a fault of syntax.
+            Category::Syntax if error.to_string().starts_with("expected value ") => wrong_value(&path, &error),
+            Category::Io | Category::Syntax | Category::Eof => not_json(format!("The body is not JSON: {error}.")),
         }
     })
 }
