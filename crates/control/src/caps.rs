@@ -3,6 +3,12 @@
 /// Longest request body, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
 
+/// Longest key under which a request is done once, in bytes.
+pub(crate) const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
+
+/// Longest message of an error, in characters: what was sent may be quoted in it.
+pub(crate) const MAX_MESSAGE_CHARS: usize = 1_000;
+
 /// Entries of a page where the request names no `limit`.
 pub(crate) const DEFAULT_PAGE: usize = 50;
 

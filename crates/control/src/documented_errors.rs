@@ -21,6 +21,9 @@ pub(crate) struct ReadErrors;
 /// The caller's role in the organisation is too low for this read.
 pub(crate) struct TooLow;
 
+/// Only somebody who is logged in can read this.
+pub(crate) struct SessionNeeded;
+
 /// What pays was declined.
 pub(crate) struct PaymentErrors;
 
@@ -76,6 +79,12 @@ impl IntoResponses for TooLow {
     }
 }
 
+impl IntoResponses for SessionNeeded {
+    fn responses() -> Documented {
+        documented(&[("403", "The operator token is nobody's session")])
+    }
+}
+
 impl IntoResponses for PaymentErrors {
     fn responses() -> Documented {
         documented(&[("402", "It was declined; nothing was charged")])
@@ -107,7 +116,7 @@ impl IntoResponses for NotFound {
 
 impl IntoResponses for Conflict {
     fn responses() -> Documented {
-        documented(&[("409", "The name is taken, or something still depends on it")])
+        documented(&[("409", "The name is taken, something still depends on it, or a request under the same Idempotency-Key is under way")])
     }
 }
 

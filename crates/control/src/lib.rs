@@ -12,6 +12,7 @@ mod documented_errors;
 mod errors;
 mod layers;
 mod mail;
+mod pages;
 mod passwords;
 mod problem;
 mod query;
@@ -33,19 +34,26 @@ pub use billing::{
     TestCards,
 };
 pub use mail::{Mail, Mailer};
+pub use pages::is_page;
 
-/// Everything under `/api/v1`, its own 404s and 405s included.
+/// The link to `page` at `base` with a secret, which stands in the fragment: so browsers send it to no server.
+pub fn link(base: &str, page: &str, token: &domain::SecretToken) -> String {
+    format!("{}/{page}#token={}", base.trim_end_matches('/'), token.expose())
+}
+
+/// Everything under `/api/v1`, its own 404s and 405s included, and the pages.
 pub fn router(parts: ControlParts) -> Router {
     let app = app::App::new(parts);
     let (routes, _) = routes::routes().split_for_parts();
     let routes = routes
         .fallback(errors::unknown_path)
         .method_not_allowed_fallback(errors::unknown_method)
+        .layer(from_fn_with_state(app.clone(), access::keep_answer))
         .layer(from_fn_with_state(app.clone(), layers::own_origin))
         .layer(from_fn(layers::safe_headers))
         .with_state(app);
     // Around the router and not a layer of it, since layers run when the route is chosen already.
-    Router::new().fallback_service(ServiceBuilder::new().layer(MapRequestLayer::new(layers::encode_model_slashes)).service(routes))
+    pages::routes().fallback_service(ServiceBuilder::new().layer(MapRequestLayer::new(layers::encode_model_slashes)).service(routes))
 }
 
 /// The OpenAPI document of everything under `/api/v1`.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::{Email, SecretToken};
+use domain::Email;
 use http::Uri;
 
 /// A mail in plain text. Its text holds secrets.
@@ -26,11 +26,6 @@ impl fmt::Debug for Mail {
 pub trait Mailer: Send + Sync {
     /// Takes a mail, to send it in a while; whether it did. It waits for nobody.
     fn send(&self, mail: Mail) -> bool;
-}
-
-/// A page of the console at `base` that a link's secret opens. The secret is behind the `#`, so that no server's log has it.
-pub(crate) fn link(base: &Uri, page: &str, token: &SecretToken) -> String {
-    format!("{}/{page}#token={}", base.to_string().trim_end_matches('/'), token.expose())
 }
 
 fn mail(to: &Email, subject: &str, paragraphs: &[&str]) -> Mail {

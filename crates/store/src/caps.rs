@@ -2,6 +2,10 @@
 
 /// Keys that are neither revoked nor expired, in one organisation.
 pub(crate) const MAX_KEYS_PER_ORG: usize = 10_000;
+/// Longest time that a key lives on beside the one that took its place, in seconds: 30 days.
+pub(crate) const MAX_OVERLAP_S: i64 = 30 * 86_400;
+/// Keys whose last minute is remembered.
+pub(crate) const USES_KNOWN: usize = 10_000;
 /// Members of one organisation.
 pub(crate) const MAX_MEMBERS_PER_ORG: usize = 1_000;
 /// Invitations of one organisation that nobody has taken up.
@@ -40,6 +44,12 @@ pub(crate) const EVENTS_KEPT_US: i64 = 30 * 86_400_000_000;
 pub(crate) const MAX_CHARGER_TEXT: usize = 4_096;
 /// Subscriptions that are renewed in one go.
 pub(crate) const RENEWALS: usize = 200;
+/// How long what was asked for under a client's own key is done once, in microseconds: a day.
+pub(crate) const ONCE_US: i64 = 86_400_000_000;
+/// Such keys of one caller; the oldest are forgotten first.
+pub(crate) const MAX_ONCE_PER_CALLER: i64 = 10_000;
+/// Longest answer that is kept for when it is asked for again, in bytes.
+pub(crate) const MAX_ONCE_ANSWER_BYTES: usize = 256 << 10;
 /// Characters that are kept of what a browser calls itself.
 pub(crate) const MAX_AGENT_CHARS: usize = 200;
 /// Custom limits of one organisation.

@@ -70,7 +70,9 @@ impl App {
             store.flush_and_close().await;
             return Err(StartError::Spend { source });
         }
-        let own_url: Uri = url_of(config, listeners.main_addr).parse().unwrap_or_default();
+        let own_url = url_of(config, listeners.main_addr);
+        let setup = first_run::prepare_setup_link(&store, &config.server.data_dir, &own_url).await;
+        let own_url: Uri = own_url.parse().unwrap_or_default();
         let cashier = payments::cashier(config, own_url.clone(), &store, &gateway, &clock);
         let mailer = mailer.map(|queue| Arc::new(queue) as Arc<dyn control::Mailer>);
         let beside = Beside { cashier: cashier.clone(), mailer, tasks: tasks.clone(), clock, entropy };
@@ -93,6 +95,7 @@ impl App {
             data_dir: config.server.data_dir.clone(),
             operator_token,
             is_token_given: settings.operator_token.is_some(),
+            setup,
             demo,
             store,
             gateway,
@@ -162,11 +165,24 @@ impl App {
         let gateway = Arc::clone(&running.gateway);
         running.every(SWEEP_INTERVAL, move || gateway.sweep());
         running.until_stopped(payments::bill(running.cashier.clone()));
+        running.until_stopped(forget_answers(running.store.clone()));
         let (found, local) = (settings.found_in_use().to_vec(), settings.local_in_use().to_vec());
         if !found.is_empty() || !local.is_empty() {
             let (store, gateway) = (running.store.clone(), Arc::clone(&running.gateway));
             let plan = discovery::Plan { found, local, own_port: running.addr.port() };
             running.until_stopped(async move { discovery::look_around(plan, &store, &gateway).await });
+        }
+    }
+}
+
+/// Forgets the answers whose time is over, once a minute.
+async fn forget_answers(store: Store) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = store.forget_answers().await {
+            tracing::warn!(error = error.to_string(), "answers whose time is over could not be forgotten; it is tried again in a minute");
         }
     }
 }

@@ -8,8 +8,8 @@ use domain::{ApiKey, CheckoutId, Email, Key, KeyId, LinkId, Member, OrgId, Perso
 use http::StatusCode;
 use http::request::Parts;
 use store::{
-    AccountError, Actor, BillingError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice, Link, ListInvoicesError,
-    ListKeysError, ListMembersError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store,
+    AccountError, Actor, AuditEntry, BillingError, ChangeKeyError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice,
+    KeyInfo, Link, ListError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store,
     UpdateOrgError, Usage, UsageError, UsageQuery,
 };
 
@@ -103,7 +103,7 @@ impl OrgAccess<See> {
         Ok(self.store.usage(&query(self.org)?).await)
     }
 
-    pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<Key>, ListKeysError> {
+    pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<KeyInfo>, ListError> {
         self.store.list_keys(self.org, page).await
     }
 
@@ -111,7 +111,7 @@ impl OrgAccess<See> {
         self.store.quote(self.org, plan).await
     }
 
-    pub(crate) async fn members(&self, page: &PageRequest) -> Result<Page<Member>, ListMembersError> {
+    pub(crate) async fn members(&self, page: &PageRequest) -> Result<Page<Member>, ListError> {
         self.store.members(self.org, page).await
     }
 
@@ -141,6 +141,14 @@ impl OrgAccess<Keys> {
         self.store.create_key(self.actor, self.org, new).await
     }
 
+    pub(crate) async fn rotate_key(&self, key: KeyId, overlap_s: u64) -> Result<(Key, ApiKey), ChangeKeyError> {
+        self.store.rotate_key(self.actor, self.org, key, overlap_s).await
+    }
+
+    pub(crate) async fn change_key(&self, key: KeyId, disabled: bool) -> Result<KeyInfo, ChangeKeyError> {
+        self.store.set_key_disabled(self.actor, self.org, key, disabled).await
+    }
+
     pub(crate) async fn revoke_key(&self, key: KeyId) -> Result<Key, RevokeKeyError> {
         self.store.revoke_key(self.actor, self.org, key).await
     }
@@ -155,6 +163,10 @@ impl OrgAccess<Manage> {
             return Err(Problem::new(StatusCode::FORBIDDEN, "operator_only", message));
         }
         Ok(self.store.update_org(self.actor, self.org, patch).await)
+    }
+
+    pub(crate) async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ListError> {
+        self.store.audit_of(self.org, page).await
     }
 
     pub(crate) async fn set_role(&self, person: PersonId, role: Role) -> Result<Member, ChangeMemberError> {
@@ -198,7 +210,7 @@ impl OrgAccess<Billing> {
         self.store.checkout_paid(self.actor, self.org, id, renews).await
     }
 
-    pub(crate) async fn invoices(&self, page: &PageRequest) -> Result<Page<Invoice>, ListInvoicesError> {
+    pub(crate) async fn invoices(&self, page: &PageRequest) -> Result<Page<Invoice>, ListError> {
         self.store.invoices(self.org, page).await
     }
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::choice::Role;
 use super::time::Time;
-use crate::mail::{self, Mail, Mailer};
+use crate::mail::{Mail, Mailer};
 
 /// A member of an organisation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -108,7 +108,8 @@ impl NewLink {
     /// A link to `page` of the console at `base`.
     pub(crate) fn of(link: Option<&store::Link>, token: &SecretToken, base: &Uri, page: &str) -> Self {
         let (id, expires) = (link.map(|link| link.id.to_string()), link.map(|link| Time(link.expires)));
-        Self { id, url: mail::link(base, page, token), token: token.expose().into(), expires, mailed: false }
+        let url = crate::link(&base.to_string(), page, token);
+        Self { id, url, token: token.expose().into(), expires, mailed: false }
     }
 
     /// The same, sent by mail where there is somebody who sends.

@@ -9,7 +9,8 @@ use super::people::note;
 use crate::sql::{self, Database, Transaction};
 use crate::store::Inner;
 use crate::{
-    AccountError, Actor, DatabaseFault, ErrorClass, InvalidInput, OperationError, OrgPatch, Page, PageRequest, Store, UpdateOrgError, caps,
+    AccountError, Actor, DatabaseFault, ErrorClass, InvalidInput, ListError, OperationError, OrgPatch, Page, PageRequest, Store,
+    UpdateOrgError, caps,
 };
 
 /// What an organisation has paid for.
@@ -155,35 +156,12 @@ pub enum BillingError {
     Unavailable(#[from] DatabaseFault),
 }
 
-/// Why invoices can't be listed.
-#[derive(Debug, thiserror::Error)]
-pub enum ListInvoicesError {
-    /// The cursor is none that a page gave.
-    #[error("cursor \"{cursor}\" is not one that a page gave")]
-    BadCursor {
-        /// What was given.
-        cursor: String,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Unavailable(#[from] DatabaseFault),
-}
-
 impl OperationError for BillingError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::NoOrg(_) | Self::NoCheckout(_) => ErrorClass::NotFound,
             Self::Over | Self::Same(_) | Self::Charging | Self::NotForSale(_) => ErrorClass::Conflict,
             Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
-            Self::Unavailable(_) => ErrorClass::Unavailable,
-        }
-    }
-}
-
-impl OperationError for ListInvoicesError {
-    fn class(&self) -> ErrorClass<'_> {
-        match self {
-            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -285,9 +263,8 @@ impl Store {
     }
 
     /// A page of an organisation's invoices, newest first.
-    pub async fn invoices(&self, org: OrgId, page: &PageRequest) -> Result<Page<Invoice>, ListInvoicesError> {
-        let bad = |cursor: &String| ListInvoicesError::BadCursor { cursor: cursor.clone() };
-        let before = page.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()?;
+    pub async fn invoices(&self, org: OrgId, page: &PageRequest) -> Result<Page<Invoice>, ListError> {
+        let before = page.position()?;
         let found = sql::billing::invoices(&self.inner.database.reads, org, before, page.size() + 1).await?;
         Ok(Page::of(found, page, |invoice| invoice.id.to_string()))
     }

@@ -265,7 +265,7 @@ impl Store {
     }
 
     /// A link with which the first operator sets up their account; earlier ones no longer work. `None`: there is an operator.
-    pub async fn make_setup_link(&self) -> Result<Option<SecretToken>, AccountError> {
+    pub async fn make_setup_link(&self, actor: Actor) -> Result<Option<SecretToken>, AccountError> {
         self.turn(move |inner| async move {
             let now = inner.now().wall;
             let mut transaction = inner.database.begin().await?;
@@ -275,6 +275,8 @@ impl Store {
             let (link, token) = inner.new_link(LinkPurpose::Setup, now, caps::SETUP_LINK_US);
             sql::sessions::end_links(&mut transaction, LinkPurpose::Setup, None).await?;
             sql::sessions::insert_link(&mut transaction, &link, token.hash()).await?;
+            let details = json!({"link": link.id, "expires": link.expires});
+            note(&mut transaction, actor, "person.setup_link", "installation", details, now).await?;
             Database::commit(transaction).await?;
             Ok(Some(token))
         })

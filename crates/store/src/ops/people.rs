@@ -169,7 +169,8 @@ impl Store {
             sql::sessions::end_all(&mut transaction, person).await?;
             sql::sessions::end_links(&mut transaction, LinkPurpose::Reset, Some(person)).await?;
             let at = inner.now().wall;
-            note(&mut transaction, Actor::Person(person), "person.password", &person.to_string(), json!({}), at).await?;
+            note(&mut transaction, Actor::Person(person), "person.password", &person.to_string(), json!({"replaced": "password"}), at)
+                .await?;
             Ok(Database::commit(transaction).await?)
         })
         .await
@@ -251,5 +252,5 @@ pub(crate) async fn note(
     details: serde_json::Value,
     at: UnixMicros,
 ) -> Result<(), DatabaseFault> {
-    sql::audit::insert(connection, NewEntry { at, actor, action, subject, details }).await
+    sql::audit::insert(connection, NewEntry { at, actor, action, org: None, subject, details }).await
 }

@@ -11,8 +11,8 @@ use super::Front;
 use super::batch::Batch;
 use crate::journal::records::Recordable;
 use crate::journal::tail::{Passage, Position};
-use crate::sql::labels::KnownLabels;
-use crate::sql::{Database, meta, records};
+use crate::sql::records::{self, Known};
+use crate::sql::{Database, meta};
 use crate::{DatabaseFault, Pools, caps};
 
 /// Where in the journal the database has everything before; written along with each batch, so that each counts once.
@@ -24,12 +24,12 @@ pub(super) struct Writer {
     database: Database,
     pools: Pools,
     clock: Arc<dyn Clock>,
-    labels: KnownLabels,
+    known: Known,
 }
 
 impl Writer {
     pub(super) fn new(front: Arc<Front>, position: Position, database: Database, pools: Pools, clock: Arc<dyn Clock>) -> Self {
-        Self { front, position, database, pools, clock, labels: KnownLabels::default() }
+        Self { front, position, database, pools, clock, known: Known::default() }
     }
 
     pub(super) async fn run(mut self) {
@@ -128,7 +128,7 @@ impl Writer {
                 Ok(()) => return,
                 Err(fault) => self.front.note_failure(fault.to_string()),
             }
-            self.labels.forget();
+            self.known.forget();
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(caps::LAST_PAUSE_MS));
             again = true;
@@ -142,7 +142,7 @@ impl Writer {
             let (usage, refusals) = records::existing(&mut transaction, batch).await?;
             batch.without(usage, &refusals);
         }
-        records::insert(&mut transaction, batch, &mut self.labels).await?;
+        records::insert(&mut transaction, batch, &mut self.known).await?;
         meta::set(&mut transaction, POSITION, &end.to_bytes()).await?;
         Database::commit(transaction).await
     }

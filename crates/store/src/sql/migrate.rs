@@ -24,6 +24,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 7, text: include_str!("migrations/sqlite/0007_plan_requests.sql") },
     Migration { version: 8, text: include_str!("migrations/sqlite/0008_billing.sql") },
     Migration { version: 9, text: include_str!("migrations/sqlite/0009_verified.sql") },
+    Migration { version: 10, text: include_str!("migrations/sqlite/0010_keys.sql") },
+    Migration { version: 11, text: include_str!("migrations/sqlite/0011_done_once.sql") },
     Migration { version: 12, text: include_str!("migrations/sqlite/0012_payments.sql") },
 ];
 

@@ -7,6 +7,7 @@ use domain::{RequestId, UsageRecord};
 use sqlx::query_builder::Separated;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
+use super::key_uses::{self, KnownUses};
 use super::labels::{KnownLabels, category, provider};
 use super::value::{self, IdBytes as _, int, to_json};
 use super::{Connection, Dialect, placeholder};
@@ -26,10 +27,25 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// What need not be written again.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    labels: KnownLabels,
+    uses: KnownUses,
+}
+
+impl Known {
+    /// To be called where what was written may have come to nothing.
+    pub(crate) fn forget(&mut self) {
+        self.labels.forget();
+        self.uses.forget();
+    }
+}
+
 /// Writes everything of the batch; none of it is there yet. Unless it is committed, `known` is to be forgotten.
-pub(crate) async fn insert(connection: &mut Connection, batch: &Batch, known: &mut KnownLabels) -> Result<(), DatabaseFault> {
+pub(crate) async fn insert(connection: &mut Connection, batch: &Batch, known: &mut Known) -> Result<(), DatabaseFault> {
     for piece in pieces(&batch.usage) {
-        insert_usage(connection, piece, known).await?;
+        insert_usage(connection, piece, &mut known.labels).await?;
     }
     for piece in pieces(&batch.refusals) {
         insert_refusals(connection, piece).await?;
@@ -39,6 +55,9 @@ pub(crate) async fn insert(connection: &mut Connection, batch: &Batch, known: &m
     counters.sort_by_key(|(of, _)| (of.org, of.minute));
     for piece in pieces(&counters) {
         add_counters(connection, piece).await?;
+    }
+    for piece in pieces(&known.uses.later(counters.iter().map(|(of, _)| of))) {
+        key_uses::put(connection, piece).await?;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ pub(crate) mod verification_mails;
 pub(crate) mod verify;
 
 use axum::response::{IntoResponse, Response};
-use domain::{Person, SecretToken};
+use domain::SecretToken;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 use store::AccountError;
@@ -23,6 +23,7 @@ use crate::access::set;
 use crate::app::App;
 use crate::mail;
 use crate::problem::Problem;
+use crate::shapes::account::Person;
 
 /// A successful answer that gives or takes a session's cookie.
 pub(crate) struct WithCookie<T> {
@@ -38,6 +39,15 @@ impl<T> WithCookie<T> {
     }
 }
 
+impl WithCookie<Person> {
+    /// A session for somebody whose password or link was right.
+    async fn logged_in(app: &App, person: domain::Person, headers: &HeaderMap, status: StatusCode) -> Result<Self, Problem> {
+        let shown = Person::of(&person);
+        let begun = app.vault().begin_session(person, agent(headers)).await?;
+        Ok(Self::begun(app, &begun, status, shown))
+    }
+}
+
 impl<T: Serialize> IntoResponse for WithCookie<T> {
     fn into_response(self) -> Response {
         (self.status, [self.cookie], axum::Json(self.body)).into_response()
@@ -45,10 +55,10 @@ impl<T: Serialize> IntoResponse for WithCookie<T> {
 }
 
 /// Sends the link to confirm their address.
-async fn mail_verification(app: &App, person: &Person) -> Result<(), AccountError> {
+async fn mail_verification(app: &App, person: &domain::Person) -> Result<(), AccountError> {
     if let Some(mailer) = app.mailer() {
         let (_, token) = app.vault().make_verify_link(person.id).await?;
-        mailer.send(mail::verification(&person.email, &mail::link(&app.config().own_url, "verify", &token)));
+        mailer.send(mail::verification(&person.email, &crate::link(&app.config().own_url.to_string(), "verify", &token)));
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ pub(crate) async fn request_reset(
 async fn mail_link(app: &App, email: &domain::Email) -> Result<(), store::AccountError> {
     let (Some(account), Some(mailer)) = (app.vault().account(email).await?, app.mailer()) else { return Ok(()) };
     let (_, token) = app.vault().make_reset_link(account.person.id).await?;
-    let link = mail::link(&app.config().own_url, "reset", &token);
+    let link = crate::link(&app.config().own_url.to_string(), "reset", &token);
     mailer.send(mail::reset(&account.person.email, &link));
     Ok(())
 }

@@ -253,6 +253,13 @@ impl Api {
         (parts, text)
     }
 
+    /// The same without holding the answer against the document.
+    pub(crate) async fn send_quietly(&self, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        (parts.status, parts.headers, String::from_utf8(bytes.to_vec()).unwrap())
+    }
+
     fn check_secrets(&self, headers: &HeaderMap, text: &str) {
         for secret in self.secrets.lock().unwrap().iter() {
             assert!(!text.contains(secret.as_str()), "a secret is in {text}");
