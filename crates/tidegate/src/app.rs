@@ -74,7 +74,6 @@ impl App {
         let setup = first_run::prepare_setup_link(&store, &config.server.data_dir, &own_url).await;
         let own_url: Uri = own_url.parse().unwrap_or_default();
         let cashier = payments::cashier(config, own_url.clone(), &store, &gateway, &clock);
-        let mailer = mailer.map(|queue| Arc::new(queue) as Arc<dyn control::Mailer>);
         let beside = Beside { cashier: cashier.clone(), mailer, tasks: tasks.clone(), clock, entropy };
         let control = control_plane(config, own_url, &store, &gateway, &operator_token, beside);
         let connections = Arc::new(Connections::default());
@@ -110,9 +109,7 @@ impl App {
             return Err(error.into());
         }
         Self::spawn(&running, &settings, listeners, tls);
-        if let Some(courier) = courier {
-            running.until_stopped(courier.run());
-        }
+        courier.into_iter().for_each(|courier| running.until_stopped(courier.run()));
         Ok(running)
     }
 
@@ -204,7 +201,7 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
 /// What the control plane is given besides store and gateway.
 struct Beside {
     cashier: Cashier,
-    mailer: Option<Arc<dyn control::Mailer>>,
+    mailer: Option<Queue>,
     tasks: TaskTracker,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -239,7 +236,7 @@ fn control_plane(
         spend: Arc::clone(gateway) as Arc<dyn domain::SpendRuntime>,
         cashier,
         tester: Arc::new(Tester::new(store.clone(), Arc::clone(gateway))),
-        mailer,
+        mailer: mailer.map(|queue| Arc::new(queue) as Arc<dyn control::Mailer>),
         tasks,
         clock,
         entropy,
