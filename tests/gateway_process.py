@@ -3,10 +3,12 @@
 It knows the command line and the contract, nothing of the code. Standard library only.
 """
 
+import contextlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -26,31 +28,35 @@ class Gateway:
         if not binary:
             raise RuntimeError("TIDEGATE_BIN names the program under test; `cargo xtask test` sets it")
         self._folder = tempfile.TemporaryDirectory(prefix="tidegate-test-")
+        self._binary = binary
+        (Path(self._folder.name) / "tidegate.toml").write_text(config)
+        self._start()
+
+    def _start(self):
         folder = Path(self._folder.name)
-        (folder / "tidegate.toml").write_text(config)
         # The service of this machine's developer is no part of the test.
         environment = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "TMPDIR")}
         environment["TIDEGATE_OPERATOR_TOKEN"] = OPERATOR_TOKEN
         self._process = subprocess.Popen(
-            [binary, "serve", "--config", str(folder / "tidegate.toml"), "--listen", "127.0.0.1:0", "--data-dir", str(folder / "data")],
+            [self._binary, "serve", "--config", str(folder / "tidegate.toml"), "--listen", "127.0.0.1:0", "--data-dir", str(folder / "data")],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=folder,
         )
-        self._printed: list[str] = []
+        self._printed: list[str] = getattr(self, "_printed", [])
         self._port_known = threading.Event()
         self._port = 0
-        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._read, args=(self._process, self._port_known), daemon=True).start()
         if not self._port_known.wait(30) or not self._port:
             self.stop()
             raise RuntimeError("the gateway did not say where it listens:\n" + "".join(self._printed))
 
-    def _read(self):
-        for line in self._process.stdout:
+    def _read(self, process, port_known):
+        for line in process.stdout:
             self._printed.append(line)
             found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
             if found and not self._port:
                 self._port = int(found.group(1))
-                self._port_known.set()
-        self._port_known.set()
+                port_known.set()
+        port_known.set()
 
     @property
     def url(self) -> str:
@@ -66,6 +72,12 @@ class Gateway:
 
     def stop(self) -> int:
         """Asks it to end, as a service manager would; its exit status."""
+        try:
+            return self._end()
+        finally:
+            self._folder.cleanup()
+
+    def _end(self) -> int:
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -73,8 +85,13 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise
-        finally:
-            self._folder.cleanup()
+
+    def restart(self, meanwhile):
+        """Ends it in good order, has `meanwhile` change its database, and starts it again on another port."""
+        assert self._end() == 0
+        with contextlib.closing(sqlite3.connect(Path(self._folder.name) / "data" / "tidegate.db")) as database, database:
+            meanwhile(database)
+        self._start()
 
     def operator(self, method: str, path: str, body=None):
         """One call of the operator API; its answer as JSON. An error status raises."""

@@ -14,7 +14,15 @@ pub(crate) fn steps() -> Vec<Step> {
         Step { name: "Rust tests", run: rust_tests },
         Step { name: "lock and guard in every interleaving (loom)", run: loom },
         Step { name: "SDKs for Python", run: |shell| python::run(shell, "tests/sdk/python", &[("TIDEGATE_BIN", &binary(shell)?)]) },
+        Step {
+            name: "a Stripe of others (localstripe)",
+            run: |shell| python::run(shell, "tests/stripe", &[("TIDEGATE_BIN", &binary(shell)?)]),
+        },
         Step { name: "SDK for Node", run: |shell| node::run(shell, "tests/sdk/node", &[("TIDEGATE_BIN", &binary(shell)?)]) },
+        Step {
+            name: "the API's document (Schemathesis)",
+            run: |shell| python::run(shell, "tests/api", &[("TIDEGATE_BIN", &binary(shell)?)]),
+        },
         Step { name: "a real model server", run: |shell| python::run(shell, "tests/model_server", &[("TIDEGATE_BIN", &binary(shell)?)]) },
         Step { name: "instructions per request (callgrind)", run: instructions },
         Step { name: "licences, bans, sources", run: deny::run },

@@ -6,8 +6,11 @@ use std::time::Duration;
 use domain::{Clock, Entropy, PlanId, ProviderRuntime, ProviderTester, SpendRuntime};
 use http::Uri;
 use store::Store;
+use tokio_util::task::TaskTracker;
 
 use crate::access::Vault;
+use crate::billing::Cashier;
+use crate::mail::Mailer;
 use crate::passwords::Passwords;
 use crate::shapes::org::Org;
 
@@ -21,26 +24,6 @@ pub enum SignUpMode {
     Open,
     /// Nobody.
     Closed,
-}
-
-/// How plans are paid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BillingProvider {
-    /// Operators grant them.
-    #[default]
-    Manual,
-    /// With cards that are none: to try it out.
-    Test,
-}
-
-impl BillingProvider {
-    /// The name as configuration and API write it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Manual => "manual",
-            Self::Test => "test",
-        }
-    }
 }
 
 /// How people come to have accounts and organisations.
@@ -67,8 +50,6 @@ pub struct ControlConfig {
     pub is_secure: bool,
     /// How people come to have accounts and organisations.
     pub sign_up: SignUpConfig,
-    /// How plans are paid.
-    pub billing: BillingProvider,
     /// Longest time for a whole body.
     pub body_timeout: Duration,
 }
@@ -84,8 +65,14 @@ pub struct ControlParts {
     pub providers: Arc<dyn ProviderRuntime>,
     /// What the data plane knows of the day's spend.
     pub spend: Arc<dyn SpendRuntime>,
+    /// Who sells plans.
+    pub cashier: Cashier,
     /// Who can try a provider.
     pub tester: Arc<dyn ProviderTester>,
+    /// Who sends mail; `None`: nobody does, and addresses are taken as they are given.
+    pub mailer: Option<Arc<dyn Mailer>>,
+    /// What is done after the answer runs among these.
+    pub tasks: TaskTracker,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -104,15 +91,17 @@ struct Parts {
     providers: Arc<dyn ProviderRuntime>,
     spend: Arc<dyn SpendRuntime>,
     tester: Arc<dyn ProviderTester>,
+    mailer: Option<Arc<dyn Mailer>>,
+    tasks: TaskTracker,
     clock: Arc<dyn Clock>,
 }
 
 impl App {
     /// Shares the parts.
     pub(crate) fn new(parts: ControlParts) -> Self {
-        let ControlParts { config, store, providers, spend, tester, clock, entropy } = parts;
-        let (vault, passwords) = (Vault::new(store), Passwords::new(Arc::clone(&entropy)));
-        Self(Arc::new(Parts { config, vault, passwords, entropy, providers, spend, tester, clock }))
+        let ControlParts { config, store, providers, spend, cashier, tester, mailer, tasks, clock, entropy } = parts;
+        let (vault, passwords) = (Vault::new(store, cashier), Passwords::new(Arc::clone(&entropy)));
+        Self(Arc::new(Parts { config, vault, passwords, entropy, providers, spend, tester, mailer, tasks, clock }))
     }
 
     pub(crate) fn config(&self) -> &ControlConfig {
@@ -141,6 +130,16 @@ impl App {
 
     pub(crate) fn tester(&self) -> &dyn ProviderTester {
         &*self.0.tester
+    }
+
+    /// Who sends mail, if anybody does.
+    pub(crate) fn mailer(&self) -> Option<&dyn Mailer> {
+        self.0.mailer.as_deref()
+    }
+
+    /// Does this after the answer, which so takes as long whatever is to be done.
+    pub(crate) fn afterwards(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn(work);
     }
 
     pub(crate) fn now(&self) -> domain::Now {

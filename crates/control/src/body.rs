@@ -1,14 +1,16 @@
 //! JSON in: the bounded body of a write, read into a type, with errors that say where. It knows no type in particular.
 
 use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
+use crate::access::answered_before;
 use crate::app::App;
-use crate::caps::MAX_BODY_BYTES;
+use crate::caps::{MAX_BODY_BYTES, MAX_EVENT_BYTES};
 use crate::problem::Problem;
 use crate::strict::Strict;
 use crate::value_fault::ValueFault;
@@ -16,16 +18,59 @@ use crate::value_fault::ValueFault;
 /// The body of a write.
 pub(crate) struct Body<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+impl<T: DeserializeOwned + Send> FromRequest<App> for Body<T> {
+    type Rejection = NoBody;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, NoBody> {
+        demand_json(request.headers())?;
+        let (parts, body) = request.into_parts();
+        let body = read(body, app, MAX_BODY_BYTES).await?;
+        let value = parse(&body)?;
+        match answered_before(app, &parts, &body).await? {
+            Some(answer) => Err(NoBody::Answered(Box::new(answer))),
+            None => Ok(Self(value)),
+        }
+    }
+}
+
+/// Why a handler gets no body.
+pub(crate) enum NoBody {
+    /// Something is wrong with it.
+    Problem(Problem),
+    /// It was acted on before, and this was the answer.
+    Answered(Box<Response>),
+}
+
+impl From<Problem> for NoBody {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl IntoResponse for NoBody {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Problem(problem) => problem.into_response(),
+            Self::Answered(response) => *response,
+        }
+    }
+}
+
+/// The body of what is told by others, as it was signed.
+pub(crate) struct Event(pub(crate) Bytes);
+
+impl FromRequest<App> for Event {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        demand_json(request.headers())?;
-        let reading = Limited::new(request.into_body(), MAX_BODY_BYTES).collect();
-        let read = tokio::time::timeout(app.config().body_timeout, reading).await;
-        let body = read.map_err(|_| late())?.map_err(|error| broken(&*error))?;
-        parse(&body.to_bytes()).map(Self)
+        read(request.into_body(), app, MAX_EVENT_BYTES).await.map(Self)
     }
+}
+
+async fn read(body: axum::body::Body, app: &App, most: usize) -> Result<Bytes, Problem> {
+    let reading = Limited::new(body, most).collect();
+    let read = tokio::time::timeout(app.config().body_timeout, reading).await;
+    Ok(read.map_err(|_| late())?.map_err(|error| broken(&*error, most))?.to_bytes())
 }
 
 fn demand_json(headers: &HeaderMap) -> Result<(), Problem> {
@@ -48,9 +93,9 @@ fn late() -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", "The body did not arrive in time.")
 }
 
-fn broken(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Problem {
+fn broken(error: &(dyn std::error::Error + Send + Sync + 'static), most: usize) -> Problem {
     if error.is::<LengthLimitError>() {
-        let message = format!("The body is longer than {MAX_BODY_BYTES} bytes.");
+        let message = format!("The body is longer than {most} bytes.");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message);
     }
     Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "The body ended before it was complete.")
@@ -69,6 +114,8 @@ fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
         let error = error.into_inner();
         match error.classify() {
             Category::Data => wrong_value(&path, &error),
+            // It is JSON: where a word of several is expected, serde_json calls anything else a fault of syntax.
+            Category::Syntax if error.to_string().starts_with("expected value ") => wrong_value(&path, &error),
             Category::Io | Category::Syntax | Category::Eof => not_json(format!("The body is not JSON: {error}.")),
         }
     })

@@ -3,6 +3,12 @@
 /// Longest request body, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
 
+/// Longest key under which a request is done once, in bytes.
+pub(crate) const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
+
+/// Longest message of an error, in characters: what was sent may be quoted in it.
+pub(crate) const MAX_MESSAGE_CHARS: usize = 1_000;
+
 /// Entries of a page where the request names no `limit`.
 pub(crate) const DEFAULT_PAGE: usize = 50;
 
@@ -29,3 +35,24 @@ pub(crate) const PASSWORDS_WAITING: usize = 64;
 
 /// Most further headers of a provider.
 pub(crate) const MAX_HEADERS: usize = 50;
+
+/// Organisations that may buy at once; more wait for each other.
+pub(crate) const CASHIER_LOCKS: usize = 256;
+
+/// Longest event of whoever charges, in bytes.
+pub(crate) const MAX_EVENT_BYTES: usize = 256 << 10;
+
+/// Longest answer of whoever charges, in bytes.
+pub(crate) const MAX_CHARGER_ANSWER_BYTES: usize = 1 << 20;
+
+/// How long a call of whoever charges may take.
+pub(crate) const CHARGER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// How old or early a signed event may be, in seconds.
+pub(crate) const EVENT_TOLERANCE_S: i64 = 300;
+
+/// Signatures of one event that are compared.
+pub(crate) const MAX_SIGNATURES: usize = 16;
+
+/// Payments of one customer that are looked through for one that got lost.
+pub(crate) const PAYMENTS_LOOKED_THROUGH: usize = 100;

@@ -21,8 +21,14 @@ pub(crate) struct ReadErrors;
 /// The caller's role in the organisation is too low for this read.
 pub(crate) struct TooLow;
 
+/// Only somebody who is logged in can read this.
+pub(crate) struct SessionNeeded;
+
 /// What pays was declined.
 pub(crate) struct PaymentErrors;
+
+/// Errors of what is told by others.
+pub(crate) struct EventErrors;
 
 /// There were too many attempts.
 pub(crate) struct AttemptErrors;
@@ -73,9 +79,26 @@ impl IntoResponses for TooLow {
     }
 }
 
+impl IntoResponses for SessionNeeded {
+    fn responses() -> Documented {
+        documented(&[("403", "The operator token is nobody's session")])
+    }
+}
+
 impl IntoResponses for PaymentErrors {
     fn responses() -> Documented {
         documented(&[("402", "It was declined; nothing was charged")])
+    }
+}
+
+impl IntoResponses for EventErrors {
+    fn responses() -> Documented {
+        documented(&[
+            ("400", "The signature is not right, or what is signed can't be read; nothing was changed"),
+            ("408", "The body did not arrive in time"),
+            ("413", "The body is longer than 256 KiB"),
+            UNAVAILABLE,
+        ])
     }
 }
 
@@ -93,7 +116,7 @@ impl IntoResponses for NotFound {
 
 impl IntoResponses for Conflict {
     fn responses() -> Documented {
-        documented(&[("409", "The name is taken, or something still depends on it")])
+        documented(&[("409", "The name is taken, something still depends on it, or a request under the same Idempotency-Key is under way")])
     }
 }
 

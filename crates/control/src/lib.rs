@@ -5,11 +5,14 @@ mod access;
 mod answer;
 mod api;
 mod app;
+mod billing;
 mod body;
 mod caps;
 mod documented_errors;
 mod errors;
 mod layers;
+mod mail;
+mod pages;
 mod passwords;
 mod problem;
 mod query;
@@ -25,20 +28,32 @@ use tower::ServiceBuilder;
 use tower::util::MapRequestLayer;
 
 pub use access::{ClientAddress, hash_operator_token};
-pub use app::{BillingProvider, ControlConfig, ControlParts, SignUpConfig, SignUpMode};
+pub use app::{ControlConfig, ControlParts, SignUpConfig, SignUpMode};
+pub use billing::{
+    Bill, Called, Cashier, CashierParts, ChargeFault, Charger, HearFault, Heard, HttpClient, Manual, Page, Standing, Stripe, StripeConfig,
+    TestCards,
+};
+pub use mail::{Mail, Mailer};
+pub use pages::is_page;
 
-/// Everything under `/api/v1`, its own 404s and 405s included.
+/// The link to `page` at `base` with a secret, which stands in the fragment: so browsers send it to no server.
+pub fn link(base: &str, page: &str, token: &domain::SecretToken) -> String {
+    format!("{}/{page}#token={}", base.trim_end_matches('/'), token.expose())
+}
+
+/// Everything under `/api/v1`, its own 404s and 405s included, and the pages.
 pub fn router(parts: ControlParts) -> Router {
     let app = app::App::new(parts);
     let (routes, _) = routes::routes().split_for_parts();
     let routes = routes
         .fallback(errors::unknown_path)
         .method_not_allowed_fallback(errors::unknown_method)
+        .layer(from_fn_with_state(app.clone(), access::keep_answer))
         .layer(from_fn_with_state(app.clone(), layers::own_origin))
         .layer(from_fn(layers::safe_headers))
         .with_state(app);
     // Around the router and not a layer of it, since layers run when the route is chosen already.
-    Router::new().fallback_service(ServiceBuilder::new().layer(MapRequestLayer::new(layers::encode_model_slashes)).service(routes))
+    pages::routes().fallback_service(ServiceBuilder::new().layer(MapRequestLayer::new(layers::encode_model_slashes)).service(routes))
 }
 
 /// The OpenAPI document of everything under `/api/v1`.

@@ -6,6 +6,8 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::caps::MAX_MESSAGE_CHARS;
+
 /// The class of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) enum ErrorType {
@@ -64,12 +66,13 @@ impl Problem {
             status if status.is_server_error() => ErrorType::Server,
             _ => ErrorType::InvalidRequest,
         };
-        Self { status, detail: Box::new(ErrorDetail { kind, code, message: message.into(), param: None }), retry_after: None }
+        let message = bounded(message.into());
+        Self { status, detail: Box::new(ErrorDetail { kind, code, message, param: None }), retry_after: None }
     }
 
     /// The same, naming what is at fault.
     pub(crate) fn at(mut self, param: impl Into<String>) -> Self {
-        self.detail.param = Some(param.into());
+        self.detail.param = Some(bounded(param.into()));
         self
     }
 
@@ -82,6 +85,15 @@ impl Problem {
     pub(crate) fn not_found(what: &str, name: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", format!("There is no {what} \"{name}\"."))
     }
+}
+
+/// The text, cut where it is longer than a message may be.
+fn bounded(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_MESSAGE_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 impl IntoResponse for Problem {

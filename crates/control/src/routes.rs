@@ -1,14 +1,18 @@
 //! Every route of the control API on one screen. The document is made of the same list, so the two can't differ.
 
-use utoipa::openapi::schema::{ArrayBuilder, Schema};
+use axum::routing::get;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Ref, RefOr};
-use utoipa::{Modify, OpenApi};
+use utoipa::openapi::{OpenApi as OpenApiDocument, Ref, RefOr, Required};
+use utoipa::{IntoResponses, Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{apply, audit, auth, models, openapi, orgs, people, plan_requests, plans, providers, requests, route, status};
+use crate::access::IDEMPOTENCY_KEY;
+use crate::api::{apply, audit, auth, billing, models, openapi, orgs, people, plan_requests, plans, providers, requests, route, status};
 use crate::app::App;
+use crate::documented_errors::Conflict;
 use crate::problem::ErrorBody;
 use crate::shapes::choice::{Bucket, GroupBy};
 
@@ -21,7 +25,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(orgs::usage::get::get_usage))
         .routes(routes!(requests::get::get_request))
         .routes(routes!(orgs::keys::create::create_key, orgs::keys::list::list_keys))
-        .routes(routes!(orgs::keys::delete::revoke_key))
+        .routes(routes!(orgs::keys::patch::change_key, orgs::keys::delete::revoke_key))
+        .routes(routes!(orgs::keys::rotate::rotate_key))
+        .routes(routes!(orgs::audit::list::list_org_audit))
         .routes(routes!(orgs::members::list::list_members))
         .routes(routes!(orgs::members::patch::change_member, orgs::members::delete::remove_member))
         .routes(routes!(orgs::invitations::create::invite, orgs::invitations::list::list_invitations))
@@ -30,6 +36,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(orgs::subscription::preview::preview_subscription))
         .routes(routes!(orgs::subscription::request::withdraw_plan_request))
         .routes(routes!(orgs::subscription::test_payment::pay_with_test_card))
+        .routes(routes!(orgs::subscription::refresh::refresh_checkout))
+        .routes(routes!(orgs::subscription::portal::open_portal))
+        .routes(routes!(billing::webhook::hear_stripe))
         .routes(routes!(orgs::invoices::list::list_invoices))
         .routes(routes!(plan_requests::list::list_plan_requests))
         .routes(routes!(plan_requests::patch::decide_plan_request))
@@ -41,6 +50,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::sessions::end_session))
         .routes(routes!(auth::password::change_password))
         .routes(routes!(auth::reset::reset_password))
+        .routes(routes!(auth::reset_requests::request_reset))
+        .routes(routes!(auth::verify::verify_address))
+        .routes(routes!(auth::verification_mails::send_verification))
         .routes(routes!(auth::setup::set_up))
         .routes(routes!(auth::invitations::accept_invitation))
         .routes(routes!(people::invitations::invite_person))
@@ -67,13 +79,17 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(audit::list::list_audit))
         .routes(routes!(status::get::get_status))
         .routes(routes!(openapi::get::get_openapi));
+    // A page, which is no part of the document.
+    let test_page = get(orgs::subscription::test_page::show).post(orgs::subscription::test_page::press);
+    let routes = routes.route("/orgs/{id}/subscription/checkouts/{checkout}/test-page", test_page);
     let mut routes = OpenApiRouter::with_openapi(Document::openapi()).nest("/api/v1", routes);
     name_entries_of_lists(routes.get_openapi_mut());
+    offer_to_do_once(routes.get_openapi_mut());
     routes
 }
 
 /// Lists refer to their entries' schemas by name instead of repeating them, so that generated clients have one type for each.
-fn name_entries_of_lists(document: &mut utoipa::openapi::OpenApi) {
+fn name_entries_of_lists(document: &mut OpenApiDocument) {
     for (name, schema) in document.components.iter_mut().flat_map(|components| &mut components.schemas) {
         if let (Some(entry), RefOr::T(Schema::Object(list))) = (name.strip_prefix("List_"), schema) {
             let entries = ArrayBuilder::new().items(Ref::from_schema_name(entry)).description(Some("The entries."));
@@ -81,6 +97,32 @@ fn name_entries_of_lists(document: &mut utoipa::openapi::OpenApi) {
         }
     }
 }
+
+/// What is posted with a body may be posted again under the same key, but for what gives cookies.
+fn offer_to_do_once(document: &mut OpenApiDocument) {
+    // Who logs in or tells of a payment is no caller with keys of their own.
+    let is_offered = |path: &str| ["/api/v1/auth/", "/api/v1/billing/"].iter().all(|of| !path.starts_with(of));
+    let posts = document.paths.paths.iter_mut().filter(|(path, _)| is_offered(path));
+    for operation in posts.filter_map(|(_, item)| item.post.as_mut()).filter(|operation| operation.request_body.is_some()) {
+        let key = ParameterBuilder::new()
+            .name(IDEMPOTENCY_KEY)
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(ONCE))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255))))
+            .build();
+        operation.parameters.get_or_insert_default().push(RefOr::T(key));
+        for (status, response) in Conflict::responses() {
+            operation.responses.responses.entry(status).or_insert(response);
+        }
+    }
+}
+
+const ONCE: &str = "A text of your own, new for each thing that you want done. Sent again within a day by the same caller with the same body, \
+    the request is not done again and has the first one's answer (with `Idempotency-Replayed: true`), also after a restart. While the first \
+    is under way it is a 409 (`idempotency_key_under_way`), with another path or body a 422 (`idempotency_key_reused`). What was refused has \
+    done nothing and is not kept. Should a crash come between the deed and its answer, it is a 409 (`idempotent_answer_lost`) and nothing is \
+    done. Answers are kept encrypted.";
 
 #[derive(OpenApi)]
 #[openapi(

@@ -30,6 +30,9 @@ impl<'a> ValueFault<'a> {
 
 /// What is said of a text that is not one of the choices, or of any other wrong value.
 pub(crate) fn wrong(text: &str) -> String {
+    if text == "expected value" {
+        return "expected a text".into();
+    }
     if let Some(rest) = text.strip_prefix("unknown variant ") {
         return plain(&format!("there is no {rest}"));
     }
@@ -79,6 +82,7 @@ mod tests {
             ("invalid type: sequence, expected struct OrgInput", "expected an object, found a list"),
             ("invalid type: null, expected a boolean", "expected true or false, found null"),
             ("unknown variant `huge`, expected one of `small`, `large`", "there is no \"huge\", expected one of \"small\", \"large\""),
+            ("expected value", "expected a text"),
             ("something else", "something else"),
         ] {
             assert_eq!(wrong(text), said);

@@ -62,6 +62,23 @@ fn cents(price: Money) -> i64 {
     whole.saturating_mul(CENT)
 }
 
+/// A price as it is charged: in whole cents, rounded up.
+pub fn whole_cents(price: Money) -> Money {
+    Money(cents(price))
+}
+
+impl Money {
+    /// How many hundredths of the currency unit it is, rounded up, as those who charge cards count.
+    pub fn to_cents(self) -> i64 {
+        cents(self) / CENT
+    }
+
+    /// So many hundredths of the currency unit, saturating.
+    pub fn of_cents(cents: i64) -> Self {
+        Self(cents.saturating_mul(CENT))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +112,14 @@ mod tests {
         assert_eq!(due("9.99", Some(period), "9.995", half), Quote::Now { credit: money("4.99"), due: money("5.01") }, "in whole cents");
         assert_eq!(due("20", Some(period), "100", period.end), Quote::Now { credit: money("0"), due: money("100") }, "nothing is left");
         assert_eq!(due("20", Some(period), "20", half), Quote::Now { credit: money("10"), due: money("10") });
+    }
+
+    #[test]
+    fn amounts_become_cents_and_come_back() {
+        for (price, cents) in [("20", 2_000), ("0.01", 1), ("9.995", 1_000), ("0", 0)] {
+            assert_eq!((money(price).to_cents(), whole_cents(money(price))), (cents, Money::of_cents(cents)), "{price}");
+        }
+        assert_eq!(Money::of_cents(1_785).to_string(), "17.85");
     }
 
     #[test]

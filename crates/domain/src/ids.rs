@@ -137,6 +137,11 @@ ulid_id!(
     InvoiceId,
     "invoice_"
 );
+ulid_id!(
+    /// What was asked of whoever charges: `payment_` and a ULID.
+    PaymentId,
+    "payment_"
+);
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {

@@ -34,7 +34,7 @@ mod view;
 
 pub use api_key::{ApiKey, ApiKeyHash, ParseApiKeyError};
 pub use attempt::{AttemptEnd, AttemptRecord};
-pub use billing::{Period, Quote, quote};
+pub use billing::{Period, Quote, quote, whole_cents};
 pub use catalogue::{Catalogue, CatalogueFault, CustomPool, Entitlement, ModelIndex, RowInForce};
 pub use category::Category;
 pub use credential_id::{CredentialId, ParseCredentialIdError};
@@ -42,7 +42,8 @@ pub use email::{Email, ParseEmailError};
 pub use feature::{Feature, Features};
 pub use health::{Admits, Allowance, Attempt, Change, Health, HealthState, QuotaRead, Standing, Trouble, Why};
 pub use ids::{
-    CheckoutId, InvoiceId, KeyId, LinkId, ModelId, OrgId, ParseIdError, PersonId, PlanId, PlanRequestId, ProviderName, RequestId, SessionId,
+    CheckoutId, InvoiceId, KeyId, LinkId, ModelId, OrgId, ParseIdError, PaymentId, PersonId, PlanId, PlanRequestId, ProviderName,
+    RequestId, SessionId,
 };
 pub use limit_row::{LimitRow, Selector};
 pub use model::{Model, Target, Tokenizer};

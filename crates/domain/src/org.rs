@@ -82,4 +82,6 @@ pub struct Key {
     pub created: UnixMicros,
     /// When it was revoked.
     pub revoked: Option<UnixMicros>,
+    /// Refused until it is enabled again.
+    pub disabled: bool,
 }

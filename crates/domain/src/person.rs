@@ -13,6 +13,8 @@ pub struct Person {
     pub name: String,
     /// Whether they run the installation.
     pub is_operator: bool,
+    /// Whether it was shown that the address is theirs, or somebody vouches for it.
+    pub is_verified: bool,
     /// When the account was made.
     pub created: UnixMicros,
 }

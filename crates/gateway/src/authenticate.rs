@@ -31,6 +31,8 @@ pub(crate) enum AuthFault {
     Unknown,
     /// The key was revoked.
     Revoked,
+    /// The key is disabled.
+    Disabled,
     /// The key has expired.
     Expired(UnixMicros),
     /// The key's organisation was deleted.
@@ -43,8 +45,9 @@ pub(crate) fn authenticate(headers: &HeaderMap, directory: &Directory, wall: Uni
     if !key.is_valid_at(wall) {
         return Err(match key.expires() {
             _ if key.org().state().deleted => AuthFault::OrgDeleted,
-            Some(at) if key.revoked().is_none() => AuthFault::Expired(at),
-            Some(_) | None => AuthFault::Revoked,
+            _ if key.revoked().is_some() => AuthFault::Revoked,
+            Some(at) if at <= wall => AuthFault::Expired(at),
+            Some(_) | None => AuthFault::Disabled,
         });
     }
     let asked = headers.get(X_ERROR_FORMAT).filter(|v| v.as_bytes().eq_ignore_ascii_case(b"openai")).map(|_| RateLimitBody::Openai);

@@ -51,6 +51,7 @@ impl From<AuthFault> for Problem {
             AuthFault::TwoKeys => "Two different API keys were sent. Send one, in `Authorization` or in `X-API-Key`.".into(),
             AuthFault::Unknown => "The API key is not known here. Check that it is whole, and that it was made at this gateway.".into(),
             AuthFault::Revoked => "The API key was revoked. Make a new one, or ask whoever manages your organisation's keys.".into(),
+            AuthFault::Disabled => "The API key is disabled. Enable it, or ask whoever manages your organisation's keys.".into(),
             AuthFault::Expired(at) => format!("The API key expired at {at}. Make a new one, or ask whoever manages your keys."),
             AuthFault::OrgDeleted => "The organisation of this API key was deleted. Ask the operator of this gateway.".into(),
         };

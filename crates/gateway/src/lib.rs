@@ -12,6 +12,7 @@ mod dispatch;
 mod dry_run;
 mod errors;
 mod estimate;
+mod fetch;
 mod gateway;
 mod header_text;
 mod health;

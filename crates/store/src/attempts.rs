@@ -26,6 +26,10 @@ pub enum Attempted<'a> {
     SignUpFrom(IpAddr),
     /// The use of a link from this address: 30 failures in 15 minutes.
     LinkFrom(IpAddr),
+    /// A mail to this address, whether or not it has an account: 5 in an hour.
+    MailTo(&'a str),
+    /// A mail that is asked for from this address: 20 in an hour.
+    MailFrom(IpAddr),
 }
 
 /// There were as many attempts as there may be.
@@ -72,6 +76,8 @@ impl Attempted<'_> {
             Self::LogInFrom(_) => (50, 15 * MINUTE_US),
             Self::SignUpFrom(_) => (10, 60 * MINUTE_US),
             Self::LinkFrom(_) => (30, 15 * MINUTE_US),
+            Self::MailTo(_) => (5, 60 * MINUTE_US),
+            Self::MailFrom(_) => (20, 60 * MINUTE_US),
         }
     }
 
@@ -81,6 +87,8 @@ impl Attempted<'_> {
             Self::LogInFrom(address) => format!("login from {}", network(address)),
             Self::SignUpFrom(address) => format!("sign-up from {}", network(address)),
             Self::LinkFrom(address) => format!("link from {}", network(address)),
+            Self::MailTo(account) => format!("mail to {account}"),
+            Self::MailFrom(address) => format!("mail from {}", network(address)),
         }
     }
 }

@@ -2,6 +2,10 @@
 
 /// Keys that are neither revoked nor expired, in one organisation.
 pub(crate) const MAX_KEYS_PER_ORG: usize = 10_000;
+/// Longest time that a key lives on beside the one that took its place, in seconds: 30 days.
+pub(crate) const MAX_OVERLAP_S: i64 = 30 * 86_400;
+/// Keys whose last minute is remembered.
+pub(crate) const USES_KNOWN: usize = 10_000;
 /// Members of one organisation.
 pub(crate) const MAX_MEMBERS_PER_ORG: usize = 1_000;
 /// Invitations of one organisation that nobody has taken up.
@@ -16,6 +20,8 @@ pub(crate) const SESSION_IDLE_US: i64 = 7 * 86_400_000_000;
 pub(crate) const SESSION_NOTE_US: i64 = 300_000_000;
 /// How long a link to choose a new password works, in microseconds: an hour.
 pub(crate) const RESET_LINK_US: i64 = 3_600_000_000;
+/// How long a link to confirm an address works, in microseconds: 3 days.
+pub(crate) const VERIFY_LINK_US: i64 = 3 * 24 * 3_600_000_000;
 /// How long the link to set up the first operator works, in microseconds: an hour.
 pub(crate) const SETUP_LINK_US: i64 = 3_600_000_000;
 /// How long an invitation works, in microseconds: 7 days.
@@ -24,8 +30,26 @@ pub(crate) const INVITATION_US: i64 = 7 * 86_400_000_000;
 pub(crate) const CHECKOUT_US: i64 = 3_600_000_000;
 /// How long a plan stays in force whose renewal was not paid, in microseconds: 7 days.
 pub(crate) const GRACE_US: i64 = 7 * 86_400_000_000;
+/// How long an open checkout is offered again to whoever chooses its plan once more, in microseconds: half its time.
+pub(crate) const CHECKOUT_FRESH_US: i64 = CHECKOUT_US / 2;
+/// Wait until it is asked again what became of a payment, in microseconds: 5 minutes.
+pub(crate) const PAYMENT_LOOK_US: i64 = 300_000_000;
+/// The same where a card is being charged or money given back, in microseconds: a minute, longer than a call may take.
+pub(crate) const CHARGE_LOOK_US: i64 = 60_000_000;
+/// Wait until a card that was declined is charged again, in microseconds: a day.
+pub(crate) const RETRY_CHARGE_US: i64 = 86_400_000_000;
+/// How long it is remembered what whoever charges has told, in microseconds: 30 days, ten times as long as it is told again.
+pub(crate) const EVENTS_KEPT_US: i64 = 30 * 86_400_000_000;
+/// Characters of a name, an id or an address that whoever charges gives.
+pub(crate) const MAX_CHARGER_TEXT: usize = 4_096;
 /// Subscriptions that are renewed in one go.
 pub(crate) const RENEWALS: usize = 200;
+/// How long what was asked for under a client's own key is done once, in microseconds: a day.
+pub(crate) const ONCE_US: i64 = 86_400_000_000;
+/// Such keys of one caller; the oldest are forgotten first.
+pub(crate) const MAX_ONCE_PER_CALLER: i64 = 10_000;
+/// Longest answer that is kept for when it is asked for again, in bytes.
+pub(crate) const MAX_ONCE_ANSWER_BYTES: usize = 256 << 10;
 /// Characters that are kept of what a browser calls itself.
 pub(crate) const MAX_AGENT_CHARS: usize = 200;
 /// Custom limits of one organisation.

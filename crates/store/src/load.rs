@@ -156,6 +156,7 @@ async fn load_keys(connection: &mut Connection, orgs: &Shards<Arc<OrgEntry>>) ->
             expires: key.expires,
             revoked: key.revoked,
             limits: options.limits(),
+            disabled: options.disabled,
             models: options.models,
             rate_limit_body: options.rate_limit_body,
         };

@@ -156,6 +156,7 @@ impl Store {
             recorder,
             sealer,
             attempts: Attempts::new(entropy.as_ref()),
+            under_way: Default::default(),
             clock,
             entropy,
             window_us: config.window_us,

@@ -1,6 +1,37 @@
 //! Pages of lists: a number of elements and an opaque cursor.
 
-use crate::caps;
+use std::str::FromStr;
+
+use domain::OrgId;
+
+use crate::{DatabaseFault, ErrorClass, OperationError, caps};
+
+/// Why a page of a list can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ListError {
+    /// There is no organisation of this id.
+    #[error("there is no organisation {0}")]
+    NoOrg(OrgId),
+    /// The cursor is none that a page gave.
+    #[error("cursor \"{cursor}\" is not one that a page gave")]
+    BadCursor {
+        /// What was given.
+        cursor: String,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Unavailable(#[from] DatabaseFault),
+}
+
+impl OperationError for ListError {
+    fn class(&self) -> ErrorClass<'_> {
+        match self {
+            Self::NoOrg(_) => ErrorClass::NotFound,
+            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
+            Self::Unavailable(_) => ErrorClass::Unavailable,
+        }
+    }
+}
 
 /// Which page of a list.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +45,12 @@ pub struct PageRequest {
 impl PageRequest {
     pub(crate) fn size(&self) -> usize {
         self.limit.unwrap_or(caps::PAGE_DEFAULT).clamp(1, caps::PAGE_MAX)
+    }
+
+    /// What the cursor names, behind which the page begins.
+    pub(crate) fn position<T: FromStr>(&self) -> Result<Option<T>, ListError> {
+        let bad = |cursor: &String| ListError::BadCursor { cursor: cursor.clone() };
+        self.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()
     }
 }
 

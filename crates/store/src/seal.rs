@@ -87,6 +87,12 @@ impl Sealer {
         [a, b, c, d, e, f]
     }
 
+    /// A print of several texts together, under the same conditions.
+    pub(crate) fn print_of(&self, place: &str, texts: &[&[u8]]) -> [u8; 32] {
+        let print = self.prints.clone().chain_update(Sha256::digest(place));
+        texts.iter().fold(print, |print, text| print.chain_update(Sha256::digest(text))).finalize().into()
+    }
+
     pub(crate) fn unseal(&self, place: &str, sealed: &[u8]) -> Result<Vec<u8>, CannotUnseal> {
         let (version, rest) = sealed.split_first().ok_or(CannotUnseal)?;
         let (nonce, msg) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(CannotUnseal)?;

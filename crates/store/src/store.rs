@@ -9,6 +9,7 @@ use tokio_util::task::TaskTracker;
 use crate::attempts::Attempts;
 use crate::data_folder::DataFolder;
 use crate::definitions::Definitions;
+use crate::ops::once::{self, UnderWay};
 use crate::seal::Sealer;
 use crate::sql::Database;
 use crate::{DatabaseFault, Directory, Pools, Recorder, StoreHealth};
@@ -27,6 +28,7 @@ pub(crate) struct Inner {
     pub(crate) recorder: Recorder,
     pub(crate) sealer: Sealer,
     pub(crate) attempts: Attempts,
+    pub(crate) under_way: UnderWay,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) window_us: u64,
@@ -95,10 +97,10 @@ impl Store {
     {
         let inner = Arc::clone(&self.inner);
         let work = work(Arc::clone(&inner));
-        let task = self.inner.tasks.spawn(async move {
+        let task = self.inner.tasks.spawn(once::on_behalf(async move {
             let _turn = inner.turn.lock().await;
             work.await
-        });
+        }));
         task.await.unwrap_or_else(|_| Err(DatabaseFault::interrupted().into()))
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use control::{ControlConfig, ControlParts};
+use control::{Cashier, ControlConfig, ControlParts};
 use domain::{Clock, Entropy};
 use gateway::{Gateway, GatewayConfig, GatewayParts};
+use http::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{Store, StoreConfig};
 use tokio::net::TcpListener;
@@ -18,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, is_unspecified};
 use crate::first_run::{self, DemoAccess};
+use crate::mailer::{Courier, Queue, mailer};
 use crate::running::{Running, Stopping};
 use crate::server::{
     Acceptor, ConnectionBounds, Connections, ControlPlane, Patience, Planes, Routes, ServerMetrics, Site, listen, raise_open_files,
@@ -26,13 +28,10 @@ use crate::server::{
 use crate::settings::Settings;
 use crate::start_error::StartError;
 use crate::tester::Tester;
-use crate::{discovery, entries, memory};
+use crate::{discovery, entries, memory, payments};
 
 /// How often things are swept that nobody uses any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-
-/// How often it is looked whether a subscription is to be renewed.
-const BILLING_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The application.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +46,7 @@ impl App {
         let listeners = Listeners::open(&settings.config)?;
         let config = &settings.config;
         let tls = config.server.tls.as_ref().map(tls_acceptor).transpose()?;
+        let (mailer, courier) = mail(config)?.unzip();
         let tasks = TaskTracker::new();
         let opening = StoreConfig {
             window_us: config.limits.window_us(),
@@ -74,8 +74,12 @@ impl App {
             store.flush_and_close().await;
             return Err(StartError::Spend { source });
         }
-        let own_url = url_of(config, listeners.main_addr).parse().unwrap_or_default();
-        let control = control_plane(config, own_url, &store, &gateway, &operator_token, (clock, entropy));
+        let own_url = url_of(config, listeners.main_addr);
+        let setup = first_run::prepare_setup_link(&store, &config.server.data_dir, &own_url).await;
+        let own_url: Uri = own_url.parse().unwrap_or_default();
+        let cashier = payments::cashier(config, own_url.clone(), &store, &gateway, &clock);
+        let beside = Beside { cashier: cashier.clone(), mailer, tasks: tasks.clone(), clock, entropy };
+        let control = control_plane(config, own_url, &store, &gateway, &operator_token, beside);
         let connections = Arc::new(Connections::default());
         let routes = Arc::new(Routes {
             planes: Planes { gateway: Arc::clone(&gateway), control },
@@ -94,9 +98,11 @@ impl App {
             data_dir: config.server.data_dir.clone(),
             operator_token,
             is_token_given: settings.operator_token.is_some(),
+            setup,
             demo,
             store,
             gateway,
+            cashier,
             connections,
             routes,
             tasks,
@@ -107,6 +113,7 @@ impl App {
             return Err(error.into());
         }
         Self::spawn(&running, &settings, listeners, tls);
+        courier.into_iter().for_each(|courier| running.until_stopped(courier.run()));
         Ok(running)
     }
 
@@ -158,8 +165,8 @@ impl App {
         running.every(patience.interval(), move || connections.look(patience, Instant::now()));
         let gateway = Arc::clone(&running.gateway);
         running.every(SWEEP_INTERVAL, move || gateway.sweep());
-        let (store, unpaid) = (running.store.clone(), settings.config.sign_up.plan.clone());
-        running.until_stopped(bill(store, unpaid));
+        running.until_stopped(payments::bill(running.cashier.clone()));
+        running.until_stopped(forget_answers(running.store.clone()));
         let (found, local) = (settings.found_in_use().to_vec(), settings.local_in_use().to_vec());
         if !found.is_empty() || !local.is_empty() {
             let (store, gateway) = (running.store.clone(), Arc::clone(&running.gateway));
@@ -169,14 +176,14 @@ impl App {
     }
 }
 
-/// Renews what is due, once a minute.
-async fn bill(store: Store, unpaid: domain::PlanId) {
-    let mut ticks = tokio::time::interval(BILLING_INTERVAL);
+/// Forgets the answers whose time is over, once a minute.
+async fn forget_answers(store: Store) {
+    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = store.run_billing(unpaid.clone()).await {
-            tracing::warn!(error = error.to_string(), "renewals could not be done; they are tried again in a minute");
+        if let Err(error) = store.forget_answers().await {
+            tracing::warn!(error = error.to_string(), "answers whose time is over could not be forgotten; it is tried again in a minute");
         }
     }
 }
@@ -195,14 +202,30 @@ fn gateway_config(settings: &Settings) -> GatewayConfig {
     }
 }
 
+/// What the control plane is given besides store and gateway.
+struct Beside {
+    cashier: Cashier,
+    mailer: Option<Queue>,
+    tasks: TaskTracker,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// Who sends mail, where a server for it is configured.
+fn mail(config: &Config) -> Result<Option<(Queue, Courier)>, StartError> {
+    let Some(email) = &config.email else { return Ok(None) };
+    Ok(Some(mailer(email).map_err(|source| StartError::Mail { host: email.host.clone(), source })?))
+}
+
 fn control_plane(
     config: &Config,
-    own_url: http::Uri,
+    own_url: Uri,
     store: &Store,
     gateway: &Arc<Gateway>,
     token: &SecretString,
-    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+    beside: Beside,
 ) -> ControlPlane {
+    let Beside { cashier, mailer, tasks, clock, entropy } = beside;
     let parts = ControlParts {
         config: ControlConfig {
             operator_token_hash: control::hash_operator_token(token.expose_secret()),
@@ -210,13 +233,15 @@ fn control_plane(
             is_secure: own_url.scheme() == Some(&http::uri::Scheme::HTTPS),
             own_url,
             sign_up: config.sign_up.clone(),
-            billing: config.billing,
             body_timeout: config.server.body_timeout,
         },
         store: store.clone(),
         providers: Arc::clone(gateway) as Arc<dyn domain::ProviderRuntime>,
         spend: Arc::clone(gateway) as Arc<dyn domain::SpendRuntime>,
+        cashier,
         tester: Arc::new(Tester::new(store.clone(), Arc::clone(gateway))),
+        mailer: mailer.map(|queue| Arc::new(queue) as Arc<dyn control::Mailer>),
+        tasks,
         clock,
         entropy,
     };

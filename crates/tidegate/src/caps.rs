@@ -39,6 +39,12 @@ pub(crate) const LOG_LINES: usize = 16_384;
 pub(crate) const MAX_CONFIG_BYTES: u64 = 16 * 1_024 * 1_024;
 /// Time for a local model server to answer when it is looked for.
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Mails that wait to be sent.
+pub(crate) const MAILS_WAITING: usize = 256;
+/// Time for each step of sending a mail.
+pub(crate) const MAIL_TIMEOUT: Duration = Duration::from_secs(20);
+/// Pauses before a mail is tried again.
+pub(crate) const MAIL_PAUSES: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(10), Duration::from_secs(60)];
 /// Time for a provider to answer when the operator tests it.
 pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// API keys that are tested at once: all of a provider's within 40 s, before whoever asked gives up.

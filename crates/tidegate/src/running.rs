@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use control::Cashier;
 use gateway::Gateway;
 use secrecy::SecretString;
 use store::Store;
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::caps::{CUT_WAIT, FLUSH_WAIT, LOOK_AGAIN};
-use crate::first_run::{Announcement, DemoAccess, FileFault, TOKEN_FILE, note_private};
+use crate::first_run::{Announcement, DemoAccess, FileFault, SetupLink, TOKEN_FILE, note_private};
 use crate::server::{Connections, Order, Routes};
 
 /// Where a running server leaves its address for the command line.
@@ -32,6 +33,8 @@ pub struct Running {
     pub data_dir: PathBuf,
     /// The operator token.
     pub operator_token: SecretString,
+    /// The link to set up the first operator; `None`: there was one at the start.
+    pub setup: Option<SetupLink>,
     /// The demo, where its key works.
     pub demo: Option<DemoAccess>,
     /// How the command line on this machine reaches it.
@@ -39,6 +42,7 @@ pub struct Running {
     pub(crate) is_token_given: bool,
     pub(crate) store: Store,
     pub(crate) gateway: Arc<Gateway>,
+    pub(crate) cashier: Cashier,
     pub(crate) connections: Arc<Connections>,
     pub(crate) routes: Arc<Routes>,
     pub(crate) tasks: TaskTracker,
@@ -71,10 +75,15 @@ impl Running {
         &self.gateway
     }
 
+    /// Whoever sells plans, for tests that do not wait for the next minute.
+    pub fn cashier(&self) -> &Cashier {
+        &self.cashier
+    }
+
     /// What to say of it.
     pub fn announcement(&self) -> Announcement {
         let token_file = (!self.is_token_given).then(|| self.data_dir.join(TOKEN_FILE));
-        Announcement { url: self.url.clone(), token_file, demo: self.demo.clone() }
+        Announcement { url: self.url.clone(), token_file, setup: self.setup.clone(), demo: self.demo.clone() }
     }
 
     /// Finishes what was begun, for as long as the configuration grants, and writes every record.

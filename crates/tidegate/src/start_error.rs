@@ -42,6 +42,14 @@ pub enum StartError {
         /// What the database said.
         source: store::DatabaseFault,
     },
+    /// Mail can't be sent as it is configured.
+    #[error("mail can't be sent through {host}: {source}; see host in [email]")]
+    Mail {
+        /// The mail server.
+        host: String,
+        /// What is wrong.
+        source: lettre::transport::smtp::Error,
+    },
     /// What is built in is broken: a fault of the build.
     #[error("what is built in can't be read: {0}")]
     BuiltIn(#[from] crate::config::Faults),

@@ -94,6 +94,9 @@ pub(super) fn all(records: &[Record], options: &Options, binaries: &Binaries) ->
     };
     let mut figures = vec![
         figure("cpu_per_request", "CPU per request, 64 connections", "us", 1, Goal::Ratio(1.5, 1.25), |r, n, s| r.cpu(n, s)),
+        figure("four_targets", "CPU per request, four targets against one", "x", 3, Goal::AtMost(1.05, 1.0), |r, n, s| {
+            r.four_targets(n, s)
+        }),
         figure("added_p50", "added latency at 1000/s, p50", "us", 0, Goal::Ratio(1.4, 1.1), |r, n, s| r.added(n, s, "p50")),
         figure("added_p99", "added latency at 1000/s, p99", "us", 0, Goal::Ratio(1.5, 1.2), |r, n, s| r.added(n, s, "p99")),
         figure("cpu_per_event", "CPU per event, 200 streams", "us", 1, Goal::Ratio(1.25, 1.0), |r, n, s| r.event(n, s)),
@@ -158,6 +161,10 @@ impl Rounds<'_> {
     fn added(&self, round: usize, subject: Subject, quantile: &str) -> Option<f64> {
         let path = format!("lat_us/{quantile}");
         Some(self.get(round, subject, Run::Rate, &path)? - self.get(round, Subject::Direct, Run::Rate, &path)?)
+    }
+
+    fn four_targets(&self, round: usize, subject: Subject) -> Option<f64> {
+        Some(self.get(round, subject, Run::FourTargets, "cpu_us_per_req")? / self.cpu(round, subject)?)
     }
 
     fn event(&self, round: usize, subject: Subject) -> Option<f64> {

@@ -24,6 +24,8 @@ pub(super) enum Run {
     Stream,
     /// As fast as answers come, over this many connections.
     Closed(u64),
+    /// As `Closed(64)`, of a model with four targets that are all well.
+    FourTargets,
     /// 1,000 requests a second over 64 connections.
     Rate,
     /// As `Closed(64)`, but every request is refused.
@@ -34,7 +36,7 @@ pub(super) enum Run {
 
 impl Run {
     /// Those that make load, in their order: memory is read before there was much load.
-    const LOADS: [Self; 6] = [Self::Idle, Self::Stream, Self::Closed(64), Self::Closed(256), Self::Rate, Self::Refused];
+    const LOADS: [Self; 7] = [Self::Idle, Self::Stream, Self::Closed(64), Self::FourTargets, Self::Closed(256), Self::Rate, Self::Refused];
 
     pub(super) fn name(self) -> String {
         match self {
@@ -42,6 +44,7 @@ impl Run {
             Self::Idle => "idle".into(),
             Self::Stream => format!("{STREAMS} streams"),
             Self::Closed(conns) => format!("closed loop, {conns} connections"),
+            Self::FourTargets => "four targets".into(),
             Self::Rate => "1000/s".into(),
             Self::Refused => "refusals".into(),
             Self::Computing => "computing".into(),
@@ -53,7 +56,7 @@ impl Run {
         match self {
             Self::Rate | Self::Stream => true,
             Self::Start | Self::Idle | Self::Closed(_) => subject != Subject::Direct,
-            Self::Refused | Self::Computing => subject == Subject::Tidegate,
+            Self::FourTargets | Self::Refused | Self::Computing => subject == Subject::Tidegate,
         }
     }
 
@@ -64,6 +67,7 @@ impl Run {
             // Streams are not warmed up by streams, since each takes seconds.
             Self::Stream => format!("stream --conns {STREAMS} --chunks {chunks} --delay-us {DELAY_US}"),
             Self::Closed(conns) => format!("closed --conns {conns} --secs {secs} --warm 20"),
+            Self::FourTargets => format!("closed --conns 64 --secs {secs} --warm 20 --model gpt-4o-four"),
             Self::Rate => format!("rate --conns 64 --rate 1000 --secs {secs} --warm 20"),
             Self::Refused => format!("closed --conns 64 --secs {secs} --warm 20 --expect 429"),
         };
@@ -162,7 +166,7 @@ fn line(run: Run, data: &Value) -> String {
             number("/rss_idle_kb"),
             number("/rss_top_kb")
         ),
-        Run::Closed(_) | Run::Refused => format!("{:.0}/s, {:.1} us/request", number("/rps"), number("/cpu_us_per_req")),
+        Run::Closed(_) | Run::FourTargets | Run::Refused => format!("{:.0}/s, {:.1} us/request", number("/rps"), number("/cpu_us_per_req")),
         Run::Rate => {
             format!("p50 {:.0} us, p99 {:.0} us, {:.1} us/request", number("/lat_us/p50"), number("/lat_us/p99"), number("/cpu_us_per_req"))
         }

@@ -4,6 +4,7 @@
 mod caller;
 mod cookie;
 mod maker;
+mod once;
 mod operator;
 mod org;
 mod person;
@@ -12,6 +13,7 @@ mod vault;
 pub use caller::{ClientAddress, hash_operator_token};
 pub(crate) use cookie::{cleared, set};
 pub(crate) use maker::OrgMaker;
+pub(crate) use once::{IDEMPOTENCY_KEY, answered_before, keep_answer};
 pub(crate) use operator::Operator;
 pub(crate) use org::{Billing, Keys, Manage, OrgAccess, Own, See};
 pub(crate) use person::SignedIn;

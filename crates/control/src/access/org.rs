@@ -8,13 +8,14 @@ use domain::{ApiKey, CheckoutId, Email, Key, KeyId, LinkId, Member, OrgId, Perso
 use http::StatusCode;
 use http::request::Parts;
 use store::{
-    AccountError, Actor, BillingError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice, Link, ListInvoicesError,
-    ListKeysError, ListMembersError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store,
+    AccountError, Actor, AuditEntry, BillingError, ChangeKeyError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice,
+    KeyInfo, Link, ListError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store,
     UpdateOrgError, Usage, UsageError, UsageQuery,
 };
 
 use super::caller::Caller;
-use crate::app::{App, BillingProvider};
+use crate::app::App;
+use crate::billing::{Cashier, CashierError};
 use crate::problem::Problem;
 use crate::shapes::subscription::Subscription;
 
@@ -45,7 +46,8 @@ pub(crate) struct OrgAccess<N> {
     actor: Actor,
     role: Role,
     is_operator: bool,
-    billing: BillingProvider,
+    is_verified: bool,
+    cashier: Cashier,
     store: Store,
     needs: PhantomData<N>,
 }
@@ -62,6 +64,10 @@ impl<N: Needs> FromRequestParts<App> for OrgAccess<N> {
         let nothing = || Problem::not_found("organisation", segment);
         let org: OrgId = segment.parse().map_err(|_| nothing())?;
         let store = app.vault().store().clone();
+        let is_verified = match &caller {
+            Caller::Token => true,
+            Caller::Person(session) => session.person.is_verified,
+        };
         let (actor, role, is_operator) = match caller {
             Caller::Token => (Actor::Operator, Role::Owner, true),
             Caller::Person(session) if session.person.is_operator => (Actor::Person(session.person.id), Role::Owner, true),
@@ -75,7 +81,7 @@ impl<N: Needs> FromRequestParts<App> for OrgAccess<N> {
             let message = format!("This needs the role {}; you are {} of this organisation.", N::RIGHT.least().as_str(), role.as_str());
             return Err(Problem::new(StatusCode::FORBIDDEN, "role_too_low", message));
         }
-        Ok(Self { org, actor, role, is_operator, billing: app.config().billing, store, needs: PhantomData })
+        Ok(Self { org, actor, role, is_operator, is_verified, cashier: app.vault().cashier().clone(), store, needs: PhantomData })
     }
 }
 
@@ -97,7 +103,7 @@ impl OrgAccess<See> {
         Ok(self.store.usage(&query(self.org)?).await)
     }
 
-    pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<Key>, ListKeysError> {
+    pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<KeyInfo>, ListError> {
         self.store.list_keys(self.org, page).await
     }
 
@@ -105,7 +111,7 @@ impl OrgAccess<See> {
         self.store.quote(self.org, plan).await
     }
 
-    pub(crate) async fn members(&self, page: &PageRequest) -> Result<Page<Member>, ListMembersError> {
+    pub(crate) async fn members(&self, page: &PageRequest) -> Result<Page<Member>, ListError> {
         self.store.members(self.org, page).await
     }
 
@@ -121,8 +127,26 @@ impl OrgAccess<See> {
 }
 
 impl OrgAccess<Keys> {
+    /// Whoever has not shown that their address is theirs makes no keys.
+    pub(crate) fn verified(&self) -> Result<(), Problem> {
+        if self.is_verified {
+            return Ok(());
+        }
+        let message =
+            "Confirm your address first, with the link that was sent to you; POST /api/v1/auth/verification-mails sends it again.";
+        Err(Problem::new(StatusCode::FORBIDDEN, "email_unverified", message))
+    }
+
     pub(crate) async fn create_key(&self, new: NewKey) -> Result<(Key, ApiKey), CreateKeyError> {
         self.store.create_key(self.actor, self.org, new).await
+    }
+
+    pub(crate) async fn rotate_key(&self, key: KeyId, overlap_s: u64) -> Result<(Key, ApiKey), ChangeKeyError> {
+        self.store.rotate_key(self.actor, self.org, key, overlap_s).await
+    }
+
+    pub(crate) async fn change_key(&self, key: KeyId, disabled: bool) -> Result<KeyInfo, ChangeKeyError> {
+        self.store.set_key_disabled(self.actor, self.org, key, disabled).await
     }
 
     pub(crate) async fn revoke_key(&self, key: KeyId) -> Result<Key, RevokeKeyError> {
@@ -139,6 +163,10 @@ impl OrgAccess<Manage> {
             return Err(Problem::new(StatusCode::FORBIDDEN, "operator_only", message));
         }
         Ok(self.store.update_org(self.actor, self.org, patch).await)
+    }
+
+    pub(crate) async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ListError> {
+        self.store.audit_of(self.org, page).await
     }
 
     pub(crate) async fn set_role(&self, person: PersonId, role: Role) -> Result<Member, ChangeMemberError> {
@@ -163,16 +191,26 @@ impl OrgAccess<Billing> {
         self.store.request_plan(self.actor, self.org, plan, message).await
     }
 
-    pub(crate) async fn buy_plan(&self, plan: PlanId) -> Result<PlanChange, BillingError> {
-        self.store.buy_plan(self.actor, self.org, plan).await
+    pub(crate) async fn buy_plan(&self, plan: PlanId) -> Result<PlanChange, CashierError> {
+        self.cashier.choose(self.actor, self.org, plan).await
     }
 
-    /// It was paid.
+    /// Somebody is back from where a checkout is paid.
+    pub(crate) async fn returned_from(&self, id: CheckoutId) -> Result<(), CashierError> {
+        self.cashier.returned(self.org, id).await
+    }
+
+    /// Where the card that is kept is seen to.
+    pub(crate) async fn portal(&self) -> Result<String, CashierError> {
+        self.cashier.portal(self.org).await
+    }
+
+    /// It was paid with a card that is none.
     pub(crate) async fn checkout_paid(&self, id: CheckoutId, renews: bool) -> Result<Invoice, BillingError> {
         self.store.checkout_paid(self.actor, self.org, id, renews).await
     }
 
-    pub(crate) async fn invoices(&self, page: &PageRequest) -> Result<Page<Invoice>, ListInvoicesError> {
+    pub(crate) async fn invoices(&self, page: &PageRequest) -> Result<Page<Invoice>, ListError> {
         self.store.invoices(self.org, page).await
     }
 
@@ -191,7 +229,12 @@ impl<N> OrgAccess<N> {
     pub(crate) async fn subscription(&self) -> Result<Subscription, Problem> {
         let org = self.store.org(self.org).ok_or_else(|| Problem::not_found("organisation", &self.id()))?;
         let request = self.store.open_plan_request(self.org).await?;
-        Ok(Subscription::of(&org, self.billing, self.store.billing_of(self.org).await?, request))
+        Ok(Subscription::of(&org, self.cashier.name(), self.store.billing_of(self.org).await?, request))
+    }
+
+    /// What people call the organisation.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.store.org(self.org).map(|org| org.name)
     }
 
     /// The organisation's id, as text for paths.

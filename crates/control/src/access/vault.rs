@@ -3,17 +3,41 @@
 
 use std::sync::Arc;
 
-use domain::{Catalogue, Email, OrgId, Person, SecretToken, TokenHash, UnixMicros};
+use domain::{Catalogue, Email, OrgId, Person, PersonId, SecretToken, TokenHash, UnixMicros};
 use secrecy::SecretString;
-use store::{Account, AccountError, Attempt, Attempted, LinkError, Session, SignUp, SignUpError, Store, TooManyAttempts};
+use store::{
+    Account, AccountError, Actor, Attempt, Attempted, BillingError, Link, LinkError, Session, Settled, SignUp, SignUpError, Store,
+    TooManyAttempts,
+};
 
-/// The store, out of reach.
+use crate::billing::{Cashier, HearFault};
+
+/// The store and who sells plans, out of reach.
 #[derive(Clone)]
-pub(crate) struct Vault(Store);
+pub(crate) struct Vault(Store, Cashier);
 
 impl Vault {
-    pub(crate) fn new(store: Store) -> Self {
-        Self(store)
+    pub(crate) fn new(store: Store, cashier: Cashier) -> Self {
+        Self(store, cashier)
+    }
+
+    pub(super) fn cashier(&self) -> &Cashier {
+        &self.1
+    }
+
+    /// Whether plans with a price are sold here; else operators grant them.
+    pub(crate) fn sells(&self) -> bool {
+        self.1.sells()
+    }
+
+    /// Whether they are paid with test cards.
+    pub(crate) fn takes_test_cards(&self) -> bool {
+        self.1.name() == "test"
+    }
+
+    /// For whoever can prove with a signature that it is they who charge.
+    pub(crate) async fn hear(&self, signatures: &[&str], body: &[u8]) -> Result<Result<Settled, BillingError>, HearFault> {
+        self.1.hear(signatures, body).await
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -48,6 +72,20 @@ impl Vault {
 
     pub(crate) async fn reset_password(&self, token: &str, password: SecretString) -> Result<Person, LinkError> {
         self.0.reset_password(TokenHash::of(token), password).await
+    }
+
+    /// For whoever receives mail at the account's address.
+    pub(crate) async fn make_reset_link(&self, person: PersonId) -> Result<(Link, SecretToken), AccountError> {
+        self.0.make_reset_link(Actor::Person(person), person).await
+    }
+
+    /// For whoever receives mail at the account's address.
+    pub(crate) async fn make_verify_link(&self, person: PersonId) -> Result<(Link, SecretToken), AccountError> {
+        self.0.make_verify_link(person).await
+    }
+
+    pub(crate) async fn verify(&self, token: &str) -> Result<Person, LinkError> {
+        self.0.verify(TokenHash::of(token)).await
     }
 
     pub(crate) async fn set_up(&self, token: &str, email: Email, name: String, password: SecretString) -> Result<Person, LinkError> {

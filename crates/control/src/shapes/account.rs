@@ -41,6 +41,13 @@ pub(crate) struct SignedUp {
     pub(crate) message: String,
 }
 
+/// What is next, for people.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Told {
+    /// One or two sentences.
+    pub(crate) message: String,
+}
+
 /// Somebody who logs in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -105,14 +112,23 @@ pub(crate) struct Person {
     name: String,
     /// Whether they run the installation.
     operator: bool,
+    /// Whether the address is known to be theirs. Until it is they make no API keys.
+    verified: bool,
     /// When the account was made.
     created: Time,
 }
 
 impl Person {
     pub(crate) fn of(person: &domain::Person) -> Self {
-        let domain::Person { id, email, name, is_operator, created } = person;
-        Self { id: id.to_string(), email: email.to_string(), name: name.clone(), operator: *is_operator, created: Time(*created) }
+        let domain::Person { id, email, name, is_operator, is_verified, created } = person;
+        Self {
+            id: id.to_string(),
+            email: email.to_string(),
+            name: name.clone(),
+            operator: *is_operator,
+            verified: *is_verified,
+            created: Time(*created),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct AuditEntry {
     action: String,
     /// To what, such as `org_01J…`.
     subject: String,
-    /// Details, without secrets.
+    /// Details, without secrets: of what changed, `before` and `after`; of what was made or is gone, what it is or was.
     #[schema(value_type = Object)]
     details: serde_json::Value,
 }

@@ -2,7 +2,7 @@
 
 use domain::{ApiKey, KeyLimits, ModelId};
 use serde::{Deserialize, Serialize};
-use store::NewKey;
+use store::{KeyInfo, NewKey};
 use utoipa::ToSchema;
 
 use super::choice::RateLimitBody;
@@ -44,6 +44,33 @@ impl KeyInput {
     }
 }
 
+/// What changes of an API key.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyChange {
+    /// Whether it may be used. In force for the next request.
+    pub(crate) state: KeyState,
+}
+
+/// How an API key is replaced.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyRotation {
+    /// How long the key that is replaced lives on, in seconds: 0 (it is refused from the next request on) to 2592000 (30 days).
+    #[schema(maximum = 2_592_000)]
+    pub(crate) overlap_seconds: u64,
+}
+
+/// Whether an API key may be used, as far as people have decided it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum KeyState {
+    /// It may, until it expires or is revoked.
+    Enabled,
+    /// It is refused until it is enabled again.
+    Disabled,
+}
+
 /// An API key without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Key {
@@ -70,6 +97,14 @@ pub(crate) struct Key {
     rate_limit_body: Option<RateLimitBody>,
     /// When it was made.
     created: Time,
+    /// Who made it: `operator` (the bearer of the operator token), `system`, or a person's id; `null`: it is older than that is kept.
+    #[schema(required)]
+    made_by: Option<String>,
+    /// The minute of its last request, refused ones included, as of a second ago; `null`: it was never used.
+    #[schema(required)]
+    last_used: Option<Time>,
+    /// Whether it is enabled.
+    state: KeyState,
     /// When it was revoked; `null`: it was not.
     #[schema(required)]
     revoked: Option<Time>,
@@ -77,7 +112,8 @@ pub(crate) struct Key {
 
 impl Key {
     /// The key as it is kept.
-    pub(crate) fn of(key: domain::Key) -> Self {
+    pub(crate) fn of(info: KeyInfo) -> Self {
+        let KeyInfo { key, made_by, last_used } = info;
         Self {
             id: key.id.to_string(),
             name: key.name,
@@ -88,6 +124,9 @@ impl Key {
             tpm: key.limits.tpm,
             rate_limit_body: key.rate_limit_body.map(Into::into),
             created: Time(key.created),
+            made_by: made_by.map(|actor| actor.to_string()),
+            last_used: last_used.map(Time),
+            state: if key.disabled { KeyState::Disabled } else { KeyState::Enabled },
             revoked: key.revoked.map(Time),
         }
     }
@@ -126,7 +165,8 @@ pub(crate) struct NewKeyShown {
 impl NewKeyShown {
     /// The key and its secret.
     pub(crate) fn of(key: domain::Key, secret: &ApiKey) -> Self {
-        let Key { id, name, prefix, expires, models, rpm, tpm, rate_limit_body, created, revoked: _ } = Key::of(key);
+        let Key { id, name, prefix, expires, models, rpm, tpm, rate_limit_body, created, .. } =
+            Key::of(KeyInfo { key, made_by: None, last_used: None });
         Self { id, key: secret.expose().into(), name, prefix, expires, models, rpm, tpm, rate_limit_body, created }
     }
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::choice::Role;
 use super::time::Time;
+use crate::mail::{Mail, Mailer};
 
 /// A member of an organisation.
 #[derive(Debug, Serialize, ToSchema)]
@@ -99,12 +100,21 @@ pub(crate) struct NewLink {
     /// It works until before this moment; `null`: for an hour.
     #[schema(required)]
     expires: Option<Time>,
+    /// Whether it is on its way by mail already.
+    mailed: bool,
 }
 
 impl NewLink {
     /// A link to `page` of the console at `base`.
     pub(crate) fn of(link: Option<&store::Link>, token: &SecretToken, base: &Uri, page: &str) -> Self {
-        let url = format!("{}/{page}#token={}", base.to_string().trim_end_matches('/'), token.expose());
-        Self { id: link.map(|link| link.id.to_string()), url, token: token.expose().into(), expires: link.map(|link| Time(link.expires)) }
+        let (id, expires) = (link.map(|link| link.id.to_string()), link.map(|link| Time(link.expires)));
+        let url = crate::link(&base.to_string(), page, token);
+        Self { id, url, token: token.expose().into(), expires, mailed: false }
+    }
+
+    /// The same, sent by mail where there is somebody who sends.
+    pub(crate) fn mailed(self, mailer: Option<&dyn Mailer>, mail: impl FnOnce(&str) -> Mail) -> Self {
+        let mailed = mailer.is_some_and(|mailer| mailer.send(mail(&self.url)));
+        Self { mailed, ..self }
     }
 }

@@ -147,38 +147,25 @@ impl Request {
     pub(crate) fn of(story: RequestStory) -> Option<Self> {
         let RequestStory { usage, refusals } = story;
         let first = refusals.first().map(|told| &told.event);
-        let request = match (&usage, first) {
-            (Some(of), _) => Self {
-                id: of.request.to_string(),
-                at: Time(of.at),
-                org: of.org.to_string(),
-                key: of.key.to_string(),
-                plan: of.plan.as_str().into(),
-                model: of.model.as_str().into(),
-                category: of.category.map(Into::into),
-                pool: of.pool.as_ref().into(),
-                decision: Decision::Admitted,
-                outcome: Some(RequestOutcome::of(of)),
-                attempts: of.attempt_list.iter().map(RequestAttempt::of).collect(),
-                refusals: Vec::new(),
-            },
-            (None, Some(of)) => Self {
-                id: of.request.to_string(),
-                at: Time(of.at),
-                org: of.org.to_string(),
-                key: of.key.to_string(),
-                plan: of.plan.as_str().into(),
-                model: of.model.as_str().into(),
-                category: of.category.map(Into::into),
-                pool: of.pool.as_ref().into(),
-                decision: Decision::Refused,
-                outcome: None,
-                attempts: Vec::new(),
-                refusals: Vec::new(),
-            },
+        let (decision, request, at, org, key, plan, model, category, pool) = match (&usage, first) {
+            (Some(of), _) => (Decision::Admitted, of.request, of.at, of.org, of.key, &of.plan, &of.model, of.category, &of.pool),
+            (None, Some(of)) => (Decision::Refused, of.request, of.at, of.org, of.key, &of.plan, &of.model, of.category, &of.pool),
             (None, None) => return None,
         };
-        Some(Self { refusals: refusals.into_iter().map(RequestRefusal::of).collect(), ..request })
+        Some(Self {
+            id: request.to_string(),
+            at: Time(at),
+            org: org.to_string(),
+            key: key.to_string(),
+            plan: plan.as_str().into(),
+            model: model.as_str().into(),
+            category: category.map(Into::into),
+            pool: pool.as_ref().into(),
+            decision,
+            outcome: usage.as_ref().map(RequestOutcome::of),
+            attempts: usage.iter().flat_map(|of| &of.attempt_list).map(RequestAttempt::of).collect(),
+            refusals: refusals.into_iter().map(RequestRefusal::of).collect(),
+        })
     }
 }
 

@@ -8,7 +8,6 @@ use super::amount::Amount;
 use super::choice::{LimitedBy, PlanDecision, PlanRequestState};
 use super::password::Secret;
 use super::time::Time;
-use crate::app::BillingProvider;
 
 /// What an organisation is subscribed to.
 #[derive(Debug, Serialize, ToSchema)]
@@ -17,7 +16,7 @@ pub(crate) struct Subscription {
     pub(crate) plan: String,
     /// The plan in force: the same, but for late payment.
     pub(crate) effective_plan: String,
-    /// How plans are paid here: `manual` (an operator grants them) or `test` (with cards that are none).
+    /// How plans are paid here: `manual` (an operator grants them), `stripe`, or `test` (with cards that are none).
     pub(crate) billing: &'static str,
     /// When what was paid for is over; `null`: nothing was paid for here.
     #[schema(required)]
@@ -40,7 +39,7 @@ impl Subscription {
     /// The plans of an organisation, what it has paid for, what is to be paid, and what it wishes.
     pub(crate) fn of(
         org: &domain::Org,
-        billing: BillingProvider,
+        billing: &'static str,
         (paid, checkout): (Option<store::Subscription>, Option<store::Checkout>),
         request: Option<store::PlanRequest>,
     ) -> Self {
@@ -48,7 +47,7 @@ impl Subscription {
         Self {
             plan: text(&org.plan),
             effective_plan: text(&org.effective_plan),
-            billing: billing.as_str(),
+            billing,
             paid_until: paid.as_ref().map(|paid| Time(paid.period.end)),
             next_plan: paid.as_ref().and_then(|paid| paid.next_plan.as_ref()).map(text),
             past_due_until: paid.as_ref().and_then(|paid| paid.grace_until).map(Time),
@@ -71,12 +70,26 @@ pub(crate) struct Checkout {
     due: Amount,
     /// It can be paid until before this moment.
     expires: Time,
+    /// The page where it is paid; `null`: the card that is kept is being charged.
+    #[schema(required)]
+    url: Option<String>,
 }
 
 impl Checkout {
+    /// Whether it is the one of this id.
+    pub(crate) fn is(&self, id: &str) -> bool {
+        self.id == id
+    }
+
+    /// What it is about, for people.
+    pub(crate) fn sentence(&self) -> String {
+        let Self { plan, due, credit, .. } = self;
+        format!("The plan {plan} for a month: {} are due now, {} are left of what was paid before.", due.0, credit.0)
+    }
+
     fn of(checkout: store::Checkout) -> Self {
-        let store::Checkout { id, plan, credit, due, expires, .. } = checkout;
-        Self { id: id.to_string(), plan: plan.as_str().into(), credit: Amount(credit), due: Amount(due), expires: Time(expires) }
+        let store::Checkout { id, plan, credit, due, expires, url, .. } = checkout;
+        Self { id: id.to_string(), plan: plan.as_str().into(), credit: Amount(credit), due: Amount(due), expires: Time(expires), url }
     }
 }
 
@@ -107,11 +120,21 @@ pub(crate) struct Invoice {
     period_end: Time,
     /// When it was charged.
     created: Time,
+    /// Where its receipt is seen; `null`: there is none, or not yet.
+    #[schema(required)]
+    receipt_url: Option<String>,
+}
+
+/// Where an organisation sees to its card.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Portal {
+    /// The page's address.
+    pub(crate) url: String,
 }
 
 impl Invoice {
     pub(crate) fn of(invoice: store::Invoice) -> Self {
-        let store::Invoice { id, plan, credit, amount, is_paid, period, created, .. } = invoice;
+        let store::Invoice { id, plan, credit, amount, is_paid, period, created, receipt_url, .. } = invoice;
         Self {
             id: id.to_string(),
             plan: plan.as_str().into(),
@@ -121,6 +144,7 @@ impl Invoice {
             period_start: Time(period.start),
             period_end: Time(period.end),
             created: Time(created),
+            receipt_url,
         }
     }
 }

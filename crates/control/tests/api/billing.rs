@@ -1,9 +1,10 @@
 //! Plans that are paid, with cards that are none.
 
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::{Method, header};
 use serde_json::{Value, json};
 
-use crate::support::{Api, Browser};
+use crate::support::{Api, Browser, request};
 
 const CARD: &str = "4242 4242 4242 4242";
 const DECLINED: &str = "4000000000000002";
@@ -72,7 +73,7 @@ impl Customer {
     /// The plans bought and in force, after what is due was done.
     async fn after(&self, seconds: u64) -> (String, String) {
         self.api.clock.advance_s(seconds);
-        self.api.store.run_billing("free".into()).await.unwrap();
+        self.api.cashier.run().await;
         // The owner's session may be over by now.
         let org = self.api.get(&self.path("")).await.expect(200);
         let text = |name: &str| org[name].as_str().unwrap().to_owned();
@@ -177,8 +178,10 @@ async fn what_is_not_paid_stays_in_force_for_a_week_and_comes_back_when_it_is_pa
     let late = customer.api.get(&customer.path("/subscription")).await.expect(200);
     assert_eq!(late["past_due_until"], "2026-03-12T15:30:00Z");
     assert_eq!(customer.after(7 * DAY_S).await, ("starter".into(), "free".into()), "bought and in force are told apart");
-    let chosen = customer.api.post(&customer.path("/subscription"), json!({"plan": "starter"})).await.fault(409).0;
-    assert_eq!(chosen, "conflict");
+    let chosen = customer.api.post(&customer.path("/subscription"), json!({"plan": "starter"})).await.expect(202);
+    let path = customer.path(&format!("/subscription/checkouts/{}/test-payment", chosen["checkout"]["id"].as_str().unwrap()));
+    let paid = customer.api.post(&path, json!({"card": CARD})).await.expect(200);
+    assert_eq!((&paid["effective_plan"], &paid["paid_until"]), (&json!("starter"), &json!("2026-04-12T15:30:00Z")));
 }
 
 #[tokio::test]
@@ -219,4 +222,34 @@ async fn one_organisation_pays_no_other_ones_checkout_and_manual_takes_no_card()
     let org = manual.org("Acme").await;
     let path = format!("/orgs/{org}/subscription/checkouts/checkout_01J9Z3K8M2Q4R6T8V0W2X4Y6Z8/test-payment");
     assert_eq!(manual.post(&path, json!({"card": CARD})).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_browser_pays_on_a_page_that_says_it_is_a_test() {
+    let customer = Customer::new().await;
+    let (_, chosen) = customer.choose("starter").await;
+    let url = chosen["checkout"]["url"].as_str().unwrap();
+    let path = url.strip_prefix("https://gateway.example.com/api/v1").unwrap();
+    let look = customer.owner.request(Method::GET, path).body(Body::empty()).unwrap();
+    let (parts, page) = customer.api.send_for_text(look).await;
+    assert_eq!((parts.status.as_u16(), &parts.headers[header::CONTENT_TYPE]), (200, &"text/html; charset=utf-8".parse().unwrap()));
+    let policy = parts.headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("script"), "{policy}");
+    assert!(page.contains("TEST") && page.contains("20 are due") && !page.contains("<script"), "{page}");
+    let press = |card: &str| customer.owner.request(Method::POST, path).body(Body::from(format!("card={card}"))).unwrap();
+    let (parts, page) = customer.api.send_for_text(press("declined")).await;
+    assert!(parts.status == 402 && page.contains("declined"), "{page}");
+    assert_eq!(customer.subscription().await["plan"], "free");
+    let (parts, page) = customer.api.send_for_text(press("pays")).await;
+    assert!(parts.status == 200 && page.contains("in force") && !page.contains("<form"), "{page}");
+    assert_eq!(customer.subscription().await["plan"], "starter");
+
+    let eve = customer.api.sign_up("eve@example.com", "Other").await;
+    for request in [eve.request(Method::GET, path), eve.request(Method::POST, path)] {
+        assert_eq!(customer.api.send_for_text(request.body(Body::empty()).unwrap()).await.0.status, 404, "another's page is as absent");
+    }
+    assert_eq!(customer.api.send_for_text(request(Method::GET, path).body(Body::empty()).unwrap()).await.0.status, 401);
+    let foreign =
+        request(Method::POST, path).header(header::COOKIE, &customer.owner.cookie).header(header::ORIGIN, "https://elsewhere.example");
+    assert_eq!(customer.api.send_for_text(foreign.body(Body::from("card=pays")).unwrap()).await.0.status, 403);
 }

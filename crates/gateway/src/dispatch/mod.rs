@@ -135,6 +135,15 @@ struct Way {
     hedged: Option<usize>,
 }
 
+impl Way {
+    /// Has the input counted, which was known at its bound only.
+    async fn count_input(&mut self, exchange: &mut Exchange) {
+        Box::pin(exchange.know_input()).await;
+        self.is_counted = true;
+        self.needs.tokens = exchange.held().0.saturating_add(self.output);
+    }
+}
+
 impl<'r> Asked<'r> {
     /// Tries targets until one answers.
     pub(crate) async fn dispatch(&self, exchange: &mut Exchange) -> Result<Dispatched, DispatchFault> {
@@ -182,9 +191,7 @@ impl<'r> Asked<'r> {
             match self.enter(target, exchange, way) {
                 // The bound said so; the count may not.
                 Err(Skip::TooLong { .. } | Skip::NoRoom(NoRoom { lacks_tokens: true, .. })) if !way.is_counted => {
-                    Box::pin(exchange.know_input()).await;
-                    way.is_counted = true;
-                    way.needs.tokens = exchange.held().0.saturating_add(way.output);
+                    way.count_input(exchange).await;
                 }
                 entered => break entered,
             }
@@ -207,6 +214,12 @@ impl<'r> Asked<'r> {
         })
     }
 
+    /// Takes from the target's ceiling and quota, whatever else speaks against it.
+    fn take(&self, target: &TargetRoute, exchange: &mut Exchange) -> Result<Option<QuotaHold>, Skip> {
+        hold_spend(target, exchange)?;
+        self.take_from_quota(target, exchange.subject().request.bits(), exchange)
+    }
+
     /// None answered: those that were left alone, and not for their rate, are tried after all. Refusing the request would be worse.
     async fn last_resort(&self, exchange: &mut Exchange, way: &mut Way) -> Option<Dispatched> {
         way.may_hedge = false;
@@ -215,7 +228,12 @@ impl<'r> Asked<'r> {
             let target = model.targets.get(index).filter(|_| self.may_try(way))?;
             let now_us = self.gateway.clock.now().mono_us;
             let Some(entry) = Entry::begin_as_last_resort(target, now_us) else { continue };
-            match hold_spend(target, exchange).and_then(|()| self.take_from_quota(target, exchange.subject().request.bits(), exchange)) {
+            let mut taken = self.take(target, exchange);
+            if matches!(taken, Err(Skip::NoRoom(NoRoom { lacks_tokens: true, .. }))) && !way.is_counted {
+                way.count_input(exchange).await;
+                taken = self.take(target, exchange);
+            }
+            match taken {
                 Ok(quota) => {
                     if let Some(answer) = self.try_target(index, target, (entry, quota), exchange, way).await {
                         return Some(answer);

@@ -25,7 +25,15 @@ fn all_but_429() -> Vec<Problem> {
     let dispatch = |fault: DispatchFault| fault.into_problem("m", RateLimitBody::Text);
     let (provider, name) = (|| "p".to_owned(), || "m".to_owned());
     let at = "2026-02-05T15:32:41Z".parse().unwrap();
-    let auth = [AuthFault::NoKey, AuthFault::NotBearer, AuthFault::TwoKeys, AuthFault::Unknown, AuthFault::Revoked, AuthFault::OrgDeleted];
+    let auth = [
+        AuthFault::NoKey,
+        AuthFault::NotBearer,
+        AuthFault::TwoKeys,
+        AuthFault::Unknown,
+        AuthFault::Revoked,
+        AuthFault::Disabled,
+        AuthFault::OrgDeleted,
+    ];
     let receive = [ReceiveFault::Encoded, ReceiveFault::TooLarge(10), ReceiveFault::TooSlow(Duration::from_secs(30)), ReceiveFault::Broken];
     let resolve = [
         ResolveFault::NoSuchModel { name: name(), near: vec!["n".into(), "o".into()] },

@@ -132,6 +132,16 @@ async fn the_dry_run_tells_what_is_tried_where_no_other_answers() {
 }
 
 #[tokio::test]
+async fn a_last_resort_has_its_input_counted_before_its_quota_refuses() {
+    let (rig, _) = with_targets(json!([{"provider": "first", "tpm": 1_000}])).await;
+    rig.upstream.push(Script::answer(503, &[("retry-after", "7")], ""));
+    assert_eq!(rig.send(&rig.chat("small-1")).await.status, 502);
+    let body = json!({"model": "small-1", "max_tokens": 50, "messages": [{"role": "user", "content": "hello ".repeat(500)}]});
+    let call = Call::post("/v1/chat/completions", &body).key(&rig.key);
+    assert_eq!(rig.send(&call).await.status, 200, "3,000 bytes, but 500 tokens");
+}
+
+#[tokio::test]
 async fn every_target_is_tried_before_the_client_hears_a_429() {
     let mut targets: Vec<_> = (0..12).map(|i| json!({"provider": "first", "model": format!("m{i}"), "priority": i})).collect();
     targets.push(json!({"provider": "second", "priority": 99}));

@@ -13,6 +13,7 @@ struct Rare {
     models: Option<Box<[ModelId]>>,
     rate_limit_body: Option<RateLimitBody>,
     revoked: Option<UnixMicros>,
+    disabled: bool,
 }
 
 /// A key's own limits: the numbers of which its pool is made when it is asked for.
@@ -64,6 +65,7 @@ pub(crate) struct KeyParts {
     pub(crate) hash: ApiKeyHash,
     pub(crate) expires: Option<UnixMicros>,
     pub(crate) revoked: Option<UnixMicros>,
+    pub(crate) disabled: bool,
     pub(crate) models: Option<Vec<ModelId>>,
     pub(crate) limits: KeyLimits,
     pub(crate) rate_limit_body: Option<RateLimitBody>,
@@ -76,6 +78,7 @@ impl From<&Key> for KeyParts {
             hash: key.hash,
             expires: key.expires,
             revoked: key.revoked,
+            disabled: key.disabled,
             models: key.models.clone(),
             limits: key.limits,
             rate_limit_body: key.rate_limit_body,
@@ -85,15 +88,15 @@ impl From<&Key> for KeyParts {
 
 impl KeyEntry {
     pub(crate) fn of(parts: KeyParts, org: Arc<OrgEntry>) -> Self {
-        let KeyParts { id, hash, expires, revoked, models, limits, rate_limit_body } = parts;
-        let is_plain = models.is_none() && rate_limit_body.is_none() && revoked.is_none();
+        let KeyParts { id, hash, expires, revoked, disabled, models, limits, rate_limit_body } = parts;
+        let is_plain = models.is_none() && rate_limit_body.is_none() && revoked.is_none() && !disabled;
         Self {
             id,
             hash,
             org,
             expires: expires.map_or(NEVER, |at| at.0),
             limits: OwnLimits::of(id, limits),
-            rare: (!is_plain).then(|| Arc::new(Rare { models: models.map(Vec::into_boxed_slice), rate_limit_body, revoked })),
+            rare: (!is_plain).then(|| Arc::new(Rare { models: models.map(Vec::into_boxed_slice), rate_limit_body, revoked, disabled })),
         }
     }
 
@@ -122,9 +125,14 @@ impl KeyEntry {
         self.rare.as_ref().and_then(|rare| rare.revoked)
     }
 
-    /// Whether it may be used: neither revoked nor expired, and its organisation not deleted.
+    /// Whether it is refused until it is enabled again.
+    pub fn is_disabled(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.disabled)
+    }
+
+    /// Whether it may be used: neither revoked, disabled nor expired, and its organisation not deleted.
     pub fn is_valid_at(&self, now: UnixMicros) -> bool {
-        self.revoked().is_none() && now.0 < self.expires && !self.org.state().deleted
+        self.revoked().is_none() && !self.is_disabled() && now.0 < self.expires && !self.org.state().deleted
     }
 
     /// The only models it may use, by the catalogue's ids; `None`: all of the plan.

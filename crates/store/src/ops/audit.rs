@@ -1,11 +1,11 @@
 //! The audit log: who changed what, and when. Written by every operation in its own transaction.
 
-use domain::UnixMicros;
+use domain::{OrgId, UnixMicros};
 use serde::Serialize;
 
 use crate::sql::audit::NewEntry;
 use crate::sql::{self, Database};
-use crate::{Actor, DatabaseFault, ErrorClass, OperationError, Page, PageRequest, Store};
+use crate::{Actor, DatabaseFault, ErrorClass, ListError, OperationError, Page, PageRequest, Store};
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,20 +24,6 @@ pub struct AuditEntry {
     pub details: serde_json::Value,
 }
 
-/// Why the audit log can't be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadAuditError {
-    /// The cursor is none that a page gave.
-    #[error("cursor \"{cursor}\" is not one that a page gave")]
-    BadCursor {
-        /// What was given.
-        cursor: String,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Unavailable(#[from] DatabaseFault),
-}
-
 /// Why an entry can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum NoteError {
@@ -54,22 +40,13 @@ impl OperationError for NoteError {
     }
 }
 
-impl OperationError for ReadAuditError {
-    fn class(&self) -> ErrorClass<'_> {
-        match self {
-            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
-            Self::Unavailable(_) => ErrorClass::Unavailable,
-        }
-    }
-}
-
 impl Store {
     /// An entry for what changes nothing here, such as ending a provider's cooldown. `details` hold no secrets.
     pub async fn note(&self, actor: Actor, action: &'static str, subject: &str, details: serde_json::Value) -> Result<(), NoteError> {
         let subject = subject.to_owned();
         self.turn(move |inner| async move {
             let mut transaction = inner.database.begin().await?;
-            let entry = NewEntry { at: inner.now().wall, actor, action, subject: &subject, details };
+            let entry = NewEntry { at: inner.now().wall, actor, action, org: None, subject: &subject, details };
             sql::audit::insert(&mut transaction, entry).await?;
             Ok(Database::commit(transaction).await?)
         })
@@ -77,10 +54,17 @@ impl Store {
     }
 
     /// A page of the audit log, newest first.
-    pub async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ReadAuditError> {
-        let bad = |cursor: &String| ReadAuditError::BadCursor { cursor: cursor.clone() };
-        let before = page.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()?;
+    pub async fn audit(&self, page: &PageRequest) -> Result<Page<AuditEntry>, ListError> {
+        let before = page.position()?;
         let found = sql::audit::page(&self.inner.database.reads, before.unwrap_or(i64::MAX), page.size() + 1).await?;
+        Ok(Page::of(found, page, |entry| entry.id.to_string()))
+    }
+
+    /// The same, of the changes of one organisation alone.
+    pub async fn audit_of(&self, org: OrgId, page: &PageRequest) -> Result<Page<AuditEntry>, ListError> {
+        self.inner.live_org(org).ok_or(ListError::NoOrg(org))?;
+        let before = page.position()?;
+        let found = sql::audit::page_of(&self.inner.database.reads, org, before.unwrap_or(i64::MAX), page.size() + 1).await?;
         Ok(Page::of(found, page, |entry| entry.id.to_string()))
     }
 }

@@ -1,7 +1,7 @@
 //! Plans that are paid: what a change costs, what was paid for, renewals, grace. No card is known here: whoever charges says whether it
 //! was paid.
 
-use domain::{CheckoutId, InvoiceId, Money, OrgId, Period, PlanId, Quote, UnixMicros, quote};
+use domain::{CheckoutId, InvoiceId, Money, OrgId, PaymentId, Period, PlanId, Quote, UnixMicros, quote};
 use serde_json::json;
 
 use super::input;
@@ -9,7 +9,8 @@ use super::people::note;
 use crate::sql::{self, Database, Transaction};
 use crate::store::Inner;
 use crate::{
-    AccountError, Actor, DatabaseFault, ErrorClass, InvalidInput, OperationError, OrgPatch, Page, PageRequest, Store, UpdateOrgError, caps,
+    AccountError, Actor, DatabaseFault, ErrorClass, InvalidInput, ListError, OperationError, OrgPatch, Page, PageRequest, Store,
+    UpdateOrgError, caps,
 };
 
 /// What an organisation has paid for.
@@ -27,6 +28,8 @@ pub struct Subscription {
     pub grace_until: Option<UnixMicros>,
     /// Whether the card that is kept will be charged.
     pub renews: bool,
+    /// When a card that was declined is charged again.
+    pub try_at: Option<UnixMicros>,
 }
 
 /// How a checkout stands.
@@ -75,6 +78,17 @@ pub struct Checkout {
     pub created: UnixMicros,
     /// It can be paid until before this moment: the credit shrinks.
     pub expires: UnixMicros,
+    /// Whether it is the next month of a plan, which nobody has to choose.
+    pub is_renewal: bool,
+    /// Where it is paid, once that is known.
+    pub url: Option<String>,
+}
+
+impl Checkout {
+    /// Whether whoever chooses its plan again is led to it: it is the same choice, and there is time to pay.
+    pub fn is_fresh(&self, plan: &PlanId, now: UnixMicros) -> bool {
+        self.plan == *plan && self.state == CheckoutState::Open && self.expires.0 - now.0 >= caps::CHECKOUT_FRESH_US
+    }
 }
 
 /// What was charged.
@@ -96,6 +110,10 @@ pub struct Invoice {
     pub period: Period,
     /// When.
     pub created: UnixMicros,
+    /// What paid it, where that went through whoever charges.
+    pub payment: Option<PaymentId>,
+    /// Where its receipt is seen.
+    pub receipt_url: Option<String>,
 }
 
 /// What came of the wish for another plan.
@@ -124,6 +142,9 @@ pub enum BillingError {
     /// The organisation has that plan, and it is paid.
     #[error("the organisation is on the plan \"{0}\" already")]
     Same(PlanId),
+    /// It is not known yet whether the card was charged for something else.
+    #[error("a payment of this organisation is under way; try again in a minute")]
+    Charging,
     /// The plan has no price.
     #[error("the plan \"{0}\" is not for sale by itself; ask for it instead")]
     NotForSale(PlanId),
@@ -135,35 +156,12 @@ pub enum BillingError {
     Unavailable(#[from] DatabaseFault),
 }
 
-/// Why invoices can't be listed.
-#[derive(Debug, thiserror::Error)]
-pub enum ListInvoicesError {
-    /// The cursor is none that a page gave.
-    #[error("cursor \"{cursor}\" is not one that a page gave")]
-    BadCursor {
-        /// What was given.
-        cursor: String,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Unavailable(#[from] DatabaseFault),
-}
-
 impl OperationError for BillingError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::NoOrg(_) | Self::NoCheckout(_) => ErrorClass::NotFound,
-            Self::Over | Self::Same(_) | Self::NotForSale(_) => ErrorClass::Conflict,
+            Self::Over | Self::Same(_) | Self::Charging | Self::NotForSale(_) => ErrorClass::Conflict,
             Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
-            Self::Unavailable(_) => ErrorClass::Unavailable,
-        }
-    }
-}
-
-impl OperationError for ListInvoicesError {
-    fn class(&self) -> ErrorClass<'_> {
-        match self {
-            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -202,10 +200,18 @@ impl Store {
             let present = inner.live_org(org).ok_or(BillingError::NoOrg(org))?.to_org();
             input::plan(&inner.directory.catalogue_now(), &plan)?;
             let mut transaction = inner.database.begin().await?;
+            if sql::payments::charging(&mut transaction, org).await?.is_some() {
+                return Err(BillingError::Charging);
+            }
             let paid = sql::billing::subscription(&mut transaction, org).await?;
+            // Whoever clicks twice is to pay once.
+            let open = sql::billing::open_checkout(&mut transaction, org, now).await?;
+            if let Some(open) = open.filter(|open| open.is_fresh(&plan, now)) {
+                return Ok(PlanChange::ToPay(open));
+            }
             sql::billing::void_checkouts(&mut transaction, org).await?;
             let is_late = paid.as_ref().is_some_and(|paid| paid.grace_until.is_some());
-            if present.plan == plan && !is_late {
+            if present.plan == plan && present.effective_plan == plan && !is_late {
                 let Some(paid) = paid.filter(|paid| paid.next_plan.is_some()) else { return Err(BillingError::Same(plan)) };
                 sql::billing::put_subscription(&mut transaction, &Subscription { next_plan: None, ..paid }).await?;
                 note(&mut transaction, actor, "plan.keep", &org.to_string(), json!({ "plan": plan }), now).await?;
@@ -227,9 +233,8 @@ impl Store {
                     Ok(PlanChange::InForce)
                 }
                 (Quote::Now { credit, due }, _) => {
-                    let id = CheckoutId::generate(now, inner.entropy.as_ref());
-                    let expires = UnixMicros(now.0 + caps::CHECKOUT_US);
-                    let checkout = Checkout { id, org, plan, credit, due, by: actor, state: CheckoutState::Open, created: now, expires };
+                    let checkout = Checkout { by: actor, ..inner.checkout(org, plan, (credit, due)) };
+                    let id = checkout.id;
                     sql::billing::insert_checkout(&mut transaction, &checkout).await?;
                     let details = json!({"checkout": id, "plan": checkout.plan, "due": due, "credit": credit});
                     note(&mut transaction, actor, "plan.checkout", &org.to_string(), details, now).await?;
@@ -241,58 +246,40 @@ impl Store {
         .await
     }
 
-    /// A checkout was paid: its plan is in force for the next request. Told again it changes nothing. `renews`: whether what it was paid
-    /// with can be charged again.
+    /// A checkout was paid here, without whoever charges elsewhere: its plan is in force for the next request. `renews`: whether what it was
+    /// paid with can be charged again.
     pub async fn checkout_paid(&self, actor: Actor, org: OrgId, id: CheckoutId, renews: bool) -> Result<Invoice, BillingError> {
         self.turn(move |inner| async move {
             let now = inner.now().wall;
             let mut transaction = inner.database.begin().await?;
             let checkout = sql::billing::checkout(&mut transaction, org, id).await?.ok_or(BillingError::NoCheckout(id))?;
-            if checkout.state != CheckoutState::Open || checkout.expires <= now {
+            if checkout.state != CheckoutState::Open || checkout.is_renewal || checkout.expires <= now {
                 return Err(BillingError::Over);
             }
-            let Checkout { plan, credit, due, .. } = checkout;
-            let period = Period::month_from(now);
-            sql::billing::pay_checkout(&mut transaction, id).await?;
-            let paid = Subscription { org, plan: plan.clone(), period, next_plan: None, grace_until: None, renews };
-            sql::billing::put_subscription(&mut transaction, &paid).await?;
-            let invoice = inner.invoice(org, &plan, (credit, due), period, true);
-            sql::billing::insert_invoice(&mut transaction, &invoice).await?;
-            let details = json!({"checkout": id, "plan": plan, "invoice": invoice.id, "amount": due});
-            note(&mut transaction, actor, "plan.paid", &org.to_string(), details, now).await?;
-            inner.put_in_force(actor, org, &plan, &plan, transaction).await?;
-            Ok(invoice)
+            sql::payments::paid_here(&mut transaction, id).await?;
+            inner.apply(actor, &checkout, Proof { renews, payment: None, receipt_url: None }, transaction).await
         })
         .await
     }
 
     /// A page of an organisation's invoices, newest first.
-    pub async fn invoices(&self, org: OrgId, page: &PageRequest) -> Result<Page<Invoice>, ListInvoicesError> {
-        let bad = |cursor: &String| ListInvoicesError::BadCursor { cursor: cursor.clone() };
-        let before = page.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()?;
+    pub async fn invoices(&self, org: OrgId, page: &PageRequest) -> Result<Page<Invoice>, ListError> {
+        let before = page.position()?;
         let found = sql::billing::invoices(&self.inner.database.reads, org, before, page.size() + 1).await?;
         Ok(Page::of(found, page, |invoice| invoice.id.to_string()))
     }
+}
 
-    /// Does what is due at this moment: plans that were to change change, others are renewed, and those that were not paid for leave their
-    /// plan for `unpaid` when their grace is over. Returns how many changed.
-    pub async fn run_billing(&self, unpaid: PlanId) -> Result<usize, BillingError> {
-        self.turn(move |inner| async move {
-            let now = inner.now().wall;
-            let mut connection = inner.database.reads.acquire().await.map_err(DatabaseFault::from)?;
-            let due = sql::billing::due(&mut connection, now, caps::RENEWALS).await?;
-            drop(connection);
-            for subscription in &due {
-                inner.renew(subscription, &unpaid, now).await?;
-            }
-            Ok(due.len())
-        })
-        .await
-    }
+/// What is known of a payment once it was made.
+pub(super) struct Proof {
+    /// Whether what it was paid with can be charged again.
+    pub(super) renews: bool,
+    pub(super) payment: Option<PaymentId>,
+    pub(super) receipt_url: Option<String>,
 }
 
 impl Inner {
-    fn price(&self, plan: &PlanId) -> Option<Money> {
+    pub(super) fn price(&self, plan: &PlanId) -> Option<Money> {
         self.directory.catalogue_now().plan(plan.as_str()).and_then(|plan| plan.price_month)
     }
 
@@ -304,14 +291,60 @@ impl Inner {
         Ok(quote(present, paid.map(|paid| paid.period), wanted, self.now().wall))
     }
 
-    fn invoice(&self, org: OrgId, plan: &PlanId, (credit, amount): (Money, Money), period: Period, is_paid: bool) -> Invoice {
+    /// Something to be paid, from now on.
+    pub(super) fn checkout(&self, org: OrgId, plan: PlanId, (credit, due): (Money, Money)) -> Checkout {
+        let now = self.now().wall;
+        let (id, expires) = (CheckoutId::generate(now, self.entropy.as_ref()), UnixMicros(now.0 + caps::CHECKOUT_US));
+        let (by, state) = (Actor::System, CheckoutState::Open);
+        Checkout { id, org, plan, credit, due, by, state, created: now, expires, is_renewal: false, url: None }
+    }
+
+    pub(super) fn invoice(&self, checkout: &Checkout, period: Period, is_paid: bool) -> Invoice {
         let now = self.now().wall;
         let id = InvoiceId::generate(now, self.entropy.as_ref());
-        Invoice { id, org, plan: plan.clone(), credit, amount, is_paid, period, created: now }
+        let Checkout { org, plan, credit, due, .. } = checkout;
+        let (org, plan, credit, amount) = (*org, plan.clone(), *credit, *due);
+        Invoice { id, org, plan, credit, amount, is_paid, period, created: now, payment: None, receipt_url: None }
+    }
+
+    /// The month that a checkout pays for; `None`: it renews what is there no more.
+    pub(super) fn month_of(&self, checkout: &Checkout, subscription: Option<&Subscription>) -> Option<Period> {
+        if checkout.is_renewal {
+            subscription.map(|subscription| Period::month_from(subscription.period.end))
+        } else {
+            Some(Period::month_from(self.now().wall))
+        }
+    }
+
+    /// A checkout that is open was paid: its plan is in force with the commit of `transaction`.
+    pub(super) async fn apply(
+        &self,
+        actor: Actor,
+        checkout: &Checkout,
+        proof: Proof,
+        mut transaction: Transaction,
+    ) -> Result<Invoice, BillingError> {
+        let Checkout { id, org, plan, due, is_renewal, .. } = checkout;
+        let before = sql::billing::subscription(&mut transaction, *org).await?;
+        let period = self.month_of(checkout, before.as_ref()).ok_or(BillingError::Over)?;
+        sql::billing::end_checkout(&mut transaction, *id, CheckoutState::Paid).await?;
+        let (org, renews) = (*org, proof.renews);
+        let paid = Subscription { org, plan: plan.clone(), period, next_plan: None, grace_until: None, renews, try_at: None };
+        sql::billing::put_subscription(&mut transaction, &paid).await?;
+        let Proof { payment, receipt_url, .. } = proof;
+        let invoice = Invoice { payment, receipt_url, ..self.invoice(checkout, period, true) };
+        if !sql::billing::pay_invoice(&mut transaction, &invoice).await? {
+            sql::billing::insert_invoice(&mut transaction, &invoice).await?;
+        }
+        let action = if *is_renewal { "plan.renew" } else { "plan.paid" };
+        let details = json!({"checkout": id, "plan": plan, "invoice": invoice.id, "amount": due, "payment": payment});
+        note(&mut transaction, actor, action, &org.to_string(), details, self.now().wall).await?;
+        self.put_in_force(actor, org, plan, plan, transaction).await?;
+        Ok(invoice)
     }
 
     /// Puts plans in force with what else the transaction holds.
-    async fn put_in_force(
+    pub(super) async fn put_in_force(
         &self,
         actor: Actor,
         org: OrgId,
@@ -322,42 +355,5 @@ impl Inner {
         let patch = OrgPatch { plan: Some(plan.clone()), effective_plan: Some(effective.clone()), ..OrgPatch::default() };
         self.change_org(actor, org, patch, Some(transaction)).await?;
         Ok(())
-    }
-
-    /// The month, or the grace, of a subscription is over.
-    async fn renew(&self, subscription: &Subscription, unpaid: &PlanId, now: UnixMicros) -> Result<(), BillingError> {
-        let Subscription { org, plan, period, next_plan, grace_until, renews } = subscription;
-        let mut transaction = self.database.begin().await?;
-        if self.live_org(*org).is_none() {
-            sql::billing::end_subscription(&mut transaction, *org).await?;
-            return Ok(Database::commit(transaction).await?);
-        }
-        if grace_until.is_some() {
-            sql::billing::end_subscription(&mut transaction, *org).await?;
-            let details = json!({"plan": plan, "effective_plan": unpaid});
-            note(&mut transaction, Actor::System, "plan.unpaid", &org.to_string(), details, now).await?;
-            return self.put_in_force(Actor::System, *org, plan, unpaid, transaction).await;
-        }
-        let next = next_plan.as_ref().unwrap_or(plan);
-        let price = self.price(next).unwrap_or_default();
-        let month = Period::month_from(period.end);
-        if price.0 <= 0 {
-            sql::billing::end_subscription(&mut transaction, *org).await?;
-            return self.put_in_force(Actor::System, *org, next, next, transaction).await;
-        }
-        let invoice = self.invoice(*org, next, (Money(0), price), month, *renews);
-        sql::billing::insert_invoice(&mut transaction, &invoice).await?;
-        if *renews {
-            let renewed = Subscription { plan: next.clone(), period: month, next_plan: None, ..subscription.clone() };
-            sql::billing::put_subscription(&mut transaction, &renewed).await?;
-            let details = json!({"plan": next, "invoice": invoice.id, "amount": price});
-            note(&mut transaction, Actor::System, "plan.renew", &org.to_string(), details, now).await?;
-            return self.put_in_force(Actor::System, *org, next, next, transaction).await;
-        }
-        let late = Subscription { grace_until: Some(UnixMicros(period.end.0 + caps::GRACE_US)), ..subscription.clone() };
-        sql::billing::put_subscription(&mut transaction, &late).await?;
-        let details = json!({"plan": plan, "invoice": invoice.id, "until": late.grace_until});
-        note(&mut transaction, Actor::System, "plan.past_due", &org.to_string(), details, now).await?;
-        Ok(Database::commit(transaction).await?)
     }
 }

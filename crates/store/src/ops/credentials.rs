@@ -223,7 +223,7 @@ async fn note_removal(
 ) -> Result<(), DatabaseFault> {
     let details = json!({"id": removed.id.to_string(), "kept": removed.kind});
     let mut transaction = inner.database.begin().await?;
-    let entry = NewEntry { at, actor, action: "provider.remove_key", subject: name.as_str(), details };
+    let entry = NewEntry { at, actor, action: "provider.remove_key", org: None, subject: name.as_str(), details };
     sql::audit::insert(&mut transaction, entry).await?;
     Database::commit(transaction).await
 }

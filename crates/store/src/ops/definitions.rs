@@ -60,8 +60,12 @@ impl Draft {
             self.write(inner, &mut transaction).await?;
             for change in &diff.changes {
                 let action = format!("{}.{}", change.kind, change.action.as_str());
-                let details = json!({"fields": change.fields});
-                let entry = NewEntry { at: self.now, actor, action: &action, subject: &change.name, details };
+                let details = match change.action {
+                    ChangeAction::Create => json!({"after": presented(&self.next, change)}),
+                    ChangeAction::Update => json!({"fields": change.fields}),
+                    ChangeAction::Delete => json!({"before": presented(&self.before, change)}),
+                };
+                let entry = NewEntry { at: self.now, actor, action: &action, org: None, subject: &change.name, details };
                 sql::audit::insert(&mut transaction, entry).await?;
             }
             Database::commit(transaction).await?;
@@ -128,6 +132,20 @@ impl Draft {
             place: entry.place,
             updated: entry.updated,
         }
+    }
+}
+
+/// A definition as the audit log shows it: without what is secret.
+fn presented(of: &Definitions, change: &diff::Change) -> serde_json::Value {
+    let (name, nothing) = (change.name.as_str(), json!(null));
+    match change.kind {
+        "provider" => of.providers.get(name).map_or(nothing, |entry| {
+            let mut provider = domain::Provider::clone(&entry.item);
+            provider.headers.clear();
+            json!(provider)
+        }),
+        "model" => of.models.get(name).map_or(nothing, |entry| json!(*entry.item)),
+        _ => of.plans.get(name).map_or(nothing, |entry| json!(*entry.item)),
     }
 }
 

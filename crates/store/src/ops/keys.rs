@@ -10,7 +10,9 @@ use crate::directory::Limited;
 use crate::sql::audit::NewEntry;
 use crate::sql::{self, Database};
 use crate::store::Inner;
-use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, KeyEntry, OperationError, OrgState, Page, PageRequest, Store, caps};
+use crate::{
+    Actor, DatabaseFault, ErrorClass, InvalidInput, KeyEntry, ListError, OperationError, OrgEntry, OrgState, Page, PageRequest, Store, caps,
+};
 
 /// A new key.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +27,17 @@ pub struct NewKey {
     pub limits: KeyLimits,
     /// The shape of its 429s; `None`: the installation's.
     pub rate_limit_body: Option<RateLimitBody>,
+}
+
+/// A key with what is told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyInfo {
+    /// The key.
+    pub key: Key,
+    /// Who made it; `None`: it is older than that is kept.
+    pub made_by: Option<Actor>,
+    /// The minute of its last request, refused ones included; `None`: it was never used.
+    pub last_used: Option<UnixMicros>,
 }
 
 /// Why a key can't be made.
@@ -42,23 +55,6 @@ pub enum CreateKeyError {
     /// The input is wrong.
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// The database failed.
-    #[error(transparent)]
-    Unavailable(#[from] DatabaseFault),
-}
-
-/// Why keys can't be listed.
-#[derive(Debug, thiserror::Error)]
-pub enum ListKeysError {
-    /// There is no organisation of this id.
-    #[error("there is no organisation {0}")]
-    NotFound(OrgId),
-    /// The cursor is none that a page gave.
-    #[error("cursor \"{cursor}\" is not one that a page gave")]
-    BadCursor {
-        /// What was given.
-        cursor: String,
-    },
     /// The database failed.
     #[error(transparent)]
     Unavailable(#[from] DatabaseFault),
@@ -86,16 +82,6 @@ impl OperationError for CreateKeyError {
     }
 }
 
-impl OperationError for ListKeysError {
-    fn class(&self) -> ErrorClass<'_> {
-        match self {
-            Self::NotFound(_) => ErrorClass::NotFound,
-            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
-            Self::Unavailable(_) => ErrorClass::Unavailable,
-        }
-    }
-}
-
 impl OperationError for RevokeKeyError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
@@ -116,30 +102,21 @@ impl Store {
             if sql::keys::count_valid(&mut transaction, org, now).await? >= caps::MAX_KEYS_PER_ORG as u64 {
                 return Err(CreateKeyError::TooMany { most: caps::MAX_KEYS_PER_ORG });
             }
-            sql::keys::insert(&mut transaction, &key).await?;
-            note(&mut transaction, actor, "key.create", &key, now).await?;
+            sql::keys::insert(&mut transaction, &key, actor).await?;
+            note(&mut transaction, actor, "key.create", &key, now, json!({})).await?;
             Database::commit(transaction).await?;
-            let key_entry = KeyEntry::of((&key).into(), Arc::clone(&entry));
-            let added = key_entry.limited();
-            inner.directory.put_key(key_entry);
-            if added.is_some() {
-                let state = OrgState::clone(&entry.state());
-                let others = inner.directory.limited_keys(&entry).into_iter().filter(|old| old.is_valid_at(now));
-                let limited = others.filter_map(|old| old.limited()).chain(added).collect();
-                entry.set_state(OrgState { limited, ..state });
-            }
+            inner.publish_keys(&entry, &[&key]);
             Ok((key, secret))
         })
         .await
     }
 
     /// A page of an organisation's keys, revoked and expired ones included, oldest first.
-    pub async fn list_keys(&self, org: OrgId, page: &PageRequest) -> Result<Page<Key>, ListKeysError> {
-        self.inner.live_org(org).ok_or(ListKeysError::NotFound(org))?;
-        let bad = |cursor: &String| ListKeysError::BadCursor { cursor: cursor.clone() };
-        let after = page.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()?;
+    pub async fn list_keys(&self, org: OrgId, page: &PageRequest) -> Result<Page<KeyInfo>, ListError> {
+        self.inner.live_org(org).ok_or(ListError::NoOrg(org))?;
+        let after = page.position()?;
         let found = sql::keys::page(&self.inner.database.reads, org, after, page.size() + 1).await?;
-        Ok(Page::of(found, page, |key| key.id.to_string()))
+        Ok(Page::of(found, page, |info| info.key.id.to_string()))
     }
 
     /// Revokes a key: refused from the next request on. Revoking it again changes nothing.
@@ -148,19 +125,16 @@ impl Store {
             let entry = inner.live_org(org).ok_or(RevokeKeyError::NotFound(key))?;
             let now = inner.now().wall;
             let mut transaction = inner.database.begin().await?;
-            let mut key = sql::keys::get(&mut transaction, org, key).await?.ok_or(RevokeKeyError::NotFound(key))?;
+            let found = sql::keys::get(&mut transaction, org, key).await?;
+            let mut key = found.ok_or(RevokeKeyError::NotFound(key))?.key;
             if key.revoked.is_some() {
                 return Ok(key);
             }
             key.revoked = Some(now);
-            sql::keys::revoke(&mut transaction, org, key.id, now).await?;
-            note(&mut transaction, actor, "key.revoke", &key, now).await?;
+            sql::keys::update(&mut transaction, &key).await?;
+            note(&mut transaction, actor, "key.revoke", &key, now, json!({"revoked": {"before": null, "after": now}})).await?;
             Database::commit(transaction).await?;
-            let state = OrgState::clone(&entry.state());
-            let revoked = Limited::of(&key.hash);
-            let limited = state.limited.iter().filter(|other| **other != revoked).copied().collect();
-            entry.set_state(OrgState { limited, ..state });
-            inner.directory.put_key(KeyEntry::of((&key).into(), entry));
+            inner.publish_keys(&entry, &[&key]);
             Ok(key)
         })
         .await
@@ -168,30 +142,63 @@ impl Store {
 }
 
 impl Inner {
+    /// Puts keys of one organisation in force as they are now.
+    pub(super) fn publish_keys(&self, org: &Arc<OrgEntry>, keys: &[&Key]) {
+        let now = self.now().wall;
+        let entries: Vec<_> = keys.iter().map(|key| KeyEntry::of((*key).into(), Arc::clone(org))).collect();
+        let changed: Vec<_> = keys.iter().map(|key| Limited::of(&key.hash)).collect();
+        let added: Vec<_> = entries.iter().filter_map(KeyEntry::limited).collect();
+        let state = OrgState::clone(&org.state());
+        if !added.is_empty() || state.limited.iter().any(|key| changed.contains(key)) {
+            let others = self.directory.limited_keys(org).into_iter().filter(|old| old.is_valid_at(now)).filter_map(|old| old.limited());
+            let limited = others.filter(|old| !changed.contains(old)).chain(added).collect();
+            org.set_state(OrgState { limited, ..state });
+        }
+        entries.into_iter().for_each(|entry| self.directory.put_key(entry));
+    }
+
     fn new_key(&self, org: OrgId, new: NewKey, now: UnixMicros) -> Result<(Key, ApiKey), InvalidInput> {
         let name = input::name("name", &new.name)?;
         input::expires(new.expires, now)?;
         input::key_limits(new.limits)?;
         let models = new.models.map(|models| input::key_models(&self.directory.catalogue_now(), models)).transpose()?;
+        Ok(self.key_of(org, NewKey { name, models, ..new }, now))
+    }
+
+    /// The key that was found sound.
+    pub(super) fn key_of(&self, org: OrgId, new: NewKey, now: UnixMicros) -> (Key, ApiKey) {
         let secret = ApiKey::generate(self.entropy.as_ref());
         let key = Key {
             id: KeyId::generate(now, self.entropy.as_ref()),
             org,
-            name,
+            name: new.name,
             hash: secret.hash(),
             prefix: secret.prefix().into(),
             expires: new.expires,
-            models,
+            models: new.models,
             limits: new.limits,
             rate_limit_body: new.rate_limit_body,
             created: now,
             revoked: None,
+            disabled: false,
         };
-        Ok((key, secret))
+        (key, secret)
     }
 }
 
-async fn note(connection: &mut sql::Connection, actor: Actor, action: &str, key: &Key, at: UnixMicros) -> Result<(), DatabaseFault> {
-    let details = json!({"org": key.org, "name": key.name, "expires": key.expires, "models": key.models, "limits": key.limits});
-    sql::audit::insert(connection, NewEntry { at, actor, action, subject: &key.id.to_string(), details }).await
+/// Notes what became of a key: what it is, and what `changed`.
+pub(super) async fn note(
+    connection: &mut sql::Connection,
+    actor: Actor,
+    action: &str,
+    key: &Key,
+    at: UnixMicros,
+    changed: serde_json::Value,
+) -> Result<(), DatabaseFault> {
+    let mut details = json!({"org": key.org, "name": key.name, "expires": key.expires, "models": key.models, "limits": key.limits});
+    if let (Some(details), serde_json::Value::Object(changed)) = (details.as_object_mut(), changed) {
+        details.extend(changed);
+    }
+    let entry = NewEntry { at, actor, action, org: Some(key.org), subject: &key.id.to_string(), details };
+    sql::audit::insert(connection, entry).await
 }

@@ -1,4 +1,4 @@
-//! Links that work once: invitations, new passwords, the set-up of the first operator. Only the hash of their secret is kept.
+//! Links that work once: invitations, new passwords, addresses, the set-up of the first operator. Only the hash of their secret is kept.
 
 use domain::{Email, LinkId, OrgId, Person, PersonId, Role, SecretToken, TokenHash, UnixMicros};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,6 +16,8 @@ pub enum LinkPurpose {
     Invitation,
     /// To choose a new password.
     Reset,
+    /// To show that an address is one's own.
+    Verify,
     /// To become the first operator.
     Setup,
 }
@@ -25,12 +27,13 @@ impl LinkPurpose {
         match self {
             Self::Invitation => "invitation",
             Self::Reset => "reset",
+            Self::Verify => "verify",
             Self::Setup => "setup",
         }
     }
 
     pub(crate) fn of_str(text: &str) -> Option<Self> {
-        [Self::Invitation, Self::Reset, Self::Setup].into_iter().find(|purpose| purpose.as_str() == text)
+        [Self::Invitation, Self::Reset, Self::Verify, Self::Setup].into_iter().find(|purpose| purpose.as_str() == text)
     }
 }
 
@@ -192,16 +195,50 @@ impl Store {
 
     /// A link with which this person chooses a new password; earlier ones no longer work.
     pub async fn make_reset_link(&self, actor: Actor, person: PersonId) -> Result<(Link, SecretToken), AccountError> {
+        self.make_link_of(actor, person, LinkPurpose::Reset, caps::RESET_LINK_US, "person.reset_link").await
+    }
+
+    /// A link with which this person shows that their address is theirs; earlier ones no longer work.
+    pub async fn make_verify_link(&self, person: PersonId) -> Result<(Link, SecretToken), AccountError> {
+        self.make_link_of(Actor::Person(person), person, LinkPurpose::Verify, caps::VERIFY_LINK_US, "person.verify_link").await
+    }
+
+    async fn make_link_of(
+        &self,
+        actor: Actor,
+        person: PersonId,
+        purpose: LinkPurpose,
+        lasts_us: i64,
+        action: &'static str,
+    ) -> Result<(Link, SecretToken), AccountError> {
         self.turn(move |inner| async move {
             let now = inner.now().wall;
-            let (link, token) = inner.new_link(LinkPurpose::Reset, now, caps::RESET_LINK_US);
+            let (link, token) = inner.new_link(purpose, now, lasts_us);
             let link = Link { person: Some(person), ..link };
             let mut transaction = inner.database.begin().await?;
-            sql::sessions::end_links(&mut transaction, LinkPurpose::Reset, Some(person)).await?;
+            sql::sessions::end_links(&mut transaction, purpose, Some(person)).await?;
             sql::sessions::insert_link(&mut transaction, &link, token.hash()).await?;
-            note(&mut transaction, actor, "person.reset_link", &person.to_string(), json!({"link": link.id}), now).await?;
+            note(&mut transaction, actor, action, &person.to_string(), json!({"link": link.id}), now).await?;
             Database::commit(transaction).await?;
             Ok((link, token))
+        })
+        .await
+    }
+
+    /// Whoever has such a link has shown that the address is theirs.
+    pub async fn verify(&self, hash: TokenHash) -> Result<Person, LinkError> {
+        self.turn(move |inner| async move {
+            let now = inner.now().wall;
+            let mut transaction = inner.database.begin().await?;
+            let link = sql::sessions::link(&mut transaction, hash).await?;
+            let link = link.filter(|link| link.purpose == LinkPurpose::Verify && now < link.expires).ok_or(LinkError::Spent)?;
+            let id = link.person.ok_or(LinkError::Spent)?;
+            let known = sql::people::get(&mut transaction, id).await?.ok_or(LinkError::Spent)?;
+            sql::people::set_verified(&mut transaction, id).await?;
+            sql::sessions::end_links(&mut transaction, LinkPurpose::Verify, Some(id)).await?;
+            note(&mut transaction, Actor::Person(id), "person.verify", &id.to_string(), json!({"link": link.id}), now).await?;
+            Database::commit(transaction).await?;
+            Ok(Person { is_verified: true, ..known.person })
         })
         .await
     }
@@ -216,6 +253,8 @@ impl Store {
             let id = link.person.ok_or(LinkError::Spent)?;
             let known = sql::people::get(&mut transaction, id).await?.ok_or(LinkError::Spent)?;
             sql::people::set_password(&mut transaction, id, password.expose_secret()).await?;
+            // Whoever has the link was sent it there, or has it from an operator.
+            sql::people::set_verified(&mut transaction, id).await?;
             sql::sessions::end_all(&mut transaction, id).await?;
             sql::sessions::end_links(&mut transaction, LinkPurpose::Reset, Some(id)).await?;
             note(&mut transaction, Actor::Person(id), "person.password", &id.to_string(), json!({"link": link.id}), now).await?;
@@ -226,7 +265,7 @@ impl Store {
     }
 
     /// A link with which the first operator sets up their account; earlier ones no longer work. `None`: there is an operator.
-    pub async fn make_setup_link(&self) -> Result<Option<SecretToken>, AccountError> {
+    pub async fn make_setup_link(&self, actor: Actor) -> Result<Option<SecretToken>, AccountError> {
         self.turn(move |inner| async move {
             let now = inner.now().wall;
             let mut transaction = inner.database.begin().await?;
@@ -236,6 +275,8 @@ impl Store {
             let (link, token) = inner.new_link(LinkPurpose::Setup, now, caps::SETUP_LINK_US);
             sql::sessions::end_links(&mut transaction, LinkPurpose::Setup, None).await?;
             sql::sessions::insert_link(&mut transaction, &link, token.hash()).await?;
+            let details = json!({"link": link.id, "expires": link.expires});
+            note(&mut transaction, actor, "person.setup_link", "installation", details, now).await?;
             Database::commit(transaction).await?;
             Ok(Some(token))
         })
@@ -256,7 +297,7 @@ impl Store {
                 return Err(LinkError::Taken);
             }
             let id = PersonId::generate(now, inner.entropy.as_ref());
-            let person = Person { id, email, name, is_operator: true, created: now };
+            let person = Person { id, email, name, is_operator: true, is_verified: true, created: now };
             sql::people::insert(&mut transaction, &person, password.expose_secret()).await?;
             sql::sessions::end_links(&mut transaction, LinkPurpose::Setup, None).await?;
             let details = json!({"email": person.email, "operator": true});

@@ -5,21 +5,7 @@ use serde_json::json;
 
 use super::people::note;
 use crate::sql::{self, Database};
-use crate::{AccountError, Actor, DatabaseFault, ErrorClass, OperationError, Page, PageRequest, Store};
-
-/// Why members can't be listed.
-#[derive(Debug, thiserror::Error)]
-pub enum ListMembersError {
-    /// The cursor is none that a page gave.
-    #[error("cursor \"{cursor}\" is not one that a page gave")]
-    BadCursor {
-        /// What was given.
-        cursor: String,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Unavailable(#[from] DatabaseFault),
-}
+use crate::{AccountError, Actor, DatabaseFault, ErrorClass, ListError, OperationError, Page, PageRequest, Store};
 
 /// Why a member's role can't be changed, or they can't be removed.
 #[derive(Debug, thiserror::Error)]
@@ -36,15 +22,6 @@ pub enum ChangeMemberError {
     /// The database failed.
     #[error(transparent)]
     Unavailable(#[from] DatabaseFault),
-}
-
-impl OperationError for ListMembersError {
-    fn class(&self) -> ErrorClass<'_> {
-        match self {
-            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
-            Self::Unavailable(_) => ErrorClass::Unavailable,
-        }
-    }
 }
 
 impl OperationError for ChangeMemberError {
@@ -76,9 +53,8 @@ impl Store {
     }
 
     /// A page of an organisation's members.
-    pub async fn members(&self, org: OrgId, page: &PageRequest) -> Result<Page<Member>, ListMembersError> {
-        let bad = |cursor: &String| ListMembersError::BadCursor { cursor: cursor.clone() };
-        let after = page.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()?;
+    pub async fn members(&self, org: OrgId, page: &PageRequest) -> Result<Page<Member>, ListError> {
+        let after = page.position()?;
         let found = sql::people::members(&self.inner.database.reads, org, after, page.size() + 1).await?;
         Ok(Page::of(found, page, |member| member.person.id.to_string()))
     }
@@ -119,7 +95,7 @@ impl Store {
                 return Err(ChangeMemberError::LastOwner);
             }
             sql::people::leave(&mut transaction, org, person).await?;
-            let details = json!({"person": person, "role": member.role});
+            let details = json!({"person": person, "role": {"before": member.role, "after": null}});
             note(&mut transaction, actor, "member.remove", &org.to_string(), details, inner.now().wall).await?;
             Ok(Database::commit(transaction).await?)
         })

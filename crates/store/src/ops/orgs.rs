@@ -11,7 +11,7 @@ use crate::sql::audit::NewEntry;
 use crate::sql::orgs::Search;
 use crate::sql::{self, Database, Transaction, facts};
 use crate::store::Inner;
-use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, OperationError, OrgEntry, OrgState, Page, PageRequest, Store};
+use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, ListError, OperationError, OrgEntry, OrgState, Page, PageRequest, Store};
 
 /// A new organisation.
 #[derive(Clone, Debug)]
@@ -73,20 +73,6 @@ pub enum DeleteOrgError {
     Unavailable(#[from] DatabaseFault),
 }
 
-/// Why organisations can't be listed.
-#[derive(Debug, thiserror::Error)]
-pub enum ListOrgsError {
-    /// The cursor is none that a page gave.
-    #[error("cursor \"{cursor}\" is not one that a page gave")]
-    BadCursor {
-        /// What was given.
-        cursor: String,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Unavailable(#[from] DatabaseFault),
-}
-
 impl OperationError for CreateOrgError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
@@ -110,15 +96,6 @@ impl OperationError for DeleteOrgError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::NotFound(_) => ErrorClass::NotFound,
-            Self::Unavailable(_) => ErrorClass::Unavailable,
-        }
-    }
-}
-
-impl OperationError for ListOrgsError {
-    fn class(&self) -> ErrorClass<'_> {
-        match self {
-            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -153,9 +130,8 @@ impl Store {
     }
 
     /// A page of the organisations whose name contains `q`, in any case, or whose id begins with it, oldest first.
-    pub async fn list_orgs(&self, q: Option<&str>, page: &PageRequest) -> Result<Page<Org>, ListOrgsError> {
-        let bad = |cursor: &String| ListOrgsError::BadCursor { cursor: cursor.clone() };
-        let after = page.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()?;
+    pub async fn list_orgs(&self, q: Option<&str>, page: &PageRequest) -> Result<Page<Org>, ListError> {
+        let after = page.position()?;
         let search = search(q.unwrap_or_default());
         let found = sql::orgs::page(&self.inner.database.reads, &search, after, page.size() + 1).await?;
         Ok(Page::of(found, page, |org| org.id.to_string()))
@@ -187,6 +163,7 @@ impl Store {
             let mut transaction = inner.database.begin().await?;
             sql::orgs::delete(&mut transaction, id, now).await?;
             facts::end_org_fact(&mut transaction, id, now).await?;
+            sql::billing::forget(&mut transaction, id).await?;
             let name = entry.state().name.to_string();
             note(&mut transaction, actor, "org.delete", id, now, json!({"name": name})).await?;
             Database::commit(transaction).await?;
@@ -274,7 +251,7 @@ async fn note(
     at: UnixMicros,
     details: serde_json::Value,
 ) -> Result<(), DatabaseFault> {
-    sql::audit::insert(connection, NewEntry { at, actor, action, subject: &org.to_string(), details }).await
+    sql::audit::insert(connection, NewEntry { at, actor, action, org: None, subject: &org.to_string(), details }).await
 }
 
 /// What changed, each as before and after.

@@ -28,6 +28,8 @@ pub struct SignUp {
     pub invitation: Option<TokenHash>,
     /// The plan that an organisation of their own begins with.
     pub plan: PlanId,
+    /// Whether their address is taken to be theirs without a link that shows it. An invitation vouches for it in any case.
+    pub is_verified: bool,
 }
 
 /// Why an account or an organisation of one's own can't be made.
@@ -101,7 +103,8 @@ impl Store {
             }
             let id = PersonId::generate(now, inner.entropy.as_ref());
             let name = if new.name.trim().is_empty() { String::new() } else { input::name("name", &new.name)? };
-            let person = Person { id, email, name, is_operator: false, created: now };
+            let is_verified = new.is_verified || link.is_some();
+            let person = Person { id, email, name, is_operator: false, is_verified, created: now };
             sql::people::insert(&mut transaction, &person, new.password.expose_secret()).await?;
             let details = json!({"email": person.email, "name": person.name});
             note(&mut transaction, Actor::Person(id), "person.create", &id.to_string(), details, now).await?;
@@ -166,7 +169,8 @@ impl Store {
             sql::sessions::end_all(&mut transaction, person).await?;
             sql::sessions::end_links(&mut transaction, LinkPurpose::Reset, Some(person)).await?;
             let at = inner.now().wall;
-            note(&mut transaction, Actor::Person(person), "person.password", &person.to_string(), json!({}), at).await?;
+            note(&mut transaction, Actor::Person(person), "person.password", &person.to_string(), json!({"replaced": "password"}), at)
+                .await?;
             Ok(Database::commit(transaction).await?)
         })
         .await
@@ -248,5 +252,5 @@ pub(crate) async fn note(
     details: serde_json::Value,
     at: UnixMicros,
 ) -> Result<(), DatabaseFault> {
-    sql::audit::insert(connection, NewEntry { at, actor, action, subject, details }).await
+    sql::audit::insert(connection, NewEntry { at, actor, action, org: None, subject, details }).await
 }

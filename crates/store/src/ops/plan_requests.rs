@@ -7,7 +7,8 @@ use super::input;
 use super::people::note;
 use crate::sql::{self, Database};
 use crate::{
-    AccountError, Actor, DatabaseFault, ErrorClass, InvalidInput, OperationError, OrgPatch, Page, PageRequest, Store, UpdateOrgError, caps,
+    AccountError, Actor, DatabaseFault, ErrorClass, InvalidInput, ListError, OperationError, OrgPatch, Page, PageRequest, Store,
+    UpdateOrgError, caps,
 };
 
 /// How a wish stands.
@@ -84,35 +85,12 @@ pub enum PlanRequestError {
     Unavailable(#[from] DatabaseFault),
 }
 
-/// Why wishes can't be listed.
-#[derive(Debug, thiserror::Error)]
-pub enum ListPlanRequestsError {
-    /// The cursor is none that a page gave.
-    #[error("cursor \"{cursor}\" is not one that a page gave")]
-    BadCursor {
-        /// What was given.
-        cursor: String,
-    },
-    /// The database failed.
-    #[error(transparent)]
-    Unavailable(#[from] DatabaseFault),
-}
-
 impl OperationError for PlanRequestError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::NoOrg(_) | Self::NotFound(_) => ErrorClass::NotFound,
             Self::Decided(_) | Self::Same(_) => ErrorClass::Conflict,
             Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
-            Self::Unavailable(_) => ErrorClass::Unavailable,
-        }
-    }
-}
-
-impl OperationError for ListPlanRequestsError {
-    fn class(&self) -> ErrorClass<'_> {
-        match self {
-            Self::BadCursor { .. } => ErrorClass::Invalid { param: "cursor" },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -169,13 +147,8 @@ impl Store {
     }
 
     /// A page of wishes of all organisations, oldest first; of one state, or all.
-    pub async fn plan_requests(
-        &self,
-        state: Option<PlanRequestState>,
-        page: &PageRequest,
-    ) -> Result<Page<PlanRequest>, ListPlanRequestsError> {
-        let bad = |cursor: &String| ListPlanRequestsError::BadCursor { cursor: cursor.clone() };
-        let after = page.cursor.as_ref().map(|cursor| cursor.parse().map_err(|_| bad(cursor))).transpose()?;
+    pub async fn plan_requests(&self, state: Option<PlanRequestState>, page: &PageRequest) -> Result<Page<PlanRequest>, ListError> {
+        let after = page.position()?;
         let found = sql::plan_requests::page(&self.inner.database.reads, state, after, page.size() + 1).await?;
         Ok(Page::of(found, page, |request| request.id.to_string()))
     }

@@ -65,7 +65,7 @@ impl Store {
             sql::sessions::keep_newest(&mut transaction, session.person.id, caps::MAX_SESSIONS).await?;
             let actor = Actor::Person(session.person.id);
             let details = json!({"session": session.id});
-            let entry = NewEntry { at: now, actor, action: "session.begin", subject: &session.person.id.to_string(), details };
+            let entry = NewEntry { at: now, actor, action: "session.begin", org: None, subject: &session.person.id.to_string(), details };
             sql::audit::insert(&mut transaction, entry).await?;
             Database::commit(transaction).await?;
             Ok((session, token))
@@ -104,7 +104,8 @@ impl Store {
             let ended = sql::sessions::end(&mut transaction, person, id).await?;
             if ended {
                 let (actor, details) = (Actor::Person(person), json!({"session": id}));
-                let entry = NewEntry { at: inner.now().wall, actor, action: "session.end", subject: &person.to_string(), details };
+                let entry =
+                    NewEntry { at: inner.now().wall, actor, action: "session.end", org: None, subject: &person.to_string(), details };
                 sql::audit::insert(&mut transaction, entry).await?;
             }
             Database::commit(transaction).await?;

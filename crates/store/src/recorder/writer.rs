@@ -11,8 +11,8 @@ use super::Front;
 use super::batch::Batch;
 use crate::journal::records::Recordable;
 use crate::journal::tail::{Passage, Position};
-use crate::sql::labels::KnownLabels;
-use crate::sql::{Database, meta, pending, records};
+use crate::sql::records::{self, Known};
+use crate::sql::{Database, meta, pending};
 use crate::{DatabaseFault, Pools, caps};
 
 /// Where in the journal the database has everything before; written along with each batch, so that each counts once.
@@ -24,7 +24,7 @@ pub(super) struct Writer {
     database: Database,
     pools: Pools,
     clock: Arc<dyn Clock>,
-    labels: KnownLabels,
+    known: Known,
     /// Counters that wait to be added to their rows. Nobody knows how many those before the start left.
     waiting: usize,
     give_back: fn(),
@@ -43,7 +43,7 @@ impl Writer {
     ) -> Self {
         // What a start needed is given back as well.
         let busy_rows = caps::BUSY_ROWS;
-        Self { front, position, database, pools, clock, labels: KnownLabels::default(), waiting: 1, give_back, busy_rows }
+        Self { front, position, database, pools, clock, known: Known::default(), waiting: 1, give_back, busy_rows }
     }
 
     pub(super) async fn run(mut self) {
@@ -155,7 +155,7 @@ impl Writer {
                 Ok(()) => return,
                 Err(fault) => self.front.note_failure(fault.to_string()),
             }
-            self.labels.forget();
+            self.known.forget();
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(caps::LAST_PAUSE_MS));
             again = true;
@@ -169,7 +169,7 @@ impl Writer {
             let (usage, refusals) = records::existing(&mut transaction, batch).await?;
             batch.without(usage, &refusals);
         }
-        let waiting = records::insert(&mut transaction, batch, &mut self.labels).await?;
+        let waiting = records::insert(&mut transaction, batch, &mut self.known).await?;
         meta::set(&mut transaction, POSITION, &end.to_bytes()).await?;
         Database::commit(transaction).await?;
         self.waiting += waiting;

@@ -1,6 +1,6 @@
 //! The tables of what organisations have paid for, are to pay, and were charged.
 
-use domain::{CheckoutId, InvoiceId, Money, OrgId, Period, UnixMicros};
+use domain::{CheckoutId, InvoiceId, Money, OrgId, PaymentId, Period, UnixMicros};
 use sqlx::Row as _;
 
 use super::value::{self, IdBytes as _};
@@ -8,16 +8,20 @@ use super::{Connection, Pool, Row};
 use crate::{Checkout, CheckoutState, DatabaseFault, Invoice, Subscription};
 
 pub(crate) async fn subscription(connection: &mut Connection, org: OrgId) -> Result<Option<Subscription>, DatabaseFault> {
-    let query =
-        sqlx::query("SELECT org_id, plan, period_start, period_end, next_plan, grace_until, renews FROM subscriptions WHERE org_id = $1");
+    let query = sqlx::query(
+        "SELECT org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at FROM subscriptions WHERE org_id = $1",
+    );
     query.bind(org.bytes().to_vec()).fetch_optional(connection).await?.as_ref().map(subscription_of).transpose()
 }
 
-/// Those about which something is to be done at `now`: their month or their grace is over.
+/// Those about which something is to be done at `now`: their month or their grace is over, or a card is to be tried again. Not those whose
+/// card is being charged.
 pub(crate) async fn due(connection: &mut Connection, now: UnixMicros, most: usize) -> Result<Vec<Subscription>, DatabaseFault> {
     let query = sqlx::query(
-        "SELECT org_id, plan, period_start, period_end, next_plan, grace_until, renews FROM subscriptions \
-         WHERE period_end <= $1 AND (grace_until IS NULL OR grace_until <= $1) ORDER BY period_end LIMIT $2",
+        "SELECT org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at FROM subscriptions \
+         WHERE period_end <= $1 AND (grace_until IS NULL OR grace_until <= $1 OR try_at <= $1) \
+         AND NOT EXISTS (SELECT 1 FROM checkouts c WHERE c.org_id = subscriptions.org_id AND c.renewal = 1 AND c.state = 'open') \
+         ORDER BY period_end LIMIT $2",
     )
     .bind(now.0)
     .bind(value::int(most as u64));
@@ -27,7 +31,7 @@ pub(crate) async fn due(connection: &mut Connection, now: UnixMicros, most: usiz
 pub(crate) async fn put_subscription(connection: &mut Connection, subscription: &Subscription) -> Result<(), DatabaseFault> {
     end_subscription(connection, subscription.org).await?;
     sqlx::query(
-        "INSERT INTO subscriptions (org_id, plan, period_start, period_end, next_plan, grace_until, renews) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO subscriptions (org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(subscription.org.bytes().to_vec())
     .bind(subscription.plan.as_str())
@@ -36,6 +40,7 @@ pub(crate) async fn put_subscription(connection: &mut Connection, subscription: 
     .bind(subscription.next_plan.as_ref().map(|plan| plan.as_str().to_owned()))
     .bind(subscription.grace_until.map(|at| at.0))
     .bind(i64::from(subscription.renews))
+    .bind(subscription.try_at.map(|at| at.0))
     .execute(connection)
     .await?;
     Ok(())
@@ -60,6 +65,7 @@ fn subscription_of(row: &Row) -> Result<Subscription, DatabaseFault> {
         next_plan: row.try_get::<Option<&str>, _>("next_plan")?.map(Into::into),
         grace_until: value::time_if_any(row, "grace_until")?,
         renews: row.try_get::<i64, _>("renews")? != 0,
+        try_at: value::time_if_any(row, "try_at")?,
     })
 }
 
@@ -67,10 +73,10 @@ fn period_of(row: &Row) -> Result<Period, DatabaseFault> {
     Ok(Period { start: value::time(row, "period_start")?, end: value::time(row, "period_end")? })
 }
 
-const CHECKOUT: &str = "id, org_id, plan, credit, due, made_by, state, created, expires";
+const CHECKOUT: &str = "id, org_id, plan, credit, due, made_by, state, created, expires, renewal, url";
 
 pub(crate) async fn insert_checkout(connection: &mut Connection, checkout: &Checkout) -> Result<(), DatabaseFault> {
-    sqlx::query("INSERT INTO checkouts (id, org_id, plan, credit, due, made_by, state, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+    sqlx::query("INSERT INTO checkouts (id, org_id, plan, credit, due, made_by, state, created, expires, renewal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
         .bind(checkout.id.bytes().to_vec())
         .bind(checkout.org.bytes().to_vec())
         .bind(checkout.plan.as_str())
@@ -80,6 +86,7 @@ pub(crate) async fn insert_checkout(connection: &mut Connection, checkout: &Chec
         .bind(checkout.state.as_str())
         .bind(checkout.created.0)
         .bind(checkout.expires.0)
+        .bind(i64::from(checkout.is_renewal))
         .execute(connection)
         .await?;
     Ok(())
@@ -93,21 +100,36 @@ pub(crate) async fn checkout(connection: &mut Connection, org: OrgId, id: Checko
 }
 
 pub(crate) async fn open_checkout(connection: &mut Connection, org: OrgId, now: UnixMicros) -> Result<Option<Checkout>, DatabaseFault> {
-    let text = format!("SELECT {CHECKOUT} FROM checkouts WHERE org_id = $1 AND state = 'open' AND expires > $2 ORDER BY id DESC LIMIT 1");
+    let text = format!(
+        "SELECT {CHECKOUT} FROM checkouts WHERE org_id = $1 AND state = 'open' AND renewal = 0 AND expires > $2 ORDER BY id DESC LIMIT 1"
+    );
     let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(org.bytes().to_vec()).bind(now.0);
     query.fetch_optional(connection).await?.as_ref().map(checkout_of).transpose()
 }
 
-pub(crate) async fn pay_checkout(connection: &mut Connection, id: CheckoutId) -> Result<(), DatabaseFault> {
-    sqlx::query("UPDATE checkouts SET state = 'paid' WHERE id = $1").bind(id.bytes().to_vec()).execute(connection).await?;
+/// The one that is to be paid, also if its time is over.
+pub(crate) async fn unsettled_checkout(connection: &mut Connection, org: OrgId) -> Result<Option<Checkout>, DatabaseFault> {
+    let text = format!("SELECT {CHECKOUT} FROM checkouts WHERE org_id = $1 AND state = 'open' AND renewal = 0 ORDER BY id DESC LIMIT 1");
+    let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(org.bytes().to_vec());
+    query.fetch_optional(connection).await?.as_ref().map(checkout_of).transpose()
+}
+
+pub(crate) async fn end_checkout(connection: &mut Connection, id: CheckoutId, state: CheckoutState) -> Result<(), DatabaseFault> {
+    sqlx::query("UPDATE checkouts SET state = $1 WHERE id = $2").bind(state.as_str()).bind(id.bytes().to_vec()).execute(connection).await?;
+    Ok(())
+}
+
+/// Where a checkout can be paid.
+pub(crate) async fn put_url(connection: &mut Connection, id: CheckoutId, url: &str) -> Result<(), DatabaseFault> {
+    sqlx::query("UPDATE checkouts SET url = $1 WHERE id = $2").bind(url).bind(id.bytes().to_vec()).execute(connection).await?;
     Ok(())
 }
 
 /// What was open is to be paid no more.
 pub(crate) async fn void_checkouts(connection: &mut Connection, org: OrgId) -> Result<(), DatabaseFault> {
     let query = sqlx::query("UPDATE checkouts SET state = 'void' WHERE org_id = $1 AND state = 'open'");
-    query.bind(org.bytes().to_vec()).execute(connection).await?;
-    Ok(())
+    query.bind(org.bytes().to_vec()).execute(&mut *connection).await?;
+    super::payments::look_now(connection, org).await
 }
 
 fn checkout_of(row: &Row) -> Result<Checkout, DatabaseFault> {
@@ -122,11 +144,13 @@ fn checkout_of(row: &Row) -> Result<Checkout, DatabaseFault> {
         state: CheckoutState::of_str(state).ok_or_else(|| value::unreadable("state", state))?,
         created: value::time(row, "created")?,
         expires: value::time(row, "expires")?,
+        is_renewal: row.try_get::<i64, _>("renewal")? != 0,
+        url: row.try_get("url")?,
     })
 }
 
 pub(crate) async fn insert_invoice(connection: &mut Connection, invoice: &Invoice) -> Result<(), DatabaseFault> {
-    sqlx::query("INSERT INTO invoices (id, org_id, plan, credit, amount, paid, period_start, period_end, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+    sqlx::query("INSERT INTO invoices (id, org_id, plan, credit, amount, paid, period_start, period_end, created, payment, receipt_url) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
         .bind(invoice.id.bytes().to_vec())
         .bind(invoice.org.bytes().to_vec())
         .bind(invoice.plan.as_str())
@@ -136,15 +160,39 @@ pub(crate) async fn insert_invoice(connection: &mut Connection, invoice: &Invoic
         .bind(invoice.period.start.0)
         .bind(invoice.period.end.0)
         .bind(invoice.created.0)
+        .bind(invoice.payment.map(|id| id.bytes().to_vec()))
+        .bind(invoice.receipt_url.as_deref())
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// An invoice of this month that was not paid, now is. Returns whether there was one.
+pub(crate) async fn pay_invoice(connection: &mut Connection, paid: &Invoice) -> Result<bool, DatabaseFault> {
+    let query = sqlx::query(
+        "UPDATE invoices SET paid = 1, payment = $1, receipt_url = $2 \
+         WHERE org_id = $3 AND plan = $4 AND period_start = $5 AND amount = $6 AND paid = 0",
+    )
+    .bind(paid.payment.map(|id| id.bytes().to_vec()))
+    .bind(paid.receipt_url.as_deref())
+    .bind(paid.org.bytes().to_vec())
+    .bind(paid.plan.as_str())
+    .bind(paid.period.start.0)
+    .bind(paid.amount.0);
+    Ok(query.execute(connection).await?.rows_affected() > 0)
+}
+
+/// Where the receipt of what a payment paid is seen.
+pub(crate) async fn put_receipt(connection: &mut Connection, payment: PaymentId, url: &str) -> Result<(), DatabaseFault> {
+    let query = sqlx::query("UPDATE invoices SET receipt_url = $1 WHERE payment = $2").bind(url).bind(payment.bytes().to_vec());
+    query.execute(connection).await?;
     Ok(())
 }
 
 /// Newest first, before `before`.
 pub(crate) async fn invoices(pool: &Pool, org: OrgId, before: Option<InvoiceId>, most: usize) -> Result<Vec<Invoice>, DatabaseFault> {
     let query = sqlx::query(
-        "SELECT id, org_id, plan, credit, amount, paid, period_start, period_end, created FROM invoices \
+        "SELECT id, org_id, plan, credit, amount, paid, period_start, period_end, created, payment, receipt_url FROM invoices \
          WHERE org_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
     )
     .bind(org.bytes().to_vec())
@@ -163,5 +211,10 @@ fn invoice_of(row: &Row) -> Result<Invoice, DatabaseFault> {
         is_paid: row.try_get::<i64, _>("paid")? != 0,
         period: period_of(row)?,
         created: value::time(row, "created")?,
+        payment: row
+            .try_get::<Option<&[u8]>, _>("payment")?
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(|b| PaymentId::from_bits(u128::from_be_bytes(b))),
+        receipt_url: row.try_get("receipt_url")?,
     })
 }

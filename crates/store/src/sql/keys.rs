@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use super::value::{self, IdBytes as _};
 use super::{Connection, Pool, Row};
-use crate::DatabaseFault;
+use crate::{Actor, DatabaseFault, KeyInfo};
 
 /// What few keys have, as JSON keeps it.
 #[derive(Default, Serialize, Deserialize)]
@@ -20,13 +20,16 @@ pub(crate) struct Options {
     tpm: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) rate_limit_body: Option<RateLimitBody>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) disabled: bool,
 }
 
 impl Options {
     fn of(key: &Key) -> Option<Self> {
         let KeyLimits { rpm, tpm } = key.limits;
-        let plain = key.models.is_none() && rpm.is_none() && tpm.is_none() && key.rate_limit_body.is_none();
-        (!plain).then(|| Self { models: key.models.clone(), rpm, tpm, rate_limit_body: key.rate_limit_body })
+        let plain = key.models.is_none() && rpm.is_none() && tpm.is_none() && key.rate_limit_body.is_none() && !key.disabled;
+        let Key { models, rate_limit_body, disabled, .. } = key;
+        (!plain).then(|| Self { models: models.clone(), rpm, tpm, rate_limit_body: *rate_limit_body, disabled: *disabled })
     }
 
     pub(crate) fn limits(&self) -> KeyLimits {
@@ -34,10 +37,10 @@ impl Options {
     }
 }
 
-pub(crate) async fn insert(connection: &mut Connection, key: &Key) -> Result<(), DatabaseFault> {
+pub(crate) async fn insert(connection: &mut Connection, key: &Key, made_by: Actor) -> Result<(), DatabaseFault> {
     sqlx::query(
-        "INSERT INTO api_keys (org_id, id, hash, name, prefix, expires, revoked, options, created) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO api_keys (org_id, id, hash, name, prefix, expires, revoked, options, created, made_by) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(key.org.bytes().as_slice())
     .bind(key.id.bytes().as_slice())
@@ -48,16 +51,20 @@ pub(crate) async fn insert(connection: &mut Connection, key: &Key) -> Result<(),
     .bind(key.revoked.map(|at| at.0))
     .bind(Options::of(key).map(|options| value::to_json(&options)))
     .bind(key.created.0)
+    .bind(made_by.to_string())
     .execute(connection)
     .await?;
     Ok(())
 }
 
-pub(crate) async fn revoke(connection: &mut Connection, org: OrgId, id: KeyId, at: UnixMicros) -> Result<(), DatabaseFault> {
-    sqlx::query("UPDATE api_keys SET revoked = $3 WHERE org_id = $1 AND id = $2 AND revoked IS NULL")
-        .bind(org.bytes().as_slice())
-        .bind(id.bytes().as_slice())
-        .bind(at.0)
+/// Writes what can change of a key.
+pub(crate) async fn update(connection: &mut Connection, key: &Key) -> Result<(), DatabaseFault> {
+    sqlx::query("UPDATE api_keys SET expires = $3, revoked = $4, options = $5 WHERE org_id = $1 AND id = $2")
+        .bind(key.org.bytes().as_slice())
+        .bind(key.id.bytes().as_slice())
+        .bind(key.expires.map(|at| at.0))
+        .bind(key.revoked.map(|at| at.0))
+        .bind(Options::of(key).map(|options| value::to_json(&options)))
         .execute(connection)
         .await?;
     Ok(())
@@ -73,29 +80,41 @@ pub(crate) async fn count_valid(connection: &mut Connection, org: OrgId, now: Un
     value::count(&row, "n")
 }
 
-pub(crate) async fn get(connection: &mut Connection, org: OrgId, id: KeyId) -> Result<Option<Key>, DatabaseFault> {
+pub(crate) async fn get(connection: &mut Connection, org: OrgId, id: KeyId) -> Result<Option<KeyInfo>, DatabaseFault> {
     let row = sqlx::query(
-        "SELECT org_id, id, hash, name, prefix, expires, revoked, options, created FROM api_keys WHERE org_id = $1 AND id = $2",
+        "SELECT api_keys.org_id, id, hash, name, prefix, expires, revoked, options, created, made_by, minute FROM api_keys \
+         LEFT JOIN key_uses ON key_uses.org_id = api_keys.org_id AND key_id = id WHERE api_keys.org_id = $1 AND id = $2",
     )
     .bind(org.bytes().as_slice())
     .bind(id.bytes().as_slice())
     .fetch_optional(connection)
     .await?;
-    row.as_ref().map(key).transpose()
+    row.as_ref().map(info).transpose()
 }
 
 /// Oldest first, after `after`.
-pub(crate) async fn page(pool: &Pool, org: OrgId, after: Option<KeyId>, most: usize) -> Result<Vec<Key>, DatabaseFault> {
+pub(crate) async fn page(pool: &Pool, org: OrgId, after: Option<KeyId>, most: usize) -> Result<Vec<KeyInfo>, DatabaseFault> {
     let rows = sqlx::query(
-        "SELECT org_id, id, hash, name, prefix, expires, revoked, options, created FROM api_keys \
-         WHERE org_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        "SELECT api_keys.org_id, id, hash, name, prefix, expires, revoked, options, created, made_by, minute FROM api_keys \
+         LEFT JOIN key_uses ON key_uses.org_id = api_keys.org_id AND key_id = id \
+         WHERE api_keys.org_id = $1 AND id > $2 ORDER BY id LIMIT $3",
     )
     .bind(org.bytes().as_slice())
     .bind(after.map(|id| id.bytes().to_vec()).unwrap_or_default())
     .bind(value::int(most as u64))
     .fetch_all(pool)
     .await?;
-    rows.iter().map(key).collect()
+    rows.iter().map(info).collect()
+}
+
+fn info(row: &Row) -> Result<KeyInfo, DatabaseFault> {
+    let made_by: Option<&str> = row.try_get("made_by")?;
+    let minute: Option<i64> = row.try_get("minute")?;
+    Ok(KeyInfo {
+        key: key(row)?,
+        made_by: made_by.map(|text| Actor::of_str(text).ok_or_else(|| value::unreadable("made_by", text))).transpose()?,
+        last_used: minute.map(|minute| UnixMicros(minute.saturating_mul(60_000_000))),
+    })
 }
 
 fn key(row: &Row) -> Result<Key, DatabaseFault> {
@@ -109,6 +128,7 @@ fn key(row: &Row) -> Result<Key, DatabaseFault> {
         expires: value::time_if_any(row, "expires")?,
         revoked: value::time_if_any(row, "revoked")?,
         limits: options.limits(),
+        disabled: options.disabled,
         models: options.models,
         rate_limit_body: options.rate_limit_body,
         created: value::time(row, "created")?,
@@ -236,8 +256,9 @@ mod tests {
                 rate_limit_body: None,
                 created: UnixMicros(1),
                 revoked,
+                disabled: false,
             };
-            insert(&mut transaction, &key).await.unwrap();
+            insert(&mut transaction, &key, Actor::Operator).await.unwrap();
         }
         assert_eq!(count_valid(&mut transaction, org.id, UnixMicros(10)).await.unwrap(), 2);
         assert_eq!(count_valid(&mut transaction, OrgId::from_bits(2), UnixMicros(10)).await.unwrap(), 0);

@@ -23,7 +23,11 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 6, text: include_str!("migrations/sqlite/0006_people.sql") },
     Migration { version: 7, text: include_str!("migrations/sqlite/0007_plan_requests.sql") },
     Migration { version: 8, text: include_str!("migrations/sqlite/0008_billing.sql") },
-    Migration { version: 9, text: include_str!("migrations/sqlite/0009_usage_pending.sql") },
+    Migration { version: 9, text: include_str!("migrations/sqlite/0009_verified.sql") },
+    Migration { version: 10, text: include_str!("migrations/sqlite/0010_keys.sql") },
+    Migration { version: 11, text: include_str!("migrations/sqlite/0011_done_once.sql") },
+    Migration { version: 12, text: include_str!("migrations/sqlite/0012_payments.sql") },
+    Migration { version: 13, text: include_str!("migrations/sqlite/0013_usage_pending.sql") },
 ];
 
 /// Why the schema can't be brought up to date.

@@ -7,7 +7,7 @@ use super::value::{self, IdBytes as _};
 use super::{Connection, Pool, Row};
 use crate::DatabaseFault;
 
-const PERSON: &str = "p.id AS person, p.email, p.name, p.operator, p.created";
+const PERSON: &str = "p.id AS person, p.email, p.name, p.operator, p.verified, p.created";
 
 /// Somebody with the hash of their password.
 pub(crate) struct Known {
@@ -16,16 +16,19 @@ pub(crate) struct Known {
 }
 
 pub(crate) async fn insert(connection: &mut Connection, person: &Person, password: &str) -> Result<(), DatabaseFault> {
-    sqlx::query("INSERT INTO people (id, email, email_folded, name, password, operator, created) VALUES ($1, $2, $3, $4, $5, $6, $7)")
-        .bind(person.id.bytes().as_slice())
-        .bind(person.email.as_str())
-        .bind(person.email.folded())
-        .bind(&person.name)
-        .bind(password)
-        .bind(i64::from(person.is_operator))
-        .bind(person.created.0)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO people (id, email, email_folded, name, password, operator, verified, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(person.id.bytes().as_slice())
+    .bind(person.email.as_str())
+    .bind(person.email.folded())
+    .bind(&person.name)
+    .bind(password)
+    .bind(i64::from(person.is_operator))
+    .bind(i64::from(person.is_verified))
+    .bind(person.created.0)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -43,6 +46,12 @@ pub(crate) async fn get(connection: &mut Connection, id: PersonId) -> Result<Opt
 
 pub(crate) async fn set_password(connection: &mut Connection, id: PersonId, password: &str) -> Result<(), DatabaseFault> {
     sqlx::query("UPDATE people SET password = $2 WHERE id = $1").bind(id.bytes().as_slice()).bind(password).execute(connection).await?;
+    Ok(())
+}
+
+/// The address is theirs.
+pub(crate) async fn set_verified(connection: &mut Connection, id: PersonId) -> Result<(), DatabaseFault> {
+    sqlx::query("UPDATE people SET verified = 1 WHERE id = $1").bind(id.bytes().as_slice()).execute(connection).await?;
     Ok(())
 }
 
@@ -140,6 +149,7 @@ pub(crate) fn person(row: &Row) -> Result<Person, DatabaseFault> {
         email: email_of(row.try_get("email")?)?,
         name: row.try_get("name")?,
         is_operator: row.try_get::<i64, _>("operator")? != 0,
+        is_verified: row.try_get::<i64, _>("verified")? != 0,
         created: value::time(row, "created")?,
     })
 }

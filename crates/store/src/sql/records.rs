@@ -7,6 +7,7 @@ use domain::{RequestId, UsageRecord};
 use sqlx::query_builder::Separated;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
+use super::key_uses::{self, KnownUses};
 use super::labels::{KnownLabels, category, provider};
 use super::value::{self, IdBytes as _, int, to_json};
 use super::{Connection, Dialect, pending, placeholder};
@@ -26,16 +27,34 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// What need not be written again.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    labels: KnownLabels,
+    uses: KnownUses,
+}
+
+impl Known {
+    /// To be called where what was written may have come to nothing.
+    pub(crate) fn forget(&mut self) {
+        self.labels.forget();
+        self.uses.forget();
+    }
+}
+
 /// Writes everything of the batch; none of it is there yet. Unless it is committed, `known` is to be forgotten. Returns how many counters
 /// wait now to be added to their rows.
-pub(crate) async fn insert(connection: &mut Connection, batch: &Batch, known: &mut KnownLabels) -> Result<usize, DatabaseFault> {
+pub(crate) async fn insert(connection: &mut Connection, batch: &Batch, known: &mut Known) -> Result<usize, DatabaseFault> {
     for piece in pieces(&batch.usage) {
-        insert_usage(connection, piece, known).await?;
+        insert_usage(connection, piece, &mut known.labels).await?;
     }
     for piece in pieces(&batch.refusals) {
         insert_refusals(connection, piece).await?;
     }
     let counters: Vec<_> = batch.counters().into_iter().collect();
+    for piece in pieces(&known.uses.later(counters.iter().map(|(of, _)| of))) {
+        key_uses::put(connection, piece).await?;
+    }
     if counters.len() > caps::COUNTERS_AT_ONCE {
         pending::append(connection, &counters).await?;
         return Ok(counters.len());

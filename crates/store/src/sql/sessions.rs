@@ -8,7 +8,8 @@ use super::value::{self, IdBytes as _};
 use super::{Connection, Pool, Row};
 use crate::{DatabaseFault, Link, LinkPurpose, Session};
 
-const SESSION: &str = "s.id, s.agent, s.created AS begun, s.used, s.expires, p.id AS person, p.email, p.name, p.operator, p.created";
+const SESSION: &str =
+    "s.id, s.agent, s.created AS begun, s.used, s.expires, p.id AS person, p.email, p.name, p.operator, p.verified, p.created";
 
 pub(crate) async fn insert(connection: &mut Connection, session: &Session, hash: TokenHash) -> Result<(), DatabaseFault> {
     sqlx::query("INSERT INTO sessions (id, hash, person_id, agent, created, used, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)")

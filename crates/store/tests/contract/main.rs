@@ -7,6 +7,7 @@ mod concurrency;
 mod credentials;
 mod definitions;
 mod keys;
+mod once;
 mod orgs;
 mod pools;
 mod recorder;
@@ -42,6 +43,12 @@ contract! { sqlite:
         a_revoked_key_and_a_deleted_organisation_are_refused_at_once,
         wishes_are_checked,
         lists_page_and_tell_revoked_ones,
+    }
+    once {
+        an_answer_outlives_a_restart_and_is_kept_sealed_for_a_day,
+        what_was_done_before_a_crash_is_not_done_again_though_its_answer_is_lost,
+        what_was_begun_and_not_done_before_a_crash_is_done,
+        one_at_a_time_and_nothing_else_under_the_same_key,
     }
     definitions {
         a_models_life,

@@ -88,6 +88,13 @@ impl Bench {
         self.store = Store::open(self.config.clone(), self.clock.clone(), self.entropy.clone(), &self.tasks).await.unwrap();
     }
 
+    /// Whether any file of the data folder holds these bytes.
+    pub(crate) fn is_on_disk(&self, bytes: &[u8]) -> bool {
+        let files = std::fs::read_dir(&self.config.data_dir).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+        let mut texts = files.map(|path| std::fs::read(path).unwrap());
+        texts.any(|text| text.windows(bytes.len()).any(|window| window == bytes))
+    }
+
     pub(crate) fn now(&self) -> Now {
         self.clock.now()
     }

@@ -1,11 +1,35 @@
 //! `[billing]`: how plans are paid.
 
-use control::BillingProvider;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use http::Uri;
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::table::Table;
 use super::written::Word;
+
+/// How plans are paid.
+#[derive(Clone, Debug, Default)]
+pub enum Billing {
+    /// Operators grant them.
+    #[default]
+    Manual,
+    /// With cards that are none.
+    Test,
+    /// With Stripe.
+    Stripe {
+        /// Its secret key.
+        secret_key: SecretString,
+        /// The signing secret of its webhook.
+        webhook_secret: SecretString,
+        /// Where its API is.
+        api_base: Uri,
+        /// The currency of all prices.
+        currency: String,
+    },
+}
 
 #[derive(Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -15,20 +39,65 @@ enum Written {
     Test,
 }
 
-const INSTEAD: &str = "plans are granted by operators";
+const API_BASE: &str = "https://api.stripe.com";
 
-pub(super) fn read(table: Table<'_>) -> BillingProvider {
-    table.without_effect("provider", |Word(written): &Word<Written>| *written != Written::Stripe, INSTEAD);
-    let provider = match table.get("provider") {
-        Some(Word(Written::Test)) => BillingProvider::Test,
-        None | Some(Word(Written::Manual | Written::Stripe)) => BillingProvider::Manual,
-    };
+/// Currencies without hundredths, or with thousandths (docs.stripe.com/currencies).
+const OTHER_PARTS: &str = "bif clp djf gnf isk jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf bhd jod kwd omr tnd";
+
+pub(super) fn read(table: Table<'_>, environment: &BTreeMap<String, String>) -> Billing {
+    let provider = table.get("provider").map_or(Written::Manual, |Word(provider)| provider);
     let stripe = table.section("stripe");
-    for key in ["secret_key", "webhook_secret"] {
-        stripe.without_effect(key, |_: &SecretString| false, INSTEAD);
-    }
-    stripe.without_effect("api_base", |_: &String| false, INSTEAD);
+    let is_stripe = provider == Written::Stripe;
+    let secret_key = secret(&stripe, ["secret_key", "secret_key_env", "secret_key_file"], environment, is_stripe);
+    let webhook_secret = secret(&stripe, ["webhook_secret", "webhook_secret_env", "webhook_secret_file"], environment, is_stripe);
+    let api_base = stripe.checked("api_base", |text: String| api_base(&text)).unwrap_or_else(|| Uri::from_static(API_BASE));
+    let currency = stripe.checked("currency", |text: String| currency(&text)).unwrap_or_else(|| "usd".into());
     stripe.close();
     table.close();
-    provider
+    match (provider, secret_key, webhook_secret) {
+        (Written::Stripe, Some(secret_key), Some(webhook_secret)) => Billing::Stripe { secret_key, webhook_secret, api_base, currency },
+        // What lacks is a fault already.
+        (Written::Manual, _, _) | (Written::Stripe, _, _) => Billing::Manual,
+        (Written::Test, _, _) => Billing::Test,
+    }
+}
+
+/// A secret that is written, or where it is found.
+fn secret(table: &Table<'_>, keys: [&'static str; 3], environment: &BTreeMap<String, String>, is_needed: bool) -> Option<SecretString> {
+    let [written, variable, file] = keys;
+    let found = [table.has(written), table.has(variable), table.has(file)];
+    let text = table.get::<SecretString>(written);
+    let of_variable = table.checked(variable, |name: String| {
+        let value = environment.get(&name).map(|value| value.trim()).filter(|value| !value.is_empty());
+        value.map(SecretString::from).ok_or_else(|| format!("environment variable {name} is not set"))
+    });
+    let of_file = table.checked(file, |path: PathBuf| read_file(&path));
+    if found.iter().filter(|is_there| **is_there).count() > 1 {
+        table.fault(table.place(), format!("give exactly one of {written}, {variable}, {file}"));
+    }
+    let secret = text.or(of_variable).or(of_file);
+    if secret.is_none() && is_needed && !found.contains(&true) {
+        table.fault(table.place(), format!("provider = \"stripe\" needs {written} in [billing.stripe] (or {variable}, or {file})"));
+    }
+    secret
+}
+
+fn read_file(path: &Path) -> Result<SecretString, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    if text.trim().is_empty() { Err(format!("{} is empty", path.display())) } else { Ok(text.trim().into()) }
+}
+
+fn api_base(text: &str) -> Result<Uri, String> {
+    domain::checked_base_url(text)?.parse().map_err(|_| "is no address".into())
+}
+
+fn currency(text: &str) -> Result<String, String> {
+    let is_code = text.len() == 3 && text.bytes().all(|letter| letter.is_ascii_lowercase());
+    if !is_code {
+        return Err("expected three small letters, such as \"usd\"".into());
+    }
+    if OTHER_PARTS.split(' ').any(|other| other == text) {
+        return Err(format!("\"{text}\" has no hundredths, which prices here are charged in"));
+    }
+    Ok(text.into())
 }

@@ -4,6 +4,7 @@
 mod billing;
 mod cross;
 mod discovery;
+mod email;
 mod errors;
 mod explain;
 mod fault;
@@ -29,7 +30,9 @@ use std::path::PathBuf;
 use domain::{Model, Plan, Provider};
 use toml::de::DeTable;
 
+pub use billing::Billing;
 pub use discovery::Discovery;
+pub use email::{Email, Security};
 pub use errors::Errors;
 pub use fault::{Fault, Faults, Place};
 pub use limits::Limits;
@@ -61,7 +64,9 @@ pub struct Config {
     /// `[signup]`
     pub sign_up: control::SignUpConfig,
     /// `[billing]`
-    pub billing: control::BillingProvider,
+    pub billing: Billing,
+    /// `[email]`; `None`: no mail is sent.
+    pub email: Option<Email>,
     /// `[errors]`
     pub errors: Errors,
     /// `[metrics]`
@@ -177,7 +182,7 @@ fn read(sources: &Sources, base: Option<seed::Base>) -> (Result<Config, Faults>,
 fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sources, places: &mut Places) -> Config {
     let root = reading.root(body);
     store::read(root.section("store"));
-    for name in ["email", "oidc", "retention", "otel"] {
+    for name in ["oidc", "retention", "otel"] {
         later::empty(root.section(name), name);
     }
     let config = Config {
@@ -185,7 +190,8 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
         limits: Limits::read(root.section("limits")),
         spend: Spend::read(root.section("spend")),
         sign_up: signup::read(root.section("signup")),
-        billing: billing::read(root.section("billing")),
+        billing: billing::read(root.section("billing"), &sources.environment),
+        email: Email::read(root.section("email")),
         errors: Errors::read(root.section("errors")),
         metrics: MetricsSection::read(root.section("metrics")),
         log: Log::read(root.section("log")),

@@ -38,7 +38,8 @@ const FAULTY: &[(&str, &[(&str, &str)])] = &[
     ("[log]\nfilter = \"a=b=c\"", &[("2:10", "expected directives such as")]),
     ("[signup]\nmode = \"everybody\"", &[("2:8", "unknown choice \"everybody\"")]),
     ("[billing]\nprovider = \"paypal\"", &[("2:12", "unknown choice \"paypal\"")]),
-    ("[email]\nsmtp = \"x\"", &[("2:1", "[email] has no keys in this version")]),
+    ("[email]\nsmtp = \"x\"", &[("2:1", "unknown key \"smtp\"; known here: from, host,")]),
+    ("[oidc]\nissuer = \"x\"", &[("2:1", "[oidc] has no keys in this version")]),
     ("[[providers]]\n", &[("1:1", "kind is missing"), ("1:1", "name is missing")]),
     ("[[providers]]\nname = \"a\"\nkind = \"anthropic\"", &[("3:8", "\"anthropic\" is not in this version")]),
     ("[[providers]]\nname = \"a\"\nkind = \"opnai\"", &[("3:8", "unknown kind \"opnai\"; the kinds are")]),
@@ -194,10 +195,10 @@ fn waits_and_pauses_are_read_with_their_defaults() {
 
 #[test]
 fn what_has_no_effect_yet_is_named_in_a_warning() {
-    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[billing]\nprovider = \"stripe\"\n[otel]\n";
+    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[email]\n[otel]\n";
     let config = Config::from_toml(text).unwrap();
     let lines: Vec<_> = config.warnings.iter().map(|w| w.place.to_string().replace("configuration:", "")).collect();
-    assert_eq!(lines, ["5:12", "6:1"]);
+    assert_eq!(lines, ["4:1", "5:1"]);
     assert!(config.warnings.iter().all(|w| w.message.contains("has no effect in this version")));
     let silent =
         "[signup]\nmode = \"invite\"\norgs_per_person = 3\n[billing]\nprovider = \"manual\"\n[[plans]]\nid = \"p\"\nhold = \"learned\"";
@@ -212,10 +213,28 @@ fn who_may_sign_up_is_configured() {
     let given = read("[signup]\nmode = \"open\"\nplan = \"starter\"\norgs_per_person = 1");
     assert_eq!((given.mode, given.plan.as_str(), given.orgs_per_person), (control::SignUpMode::Open, "starter", 1));
     assert_eq!(read("[signup]\nmode = \"closed\"").mode, control::SignUpMode::Closed);
-    let billing = |text: &str| Config::from_toml(text).unwrap().billing;
-    assert_eq!(billing(""), control::BillingProvider::Manual);
-    assert_eq!(billing("[billing]\nprovider = \"test\""), control::BillingProvider::Test);
     assert!(Config::from_toml("[signup]\norgs_per_person = 0").is_err());
+}
+
+#[test]
+fn how_plans_are_paid_is_configured() {
+    let billing = |text: &str| Config::from_toml(text).unwrap().billing;
+    assert!(matches!(billing(""), Billing::Manual));
+    assert!(matches!(billing("[billing]\nprovider = \"test\""), Billing::Test));
+    let stripe = "[billing]\nprovider = \"stripe\"\nstripe = { secret_key = \"sk_very-secret\", webhook_secret = \"whsec_very-secret\" }";
+    let read = billing(stripe);
+    assert!(!format!("{read:?}").contains("very-secret"), "{read:?}");
+    let Billing::Stripe { api_base, currency, .. } = read else { panic!("{read:?}") };
+    assert_eq!((api_base.to_string().as_str(), currency.as_str()), ("https://api.stripe.com/", "usd"));
+    let faults = |text: &str, environment: &[(&str, &str)]| faults_in(&sources(text, environment)).join("\n");
+    let none = faults("[billing]\nprovider = \"stripe\"", &[]);
+    assert!(none.contains("needs secret_key") && none.contains("needs webhook_secret"), "{none}");
+    let other = stripe.replace("secret_key = \"sk_very-secret\"", "secret_key_env = \"STRIPE\", currency = \"jpy\"");
+    let said = faults(&other, &[]);
+    assert!(said.contains("STRIPE is not set") && said.contains("no hundredths") && !said.contains("very-secret"), "{said}");
+    let read = Config::read(&sources(&other.replace("jpy", "eur"), &[("STRIPE", "sk_very-secret")])).unwrap().billing;
+    assert!(matches!(read, Billing::Stripe { currency, .. } if currency == "eur"));
+    assert!(faults(&stripe.replace("webhook_secret =", "secret_key_env = \"A\", webhook_secret ="), &[("A", "b")]).contains("exactly one"));
 }
 
 #[test]
@@ -244,6 +263,27 @@ fn ceilings_on_spend_are_amounts() {
     );
     let given = Config::read(&sources("", &[("TIDEGATE_SPEND__PER_DAY", "7.25")])).unwrap();
     assert_eq!(given.spend.per_day, amount("7.25"));
+}
+
+#[test]
+fn mail_goes_through_a_server_that_is_named_and_no_password_in_the_clear() {
+    let read = |lines: &str| Config::from_toml(&format!("[email]\n{lines}"));
+    assert!(Config::from_toml("").unwrap().email.is_none());
+    assert!(read("from = \"a@example.com\"").unwrap().email.is_none(), "no server is named");
+    let from = "from = \"Tide <tide@example.com>\"";
+    let email = read(&format!("host = \"mx\"\n{from}")).unwrap().email.unwrap();
+    assert_eq!((email.port, email.security, email.from.to_string().as_str()), (587, Security::Starttls, "Tide <tide@example.com>"));
+    assert_eq!(read(&format!("host = \"mx\"\n{from}\nsecurity = \"tls\"")).unwrap().email.unwrap().port, 465);
+    for wrong in [
+        "host = \"mx\"",
+        "host = \"mx\"\nfrom = \"nobody\"",
+        "host = \"mx\"\nfrom = \"a@b.c\"\nuser = \"u\"",
+        "host = \"mx\"\nfrom = \"a@b.c\"\nuser = \"u\"\npassword = \"p\"\nsecurity = \"none\"",
+        "host = \"mx\"\nfrom = \"a@b.c\"\nuser = \"u\"\npassword_file = \"/no/such/file\"",
+        "host = \"mx\"\nfrom = \"a@b.c\"\nport = 0",
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::DemoAccess;
+use super::{DemoAccess, SetupLink};
 
 /// What there is to say.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct Announcement {
     pub url: String,
     /// The file that keeps the operator token; `None`: it was given by the environment.
     pub token_file: Option<PathBuf>,
+    /// The link to set up the first operator, until there is one.
+    pub setup: Option<SetupLink>,
     /// The demo, where its key works.
     pub demo: Option<DemoAccess>,
 }
@@ -27,6 +29,11 @@ impl Announcement {
         match &self.token_file {
             Some(path) => line("Operator token", &format!("in {}", path.display())),
             None => line("Operator token", "as TIDEGATE_OPERATOR_TOKEN gives it"),
+        }
+        match &self.setup {
+            None => {}
+            Some(link) if is_terminal => line("Set up", &format!("{}   (once, within 60 minutes)", link.url)),
+            Some(link) => line("Set up", &format!("with the link in {}   (once, within 60 minutes)", link.file.display())),
         }
         let said = format!("Tidegate {} is ready\n{text}", env!("CARGO_PKG_VERSION"));
         match &self.demo {
@@ -45,6 +52,7 @@ impl Announcement {
         json!({
             "url": self.url,
             "operator_token_file": self.token_file,
+            "setup_link_file": self.setup.as_ref().map(|link| &link.file),
             "demo_key_file": self.demo.as_ref().map(|demo| &demo.file),
         })
     }
@@ -55,11 +63,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_shown_to_a_terminal_only() {
+    fn secrets_are_shown_to_a_terminal_only() {
         let key = domain::ApiKey::generate(&crate::SystemEntropy::default());
         let url = String::from("http://127.0.0.1:8080");
         let demo = DemoAccess { key: key.clone(), file: "d/demo-key".into(), url: url.clone() };
-        let said = Announcement { url, token_file: Some("d/operator-token".into()), demo: Some(demo) };
+        let setup = SetupLink { url: format!("{url}/setup#token=5ec2e7"), file: "d/setup-link".into() };
+        let said = Announcement { url, token_file: Some("d/operator-token".into()), setup: Some(setup), demo: Some(demo) };
+        assert!(said.text(true).contains("http://127.0.0.1:8080/setup#token=5ec2e7"));
+        assert!(!said.text(false).contains("5ec2e7") && said.text(false).contains("with the link in d/setup-link"));
+        assert!(!said.json().to_string().contains("5ec2e7") && !format!("{said:?}").contains("5ec2e7"));
         assert!(said.text(true).contains(key.expose()));
         assert!(said.text(true).contains("in d/operator-token"));
         assert!(!said.text(false).contains(key.expose()));

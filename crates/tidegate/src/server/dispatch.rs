@@ -60,7 +60,7 @@ fn place(path: &str) -> Place {
     let is_below = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if is_below("/v1") || is_below("/openai/v1") {
         Place::Model
-    } else if is_below("/api/v1") {
+    } else if is_below("/api/v1") || control::is_page(path) {
         Place::Control
     } else {
         match path {
@@ -165,6 +165,10 @@ mod tests {
             ("/v1", "model"),
             ("/openai/v1/models", "model"),
             ("/api/v1/orgs", "control"),
+            ("/setup", "control"),
+            ("/pages/account.js", "control"),
+            ("/pages/other.js", "nowhere"),
+            ("/setup/", "nowhere"),
             ("/healthz", "health"),
             ("/readyz", "ready"),
             ("/metrics", "metrics"),

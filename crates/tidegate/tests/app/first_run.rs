@@ -20,7 +20,7 @@ async fn the_data_folder_and_its_secrets_are_for_their_owner_alone() {
     let server = Server::start("").await;
     let data = server.running.data_dir.clone();
     assert_eq!(mode(&data), 0o700);
-    for name in ["operator-token", "secret-key", "demo-key", "server-url", "tidegate.db"] {
+    for name in ["operator-token", "secret-key", "demo-key", "setup-link", "server-url", "tidegate.db"] {
         assert_eq!(mode(&data.join(name)), 0o600, "{name}");
     }
     assert_eq!(std::fs::read_to_string(data.join("operator-token")).unwrap().trim(), server.token());
@@ -167,4 +167,44 @@ async fn what_stops_a_start_is_said_in_one_line() {
     let no_cert = "[server]\ntls = { cert = \"/no/cert.pem\", key = \"/no/key.pem\" }";
     let error = try_start(settings(no_cert, &elsewhere, false), 2).await.unwrap_err().to_string();
     assert!(error.contains("/no/cert.pem") && error.contains("PEM") && !error.contains('\n'), "{error}");
+}
+
+#[tokio::test]
+async fn the_link_of_a_start_leads_to_a_page_that_sets_up_the_first_operator() {
+    let first = Server::start("").await;
+    let link = |server: &Server| std::fs::read_to_string(server.running.data_dir.join("setup-link")).unwrap().trim().to_owned();
+    let earlier = link(&first);
+    let folder = Arc::clone(&first.folder);
+    first.running.shutdown().await;
+
+    let server = Server::start_in(folder, "", 2).await;
+    let addr = server.running.addr;
+    let url = link(&server);
+    assert_eq!(server.running.setup.as_ref().map(|link| link.url.clone()), Some(url.clone()));
+    let (page, token) = url.split_once("#token=").unwrap();
+    assert_eq!(page, format!("http://{addr}/setup"));
+    let shown = Call::get("/setup").send(addr).await;
+    let policy = shown.headers.get("content-security-policy").unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    let html = shown.text();
+    assert!(html.contains("data-to=\"api/v1/auth/setup\"") && !html.contains(" style=") && !html.contains("onclick"), "{html}");
+    for (file, kind) in [("pages/account.js", "text/javascript"), ("pages/pages.css", "text/css")] {
+        assert!(html.contains(&format!("\"{file}\"")));
+        let served = Call::get(&format!("/{file}")).send(addr).await;
+        assert_eq!(served.status, 200);
+        assert!(served.headers.get("content-type").unwrap().starts_with(kind));
+    }
+    let set_up = async |token: &str| {
+        let body = json!({"token": token, "email": "root@example.com", "password": "correct horse battery"});
+        Call::post("/api/v1/auth/setup", &body).send(addr).await.status
+    };
+    assert_eq!(set_up(earlier.split_once("#token=").unwrap().1).await, 422, "each start makes a new one");
+    assert_eq!(set_up(token).await, 201);
+    assert_eq!(set_up(token).await, 422, "it works once");
+    let folder = Arc::clone(&server.folder);
+    server.running.shutdown().await;
+
+    let third = Server::start_in(folder, "", 3).await;
+    assert!(third.running.setup.is_none() && !third.running.data_dir.join("setup-link").exists(), "there is an operator");
+    third.running.shutdown().await;
 }

@@ -94,6 +94,8 @@ fn a_server_serves_keeps_secrets_from_pipes_and_stops_on_a_signal() {
     let answer = String::from_utf8(called.stdout).unwrap();
     assert!(answer.contains("chat.completion"), "the curl line works as it is: {answer} {:?}", String::from_utf8(called.stderr));
     let token = std::fs::read_to_string(folder.path().join(said["operator_token_file"].as_str().unwrap())).unwrap();
+    let link = std::fs::read_to_string(folder.path().join(said["setup_link_file"].as_str().unwrap())).unwrap();
+    let setup_token = link.trim().split_once("/setup#token=").unwrap().1;
     let (code, out, err) = run(folder.path(), &["org", "create", "acme", "--plan", "starter", "--data-dir", "data"]);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("acme"));
@@ -113,6 +115,7 @@ fn a_server_serves_keeps_secrets_from_pipes_and_stops_on_a_signal() {
         assert!(!logs.contains(secret), "{secret}: {logs}");
     }
     assert!(!said.to_string().contains(&key) && !said.to_string().contains(token.trim()));
+    assert!(!said.to_string().contains(setup_token) && !logs.contains(setup_token), "{said} {logs}");
     for line in logs.lines() {
         let line: Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
         assert!(line["level"].is_string() && line["message"].is_string(), "{line}");
@@ -154,7 +157,10 @@ fn on_a_terminal_the_first_run_prints_a_curl_line_that_works() {
             break line;
         }
     };
-    assert!(said.contains("Operator token  in ./tidegate-data/operator-token") && said.contains("simulated"), "{said}");
+    assert!(
+        said.contains("Operator token  in ./tidegate-data/operator-token") && said.contains("/setup#token=") && said.contains("simulated"),
+        "{said}"
+    );
     let called = Command::new("sh").args(["-c", curl.trim()]).output().unwrap();
     assert!(String::from_utf8(called.stdout).unwrap().contains("chat.completion"));
     signal(&child.0, rustix::process::Signal::INT);

@@ -1,35 +1,35 @@
 //! People as a browser would be them: from signing up to the first refusal, and on after the plan was granted.
 
 use serde_json::{Value, json};
-use testkit::{Answer, Call};
+use testkit::{Answer, Call, MailServer};
 
-use crate::world::{LARGE, World, chat};
+use crate::world::{LARGE, World, chat, until};
 
 const OPEN: &str = "[signup]\nmode = \"open\"\n";
 const PASSWORD: &str = "correct horse battery staple";
 
 /// A browser on this world: its cookie, and where it says it comes from.
-struct Browser<'a> {
-    world: &'a World,
-    cookie: String,
+pub(crate) struct Browser<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    async fn sign_up(world: &'a World, email: &str) -> Self {
+    pub(crate) async fn sign_up(world: &'a World, email: &str) -> Self {
         let body = json!({"email": email, "password": PASSWORD, "organisation": "Analytical"});
         let answer = Call::post("/api/v1/auth/signup", &body).send(world.addr()).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         Self { world, cookie: cookie_of(&answer) }
     }
 
-    async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
         let call = Call::new(method, &format!("/api/v1{path}")).header("cookie", &self.cookie);
         let call = call.header("origin", "http://gateway.test");
         let call = if body.is_null() { call } else { call.json(&body) };
         call.send(self.world.addr()).await
     }
 
-    async fn org(&self) -> String {
+    pub(crate) async fn org(&self) -> String {
         let me = self.call("GET", "/auth/session", Value::Null).await.json();
         me["organisations"][0]["id"].as_str().unwrap().to_owned()
     }
@@ -117,4 +117,33 @@ async fn addresses_that_a_trusted_proxy_tells_are_counted_apart() {
     }
     assert_eq!(try_from("192.0.2.1", 50).await, 429);
     assert_eq!(try_from("192.0.2.2", 51).await, 401);
+}
+
+#[tokio::test]
+async fn who_signs_up_is_sent_a_link_also_by_a_server_that_is_busy_at_first() {
+    let server = MailServer::start(1).await;
+    let (host, port) = (server.addr.ip(), server.addr.port());
+    let email = format!("[email]\nhost = \"{host}\"\nport = {port}\nsecurity = \"none\"\nfrom = \"Tidegate <tide@example.com>\"\n");
+    let world = World::with("", &format!("{OPEN}{email}")).await;
+    let ada = Browser::sign_up(&world, "ada@example.com").await;
+    let keys = format!("/orgs/{}/keys", ada.org().await);
+    assert_eq!(ada.call("POST", &keys, json!({"name": "first"})).await.status, 403);
+    until("a mail has come", || async {
+        tokio::task::yield_now().await;
+        !server.mails().is_empty()
+    })
+    .await;
+    let mail = server.mails().remove(0);
+    assert_eq!(mail.to, ["ada@example.com"]);
+    assert!(
+        mail.text.contains("From: Tidegate <tide@example.com>") && mail.text.contains("Subject: Confirm your address"),
+        "{}",
+        mail.text
+    );
+    // Long lines may be folded as quoted-printable (RFC 2045, 6.7).
+    let text = mail.text.replace("=\n", "").replace("=3D", "=");
+    let token: String = text.split_once("#token=").unwrap().1.chars().take_while(char::is_ascii_hexdigit).collect();
+    let confirmed = Call::post("/api/v1/auth/verify", &json!({ "token": token })).send(world.addr()).await;
+    assert_eq!(confirmed.status, 200, "{}", confirmed.text());
+    assert_eq!(ada.call("POST", &keys, json!({"name": "first"})).await.status, 201);
 }

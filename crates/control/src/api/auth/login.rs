@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use store::Attempted;
 
-use super::{WithCookie, agent};
+use super::WithCookie;
 use crate::access::ClientAddress;
 use crate::app::App;
 use crate::body::Body;
@@ -36,7 +36,5 @@ pub(crate) async fn log_in(
     };
     let now_us = app.now().mono_us;
     attempts.into_iter().for_each(|attempt| attempt.forgive(now_us));
-    let shown = Person::of(&person);
-    let begun = app.vault().begin_session(person, agent(&headers)).await?;
-    Ok(WithCookie::begun(&app, &begun, StatusCode::OK, shown))
+    WithCookie::logged_in(&app, person, &headers, StatusCode::OK).await
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use store::Attempted;
 
-use super::{WithCookie, agent};
+use super::WithCookie;
 use crate::access::ClientAddress;
 use crate::app::App;
 use crate::body::Body;
@@ -28,7 +28,5 @@ pub(crate) async fn reset_password(
     let hash = app.passwords().hash(password).await?;
     let person = app.vault().reset_password(input.token.expose(), hash).await?;
     attempt.forgive(app.now().mono_us);
-    let shown = Person::of(&person);
-    let begun = app.vault().begin_session(person, agent(&headers)).await?;
-    Ok(WithCookie::begun(&app, &begun, StatusCode::OK, shown))
+    WithCookie::logged_in(&app, person, &headers, StatusCode::OK).await
 }

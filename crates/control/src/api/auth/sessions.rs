@@ -5,14 +5,14 @@ use http::StatusCode;
 
 use crate::access::SignedIn;
 use crate::answer::List;
-use crate::documented_errors::{DeleteErrors, NotFound, ReadErrors};
+use crate::documented_errors::{DeleteErrors, NotFound, ReadErrors, SessionNeeded};
 use crate::problem::Problem;
 use crate::segments::Segments;
 use crate::shapes::account::Session;
 
 /// List your sessions
 #[utoipa::path(get, path = "/auth/sessions", tag = "accounts", security(("session" = [])),
-    responses((status = 200, description = "Your sessions, oldest first", body = List<Session>), ReadErrors))]
+    responses((status = 200, description = "Your sessions, oldest first", body = List<Session>), ReadErrors, SessionNeeded))]
 pub(crate) async fn list_sessions(me: SignedIn) -> Result<Json<List<Session>>, Problem> {
     let current = me.session().id;
     Ok(List::whole(me.sessions().await?.into_iter().map(|session| Session::of(session, current)).collect()))

@@ -4,7 +4,7 @@ use axum::extract::State;
 use http::{HeaderMap, StatusCode};
 use store::Attempted;
 
-use super::{WithCookie, agent};
+use super::WithCookie;
 use crate::access::ClientAddress;
 use crate::app::App;
 use crate::body::Body;
@@ -29,7 +29,5 @@ pub(crate) async fn set_up(
     let hash = app.passwords().hash(password).await?;
     let person = app.vault().set_up(input.token.expose(), email, input.name, hash).await?;
     attempt.forgive(app.now().mono_us);
-    let shown = Person::of(&person);
-    let begun = app.vault().begin_session(person, agent(&headers)).await?;
-    Ok(WithCookie::begun(&app, &begun, StatusCode::CREATED, shown))
+    WithCookie::logged_in(&app, person, &headers, StatusCode::CREATED).await
 }

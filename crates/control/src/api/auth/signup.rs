@@ -5,11 +5,12 @@ use domain::{SecretToken, TokenHash};
 use http::{HeaderMap, StatusCode};
 use store::{Attempted, SignUp, SignUpError};
 
-use super::{WithCookie, agent};
+use super::{WithCookie, agent, mail_verification};
 use crate::access::{ClientAddress, set};
 use crate::app::{App, SignUpMode};
 use crate::body::Body;
 use crate::documented_errors::{AttemptErrors, Conflict, WriteErrors};
+use crate::mail;
 use crate::problem::Problem;
 use crate::shapes::account::{SignUpInput, SignedUp, email};
 
@@ -38,16 +39,24 @@ pub(crate) async fn sign_up(
         organisation: input.organisation,
         invitation: input.invitation.map(|secret| TokenHash::of(secret.expose())),
         plan: config.plan.clone(),
+        is_verified: app.mailer().is_none(),
     };
+    let wanted = new.email.clone();
     let made = app.vault().sign_up(new).await;
     drop(attempt);
     match made {
         Ok((person, _)) => {
+            if !person.is_verified {
+                mail_verification(&app, &person).await?;
+            }
             let begun = app.vault().begin_session(person, agent(&headers)).await?;
             Ok(WithCookie::begun(&app, &begun, StatusCode::CREATED, next()))
         }
         // To whom no invitation was sent the answer looks the same, its cookie included, which nobody knows.
         Err(SignUpError::Taken) if !is_invited => {
+            if let (Some(mailer), Some(email)) = (app.mailer(), wanted) {
+                mailer.send(mail::known_already(&email, &app.config().own_url));
+            }
             let now = app.now().wall;
             let token = SecretToken::generate(app.entropy());
             let cookie = set(&token, app.config().is_secure, now, app.vault().session_end(now));

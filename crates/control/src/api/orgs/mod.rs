@@ -1,5 +1,6 @@
 //! `/orgs`: organisations and what is theirs.
 
+pub(crate) mod audit;
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod get;

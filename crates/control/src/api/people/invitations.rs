@@ -8,6 +8,7 @@ use crate::answer::Put;
 use crate::app::App;
 use crate::body::Body;
 use crate::documented_errors::{Conflict, WriteErrors};
+use crate::mail;
 use crate::problem::Problem;
 use crate::shapes::account::email;
 use crate::shapes::member::{Addressee, NewLink};
@@ -23,7 +24,8 @@ pub(crate) async fn invite_person(
     Body(input): Body<Addressee>,
 ) -> Result<Put<NewLink>, Problem> {
     let email = email("email", &input.email)?;
-    let (link, token) = operator.store().invite(operator.actor(), Role::Owner, None, email, Role::Owner).await?;
+    let (link, token) = operator.store().invite(operator.actor(), Role::Owner, None, email.clone(), Role::Owner).await?;
     let shown = NewLink::of(Some(&link), &token, &app.config().own_url, "invitation");
+    let shown = shown.mailed(app.mailer(), |url| mail::invitation(&email, None, url));
     Ok(Put::made(&["people", "invitations", &link.id.to_string()], shown))
 }

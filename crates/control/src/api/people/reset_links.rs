@@ -7,6 +7,7 @@ use crate::answer::Put;
 use crate::app::App;
 use crate::body::Body;
 use crate::documented_errors::{NotFound, WriteErrors};
+use crate::mail;
 use crate::problem::Problem;
 use crate::shapes::account::email;
 use crate::shapes::member::{Addressee, NewLink};
@@ -25,5 +26,6 @@ pub(crate) async fn make_reset_link(
     let account = operator.store().account(&email).await?.ok_or_else(|| Problem::not_found("account", email.as_str()))?;
     let (link, token) = operator.store().make_reset_link(operator.actor(), account.person.id).await?;
     let shown = NewLink::of(Some(&link), &token, &app.config().own_url, "reset");
+    let shown = shown.mailed(app.mailer(), |url| mail::reset(&account.person.email, url));
     Ok(Put::made(&["people", "reset-links", &link.id.to_string()], shown))
 }

@@ -16,7 +16,7 @@ use crate::shapes::member::NewLink;
 #[utoipa::path(post, path = "/people/setup-links", tag = "accounts", security(("operator_token" = []), ("operator_session" = [])),
     responses((status = 201, description = "The link", body = NewLink), DeleteErrors, Conflict))]
 pub(crate) async fn make_setup_link(operator: Operator, State(app): State<App>) -> Result<Put<NewLink>, Problem> {
-    let Some(token) = operator.store().make_setup_link().await? else {
+    let Some(token) = operator.store().make_setup_link(operator.actor()).await? else {
         let message = "There is an operator already. Make a link to choose a new password instead.";
         return Err(Problem::new(StatusCode::CONFLICT, "conflict", message));
     };

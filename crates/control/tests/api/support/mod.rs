@@ -2,6 +2,7 @@
 //! Every answer is checked against the document, for its headers, and for secrets that must not be in it.
 
 mod schema;
+mod stripe;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -9,8 +10,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::request::Builder;
+use axum::http::response::Parts;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use control::{BillingProvider, ControlConfig, ControlParts, SignUpConfig, SignUpMode, hash_operator_token};
+use control::{
+    Cashier, CashierParts, Charger, ControlConfig, ControlParts, Mail, Mailer, Manual, SignUpConfig, SignUpMode, TestCards,
+    hash_operator_token,
+};
 use domain::{
     Clock, Cooldown, Entropy, ProviderName, ProviderRuntime, ProviderStatus, ProviderTest, ProviderTester, RouteQuestion, RouteStep,
     SpendRuntime, SpendStanding, TargetStatus,
@@ -22,6 +27,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 pub(crate) use schema::Document;
+pub(crate) use stripe::{SECRET_KEY, WEBHOOK_SECRET};
 
 /// The operator token of all tests.
 pub(crate) const TOKEN: &str = "operator-token-of-the-tests";
@@ -73,11 +79,33 @@ impl ProviderTester for Providers {
     }
 }
 
+/// What was sent by mail.
+#[derive(Default)]
+pub(crate) struct Mailbox(Mutex<Vec<Mail>>);
+
+impl Mailer for Mailbox {
+    fn send(&self, mail: Mail) -> bool {
+        self.0.lock().unwrap().push(mail);
+        true
+    }
+}
+
+impl Mailbox {
+    /// What was sent since somebody last looked.
+    pub(crate) fn take(&self) -> Vec<Mail> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
 /// The application under test.
 pub(crate) struct Api {
     pub(crate) store: Store,
+    pub(crate) cashier: Cashier,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) providers: Arc<Providers>,
+    /// Empty where nobody sends mail.
+    pub(crate) mailbox: Arc<Mailbox>,
+    afterwards: TaskTracker,
     router: axum::Router,
     document: Document,
     secrets: Mutex<Vec<String>>,
@@ -124,22 +152,35 @@ impl Api {
 
     /// The same, where these may sign up.
     pub(crate) async fn with_sign_up(mode: SignUpMode) -> Self {
-        Self::with(Duration::from_secs(30), mode, BillingProvider::Manual).await
+        Self::with(Duration::from_secs(30), mode, Box::new(Manual)).await
     }
 
     /// The same, where plans are paid with test cards.
     pub(crate) async fn with_test_cards() -> Self {
-        Self::with(Duration::from_secs(30), SignUpMode::Open, BillingProvider::Test).await
+        Self::with(Duration::from_secs(30), SignUpMode::Open, Box::new(TestCards::new(ORIGIN.parse().unwrap()))).await
     }
 
     /// The same, with another time for bodies.
     pub(crate) async fn with_body_timeout(body_timeout: Duration) -> Self {
-        Self::with(body_timeout, SignUpMode::Open, BillingProvider::Manual).await
+        Self::with(body_timeout, SignUpMode::Open, Box::new(Manual)).await
     }
 
-    async fn with(body_timeout: Duration, mode: SignUpMode, billing: BillingProvider) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    /// The same, where mail is sent.
+    pub(crate) async fn with_mail() -> Self {
         let clock = Arc::new(ManualClock::at("2026-02-05T15:30:00Z"));
+        Self::made(clock, Duration::from_secs(30), SignUpMode::Open, Box::new(Manual), true).await
+    }
+
+    async fn with(body_timeout: Duration, mode: SignUpMode, charger: Box<dyn Charger>) -> Self {
+        Self::at(Arc::new(ManualClock::at("2026-02-05T15:30:00Z")), body_timeout, mode, charger).await
+    }
+
+    async fn at(clock: Arc<ManualClock>, body_timeout: Duration, mode: SignUpMode, charger: Box<dyn Charger>) -> Self {
+        Self::made(clock, body_timeout, mode, charger, false).await
+    }
+
+    async fn made(clock: Arc<ManualClock>, body_timeout: Duration, mode: SignUpMode, charger: Box<dyn Charger>, has_mail: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
         let entropy = Arc::new(SeededEntropy::new(7));
         let tasks = TaskTracker::new();
         let store = Store::open(
@@ -152,7 +193,10 @@ impl Api {
         .unwrap();
         let options = ApplyOptions { origin: Origin::Seed, overwrite: false, prune: false, dry_run: false };
         store.apply(Actor::System, catalogue(), options).await.unwrap();
-        let providers = Arc::new(Providers::default());
+        let afterwards = TaskTracker::new();
+        let (providers, mailbox) = (Arc::new(Providers::default()), Arc::new(Mailbox::default()));
+        let own_clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let cashier = Cashier::new(CashierParts { store: store.clone(), charger, unpaid: "free".into(), clock: own_clock });
         let parts = ControlParts {
             config: ControlConfig {
                 operator_token_hash: hash_operator_token(TOKEN),
@@ -160,37 +204,60 @@ impl Api {
                 own_url: "https://gateway.example.com".parse().unwrap(),
                 is_secure: true,
                 sign_up: SignUpConfig { mode, plan: "free".into(), orgs_per_person: 2 },
-                billing,
                 body_timeout,
             },
             store: store.clone(),
             providers: Arc::clone(&providers) as Arc<dyn ProviderRuntime>,
             spend: Arc::clone(&providers) as Arc<dyn SpendRuntime>,
+            cashier: cashier.clone(),
             tester: Arc::clone(&providers) as Arc<dyn ProviderTester>,
+            mailer: has_mail.then(|| Arc::clone(&mailbox) as Arc<dyn Mailer>),
+            tasks: afterwards.clone(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
         };
         let secrets = Mutex::new([TOKEN, CREDENTIAL, HEADER_VALUE, PASSWORD, "argon2id"].map(String::from).to_vec());
         let router = control::router(parts);
-        Self { store, clock, providers, router, document: Document::new(), secrets, _tasks: tasks, _folder: folder }
+        let document = Document::new();
+        Self { store, cashier, clock, providers, mailbox, afterwards, router, document, secrets, _tasks: tasks, _folder: folder }
+    }
+
+    /// Waits for what is done after answers.
+    pub(crate) async fn afterwards(&self) {
+        self.afterwards.close();
+        self.afterwards.wait().await;
+        self.afterwards.reopen();
     }
 
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let text = std::str::from_utf8(&bytes).unwrap();
-        self.check_secrets(&parts.headers, text);
-        assert_eq!(parts.headers[header::CACHE_CONTROL], "no-store");
-        assert_eq!(parts.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(text).unwrap() };
+        let (parts, text) = self.send_for_text(request).await;
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
         assert_eq!(parts.headers.get(header::CONTENT_TYPE).is_some(), !text.is_empty());
         if method != Method::HEAD {
             self.document.check(&method, &path, parts.status, &body);
         }
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The same, where the answer is a page.
+    pub(crate) async fn send_for_text(&self, request: Request<Body>) -> (Parts, String) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let text = String::from_utf8(bytes.into()).unwrap();
+        self.check_secrets(&parts.headers, &text);
+        assert_eq!(parts.headers[header::CACHE_CONTROL], "no-store");
+        assert_eq!(parts.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
+        (parts, text)
+    }
+
+    /// The same without holding the answer against the document.
+    pub(crate) async fn send_quietly(&self, request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        (parts.status, parts.headers, String::from_utf8(bytes.to_vec()).unwrap())
     }
 
     fn check_secrets(&self, headers: &HeaderMap, text: &str) {

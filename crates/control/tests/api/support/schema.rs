@@ -75,7 +75,8 @@ impl Document {
         self.conforms(body, &schema, "body").unwrap_or_else(|fault| panic!("{fault}: {body:#}"));
     }
 
-    fn operation(&self, method: &Method, path: &str) -> Option<&Value> {
+    /// What is said of an operation.
+    pub(crate) fn operation(&self, method: &Method, path: &str) -> Option<&Value> {
         let fits = |template: &str| {
             let (mut wanted, mut given) = (template.split('/'), path.split('/'));
             let raw_model =
@@ -87,7 +88,8 @@ impl Document {
         item.get(method.as_str().to_lowercase())
     }
 
-    fn conforms(&self, value: &Value, schema: &Value, at: &str) -> Result<(), String> {
+    /// Whether a value is what a schema says.
+    pub(crate) fn conforms(&self, value: &Value, schema: &Value, at: &str) -> Result<(), String> {
         let Some(schema) = schema.as_object() else { return Err(format!("{at}: {schema} is no schema")) };
         if let Some(unknown) = schema.keys().find(|key| !KNOWN.contains(&key.as_str())) {
             return Err(format!("{at}: the judge does not know {unknown}"));

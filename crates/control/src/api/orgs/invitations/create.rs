@@ -7,6 +7,7 @@ use crate::answer::Put;
 use crate::app::App;
 use crate::body::Body;
 use crate::documented_errors::{Conflict, NotFound, WriteErrors};
+use crate::mail;
 use crate::problem::Problem;
 use crate::shapes::account::email;
 use crate::shapes::member::{InvitationInput, NewLink};
@@ -23,7 +24,9 @@ pub(crate) async fn invite(
     State(app): State<App>,
     Body(input): Body<InvitationInput>,
 ) -> Result<Put<NewLink>, Problem> {
-    let (link, token) = org.invite(email("email", &input.email)?, input.role.into()).await?;
+    let email = email("email", &input.email)?;
+    let (link, token) = org.invite(email.clone(), input.role.into()).await?;
     let shown = NewLink::of(Some(&link), &token, &app.config().own_url, "invitation");
+    let shown = shown.mailed(app.mailer(), |url| mail::invitation(&email, org.name().as_deref(), url));
     Ok(Put::made(&["orgs", &org.id(), "invitations", &link.id.to_string()], shown))
 }

@@ -16,6 +16,7 @@ use crate::shapes::key::{KeyInput, NewKeyShown};
     request_body = KeyInput,
     responses((status = 201, description = "The key and its secret", body = NewKeyShown), WriteErrors, NotFound, Conflict))]
 pub(crate) async fn create_key(org: OrgAccess<Keys>, Body(input): Body<KeyInput>) -> Result<Put<NewKeyShown>, Problem> {
+    org.verified()?;
     let (key, secret) = org.create_key(input.into_new()).await?;
     Ok(Put::made(&["orgs", &org.id(), "keys", &key.id.to_string()], NewKeyShown::of(key, &secret)))
 }

@@ -3,3 +3,5 @@
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod list;
+pub(crate) mod patch;
+pub(crate) mod rotate;

@@ -6,7 +6,7 @@ use domain::{Quote, limit_changes};
 
 use crate::access::{OrgAccess, See};
 use crate::api::orgs::queries::PreviewQuery;
-use crate::app::{App, BillingProvider};
+use crate::app::App;
 use crate::documented_errors::{NotFound, ReadErrors, TooLow};
 use crate::problem::Problem;
 use crate::query::Query;
@@ -35,7 +35,7 @@ pub(crate) async fn preview_subscription(
         Some(present) => limit_changes(&catalogue, present, wanted),
         None => limit_changes(&catalogue, &domain::Plan { limits: Vec::new(), ..domain::Plan::clone(wanted) }, wanted),
     };
-    let is_sold = app.config().billing == BillingProvider::Test && wanted.price_month.is_some();
+    let is_sold = app.vault().sells() && wanted.price_month.is_some();
     let quote = if is_sold { Some(org.quote(&wanted.id).await?) } else { None };
     let (credit, due_now, from) = match quote {
         None => (None, None, None),

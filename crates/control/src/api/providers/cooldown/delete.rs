@@ -22,7 +22,10 @@ pub(crate) async fn end_provider_cooldown(
     Segments(name): Segments<String>,
 ) -> Result<StatusCode, Problem> {
     let kept = operator.store().provider(&name).ok_or_else(|| Problem::not_found("provider", &name))?;
-    operator.store().note(operator.actor(), "provider.end_cooldown", &name, serde_json::json!({})).await?;
+    let ended = app.providers().status(&kept.provider.name).cooldowns;
+    let ended: Vec<_> = ended.iter().map(|of| serde_json::json!({"model": of.model, "until": of.until, "why": of.why})).collect();
+    let details = serde_json::json!({"cooldowns": {"before": ended, "after": []}});
+    operator.store().note(operator.actor(), "provider.end_cooldown", &name, details).await?;
     app.providers().clear_cooldown(&kept.provider.name);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,0 +1,3 @@
+//! `/billing`: what whoever charges tells.
+
+pub(crate) mod webhook;

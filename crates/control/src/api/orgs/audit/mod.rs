@@ -1,0 +1,3 @@
+//! `/orgs/{id}/audit`.
+
+pub(crate) mod list;
