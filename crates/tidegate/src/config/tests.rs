@@ -195,7 +195,7 @@ fn waits_and_pauses_are_read_with_their_defaults() {
 
 #[test]
 fn what_has_no_effect_yet_is_named_in_a_warning() {
-    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[email]\n[otel]\n";
+    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[oidc]\n[otel]\n";
     let config = Config::from_toml(text).unwrap();
     let lines: Vec<_> = config.warnings.iter().map(|w| w.place.to_string().replace("configuration:", "")).collect();
     assert_eq!(lines, ["4:1", "5:1"]);
