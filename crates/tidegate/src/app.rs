@@ -48,12 +48,7 @@ impl App {
         let tls = config.server.tls.as_ref().map(tls_acceptor).transpose()?;
         let (mailer, courier) = mail(config)?.unzip();
         let tasks = TaskTracker::new();
-        let opening = StoreConfig {
-            window_us: config.limits.window_us(),
-            give_back: memory::give_back,
-            ..StoreConfig::in_folder(&config.server.data_dir)
-        };
-        let store = Store::open(opening, Arc::clone(&clock), Arc::clone(&entropy), &tasks).await?;
+        let store = Store::open(store_config(config), Arc::clone(&clock), Arc::clone(&entropy), &tasks).await?;
         let prepared = Self::prepare(&settings, &store, &listeners, &*clock, &*entropy).await;
         let (operator_token, demo) = match prepared {
             Ok(prepared) => prepared,
@@ -186,6 +181,10 @@ async fn forget_answers(store: Store) {
             tracing::warn!(error = error.to_string(), "answers whose time is over could not be forgotten; it is tried again in a minute");
         }
     }
+}
+
+fn store_config(config: &Config) -> StoreConfig {
+    StoreConfig { window_us: config.limits.window_us(), give_back: memory::give_back, ..StoreConfig::in_folder(&config.server.data_dir) }
 }
 
 fn gateway_config(settings: &Settings) -> GatewayConfig {
