@@ -132,6 +132,10 @@ fn patient(story: &Story, rests: &[Rests], given: &Given, attempts: &[&Attempt])
         return None;
     }
     let hedge_us = only.begun_us + story.patience_us();
+    // The other is dropped unseen if its connection isn't there yet.
+    if given.at_us <= hedge_us + story.connects_us() {
+        return None;
+    }
     // Those of a higher priority were asked before, or left alone.
     let mut others = (0..TARGETS).filter(|target| *target != only.target && target / 2 > only.target / 2);
     let rested = others.find(|target| !rests[*target].between(hedge_us, hedge_us) && !was_full(story, *target, hedge_us, hedge_us));

@@ -31,6 +31,10 @@ const QUOTA: u64 = 25;
 /// How long a connection may take, in every third story.
 const CONNECT_MS: u64 = 300;
 
+fn connects_ms(seed: u64) -> u64 {
+    if seed % 3 == 1 { CONNECT_MS } else { 0 }
+}
+
 /// What a target's provider takes of us a minute.
 pub(crate) fn quota(seed: u64, target: usize) -> Option<u64> {
     (seed % 4 < 2 && target < 2).then_some(QUOTA)
@@ -215,6 +219,11 @@ impl Story {
         1_000 * if self.hedges { HEDGE_MS } else { FIRST_BYTE_MS }
     }
 
+    /// How long a connection may take.
+    pub(crate) fn connects_us(&self) -> u64 {
+        1_000 * connects_ms(self.seed)
+    }
+
     /// Requests of which a second target was asked while the first was silent, in time for either.
     pub(crate) fn hedged(&self) -> usize {
         let mut attempts: Vec<_> = self.attempts.iter().collect();
@@ -288,7 +297,7 @@ impl Network for Wires {
         let target = host.strip_prefix('t').and_then(|rest| rest.split('.').next()?.parse::<usize>().ok()).expect("a target's host");
         let (mine, theirs) = tokio::io::duplex(1 << 16);
         let begun_us = self.0.now_us();
-        let takes_ms = if self.0.seed % 3 == 1 { self.0.random(CONNECT_MS) } else { 0 };
+        let takes_ms = self.0.random(connects_ms(self.0.seed).max(1));
         self.0.connections.lock().unwrap().spawn(provider::serve(Arc::clone(&self.0), target, theirs, begun_us));
         Box::pin(async move {
             if takes_ms > 0 {
