@@ -7,7 +7,7 @@ use cargo_metadata::{Dependency, DependencyKind, Package};
 use super::Breach;
 
 /// What each crate of ours may depend on. A new edge is a commit of its own and changes ARCHITECTURE.md.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("limits", &[]),
     ("domain", &["limits"]),
     ("providers", &["domain"]),
@@ -15,7 +15,8 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("store", &["domain", "limits"]),
     ("gateway", &["store", "providers", "domain", "limits"]),
     ("control", &["store", "domain"]),
-    ("tidegate", &["gateway", "control", "store", "providers", "replay", "domain", "limits"]),
+    ("listener", &["gateway", "control", "store"]),
+    ("tidegate", &["listener", "gateway", "control", "store", "providers", "replay", "domain", "limits"]),
     ("testkit", &["domain"]),
     ("xtask", &[]),
 ];
