@@ -117,3 +117,19 @@ fn many_threads_never_admit_more_than_fits() {
     });
     assert_eq!(admitted, 50);
 }
+
+#[test]
+fn who_is_refused_elsewhere_takes_nothing_here_and_who_is_refused_here_asks_nowhere_else() {
+    let (here, elsewhere) = (SharedLedger::new(), SharedLedger::new());
+    let take = |request, log, elsewhere_log| {
+        here.reserve_and(request, &asks(log, 0), 1, || elsewhere.reserve(request, &asks(elsewhere_log, 0), 1))
+    };
+    let both = take(1, 10, 90).unwrap();
+    take(2, 10, 20).expect_err("no room elsewhere");
+    assert_eq!((status(&here, 1).used, here.with(|ledger| ledger.holds())), (10, 1));
+    take(3, 91, 5).expect_err("no room here");
+    assert_eq!((status(&elsewhere, 1).used, elsewhere.with(|ledger| ledger.holds())), (90, 1));
+    both.0.refund_all(2);
+    both.1.refund_all(2);
+    assert_eq!((status(&here, 2).used, status(&elsewhere, 2).used), (0, 0));
+}
