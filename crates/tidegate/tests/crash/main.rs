@@ -18,6 +18,7 @@ mod mixed;
 mod power;
 mod provider;
 mod server;
+mod shared_pool;
 mod spend;
 mod usage;
 mod windows;
