@@ -15,6 +15,7 @@ mod folder;
 mod kill;
 mod load;
 mod mixed;
+mod once;
 mod power;
 mod provider;
 mod server;
