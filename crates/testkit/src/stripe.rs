@@ -301,6 +301,9 @@ impl State {
         let expires = number("expires_at").filter(|at| (1_800..=86_400).contains(&(at - now)));
         let is_whole = get("mode") == "payment" && get("line_items[0][quantity]") == "1" && self.customers.contains_key(get("customer"));
         let leads_back = get("success_url").starts_with("http") && get("cancel_url").starts_with("http");
+        if number("line_items[0][price_data][unit_amount]").is_some_and(|cents| cents < 50) {
+            return refused(400, "invalid_request_error", Some("amount_too_small"));
+        }
         let (Some(amount), Some(expires), true, true) = (amount, expires, is_whole, leads_back) else {
             return refused(400, "invalid_request_error", Some("parameter_invalid"));
         };

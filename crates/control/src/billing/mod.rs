@@ -65,6 +65,9 @@ pub enum ChargeFault {
     /// They refuse this, which is for the operator to mend.
     #[error("the payment service refuses this; the operator of this server has to look at its log")]
     Refused,
+    /// It is less than they take.
+    #[error("this is less than the payment service takes; it is charged with the next invoice")]
+    TooSmall,
     /// They don't know the customer (any more).
     #[error("the payment service doesn't know this organisation any more; try again")]
     UnknownCustomer,
@@ -76,7 +79,7 @@ pub enum ChargeFault {
 impl OperationError for ChargeFault {
     fn class(&self) -> ErrorClass<'_> {
         match self {
-            Self::Unreachable | Self::Refused | Self::UnknownCustomer => ErrorClass::Unavailable,
+            Self::Unreachable | Self::Refused | Self::TooSmall | Self::UnknownCustomer => ErrorClass::Unavailable,
             Self::NotHere => ErrorClass::Conflict,
         }
     }

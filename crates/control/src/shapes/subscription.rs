@@ -66,7 +66,9 @@ pub(crate) struct Checkout {
     plan: String,
     /// What is left of what was paid before.
     credit: Amount,
-    /// What is to be paid.
+    /// What was too little to be charged before.
+    carried: Amount,
+    /// What is to be paid, with that.
     due: Amount,
     /// It can be paid until before this moment.
     expires: Time,
@@ -88,8 +90,9 @@ impl Checkout {
     }
 
     fn of(checkout: store::Checkout) -> Self {
-        let store::Checkout { id, plan, credit, due, expires, url, .. } = checkout;
-        Self { id: id.to_string(), plan: plan.as_str().into(), credit: Amount(credit), due: Amount(due), expires: Time(expires), url }
+        let store::Checkout { id, plan, credit, carried, due, expires, url, .. } = checkout;
+        let (id, plan, credit, carried) = (id.to_string(), plan.as_str().into(), Amount(credit), Amount(carried));
+        Self { id, plan, credit, carried, due: Amount(due), expires: Time(expires), url }
     }
 }
 
@@ -110,8 +113,12 @@ pub(crate) struct Invoice {
     plan: String,
     /// What was left of what was paid before.
     credit: Amount,
+    /// What was too little to be charged before, and is charged here.
+    carried: Amount,
     /// What was charged.
     amount: Amount,
+    /// What is too little to be charged, and is charged with the next invoice.
+    carried_on: Amount,
     /// Whether it was paid.
     paid: bool,
     /// What it is for begins at this moment.
@@ -134,12 +141,14 @@ pub(crate) struct Portal {
 
 impl Invoice {
     pub(crate) fn of(invoice: store::Invoice) -> Self {
-        let store::Invoice { id, plan, credit, amount, is_paid, period, created, receipt_url, .. } = invoice;
+        let store::Invoice { id, plan, credit, carried, amount, carried_on, is_paid, period, created, receipt_url, .. } = invoice;
         Self {
             id: id.to_string(),
             plan: plan.as_str().into(),
             credit: Amount(credit),
+            carried: Amount(carried),
             amount: Amount(amount),
+            carried_on: Amount(carried_on),
             paid: is_paid,
             period_start: Time(period.start),
             period_end: Time(period.end),
@@ -220,7 +229,7 @@ pub(crate) struct Preview {
     /// What would be left of what was paid for; `null`: an operator grants this plan.
     #[schema(required)]
     pub(crate) credit: Option<Amount>,
-    /// What would be due now; `null`: an operator grants this plan.
+    /// What would be due now, with what was too little to be charged before; `null`: an operator grants this plan.
     #[schema(required)]
     pub(crate) due_now: Option<Amount>,
     /// When it would be in force; `null`: at once, when what is due is paid or an operator has granted it.

@@ -341,7 +341,7 @@ impl Inner {
         let look_at = (has_receipt && charged.receipt_url.is_none()).then_some(now);
         let (id, receipt_url) = (payment.id, charged.receipt_url.map(|url| bounded(&url).to_owned()));
         sql::payments::update(&mut transaction, &Payment { state: PaymentState::Paid, look_at, ..payment }).await?;
-        self.apply(Actor::System, &due, Proof { renews: true, payment: Some(id), receipt_url }, transaction).await?;
+        self.apply(Actor::System, &due, Proof { renews: true, payment: Some(id), receipt_url, is_carried: false }, transaction).await?;
         Ok(Settled::InForce)
     }
 

@@ -77,6 +77,13 @@ pub(crate) async fn paid_here(connection: &mut Connection, checkout: CheckoutId)
     Ok(())
 }
 
+/// Nobody is to pay what was asked for a checkout: it is too little.
+pub(crate) async fn give_up(connection: &mut Connection, checkout: CheckoutId) -> Result<(), DatabaseFault> {
+    let query = sqlx::query("UPDATE payments SET state = 'failed', look_at = NULL WHERE checkout = $1 AND state = 'asked'");
+    query.bind(checkout.bytes().to_vec()).execute(connection).await?;
+    Ok(())
+}
+
 /// The charge of this organisation's card of which nothing is known yet.
 pub(crate) async fn charging(connection: &mut Connection, org: OrgId) -> Result<Option<Payment>, DatabaseFault> {
     let text = format!("SELECT {COLUMNS} FROM payments WHERE org_id = $1 AND state = 'asked' AND way = 'card' ORDER BY id LIMIT 1");

@@ -91,7 +91,7 @@ impl Stripe {
             Err(refusal) if refusal.is_decline() => Ok(Standing::Settled(Outcome::Failed)),
             // With the card of today the call was another one: the first one's outcome is what counts.
             Err(refusal) if refusal.is_reused_key() => self.lost(bill, customer).await,
-            Err(refusal) if refusal.is_final() => {
+            Err(refusal) if refusal.is_final() && !refusal.is_too_small() => {
                 refusal.log();
                 Ok(Standing::Settled(Outcome::Failed))
             }
