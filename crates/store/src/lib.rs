@@ -50,6 +50,7 @@ pub use ops::plan_requests::{PlanRequest, PlanRequestError, PlanRequestState};
 pub use ops::plans::{DeletePlanError, PutPlanError};
 pub use ops::providers::{ChangeProviderError, DeleteProviderError, ProviderDraft, ProviderInfo, ProviderPatch, PutProviderError};
 pub use ops::requests::{RequestStory, ToldRefusal};
+pub use ops::reversals::{DisputeState, Reversal};
 pub use ops::sessions::{AccountError, Session};
 pub use ops::spend::SpendSum;
 pub use ops::usage::{Bucket, GroupBy, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery};

@@ -169,6 +169,28 @@ impl FakeStripe {
         self.state().refunds.len()
     }
 
+    /// The operator gives back so many cents of a payment, by hand: the event that this makes.
+    pub fn give_back(&self, intent: &str, cents: i64) -> Value {
+        let mut state = self.state();
+        let intent = state.intents.get(intent).cloned().expect("a payment of this name");
+        let made = json!({"id": state.id("re"), "amount": cents, "payment_intent": intent["id"], "status": "succeeded"});
+        state.refunds.push(made);
+        let of = state.refunds.iter().filter(|refund| refund["payment_intent"] == intent["id"]);
+        let given: i64 = of.map(|refund| refund["amount"].as_i64().unwrap_or(0)).sum();
+        let charge = json!({"id": intent["latest_charge"]["id"], "object": "charge", "payment_intent": intent["id"], "amount": intent["amount"],
+            "amount_refunded": given, "refunded": intent["amount"] == given, "currency": intent["currency"], "metadata": intent["metadata"]});
+        state.event("charge.refunded", &charge)
+    }
+
+    /// A dispute about a payment comes to this: the event that this makes.
+    pub fn dispute(&self, intent: &str, kind: &str, status: &str) -> Value {
+        let mut state = self.state();
+        let intent = state.intents.get(intent).cloned().expect("a payment of this name");
+        let dispute = json!({"id": "dp_1", "object": "dispute", "charge": intent["latest_charge"]["id"], "payment_intent": intent["id"],
+            "amount": intent["amount"], "currency": intent["currency"], "status": status, "metadata": {}});
+        state.event(&format!("charge.dispute.{kind}"), &dispute)
+    }
+
     /// An event that tells of an object.
     pub fn event(&self, kind: &str, object: &Value) -> Value {
         self.state().event(kind, object)

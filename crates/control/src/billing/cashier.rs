@@ -10,7 +10,7 @@ use store::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{Bill, ChargeFault, Charger, HearFault, Page, Standing};
+use super::{About, Bill, ChargeFault, Charger, HearFault, Page, Standing};
 use crate::caps::CASHIER_LOCKS;
 
 /// Why something was not bought, paid or looked at.
@@ -146,8 +146,11 @@ impl Cashier {
     /// Whoever charges tells something.
     pub(crate) async fn hear(&self, signatures: &[&str], body: &[u8]) -> Result<Result<Settled, BillingError>, HearFault> {
         let heard = self.charger().hear(signatures, body, self.0.parts.clock.now().wall)?;
-        let Some((payment, outcome)) = heard.about else { return Ok(Ok(Settled::Nothing)) };
-        Ok(self.store().settle(Some(heard.event), payment, outcome).await)
+        Ok(match heard.about {
+            None => Ok(Settled::Nothing),
+            Some(About::Outcome(payment, outcome)) => self.store().settle(Some(heard.event), payment, outcome).await,
+            Some(About::Reversal { payment, charge, reversal }) => self.store().reverse(heard.event, payment, charge, reversal).await,
+        })
     }
 
     fn store(&self) -> &Store {

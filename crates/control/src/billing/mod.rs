@@ -8,8 +8,8 @@ mod test;
 
 use std::pin::Pin;
 
-use domain::{Org, UnixMicros};
-use store::{ErrorClass, OperationError, Outcome, Payment};
+use domain::{Org, PaymentId, UnixMicros};
+use store::{ErrorClass, OperationError, Outcome, Payment, Reversal};
 
 pub(crate) use cashier::CashierError;
 pub use cashier::{Cashier, CashierParts};
@@ -90,8 +90,24 @@ impl OperationError for ChargeFault {
 pub struct Heard {
     /// Its name, the same each time it is told.
     pub event: String,
-    /// What became of which payment; `None`: it is about nothing that matters here.
-    pub about: Option<(domain::PaymentId, Outcome)>,
+    /// What it is about; `None`: nothing that matters here.
+    pub about: Option<About>,
+}
+
+/// What they tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// What became of a payment that was asked for.
+    Outcome(PaymentId, Outcome),
+    /// What became of one that was made.
+    Reversal {
+        /// Its id, where they know it.
+        payment: Option<PaymentId>,
+        /// What they call the charge.
+        charge: Option<String>,
+        /// What it was.
+        reversal: Reversal,
+    },
 }
 
 /// Why something is not believed.

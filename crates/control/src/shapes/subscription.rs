@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::amount::Amount;
-use super::choice::{LimitedBy, PlanDecision, PlanRequestState};
+use super::choice::{DisputeState, LimitedBy, PlanDecision, PlanRequestState};
 use super::password::Secret;
 use super::time::Time;
 
@@ -130,6 +130,11 @@ pub(crate) struct Invoice {
     /// Where its receipt is seen; `null`: there is none, or not yet.
     #[schema(required)]
     receipt_url: Option<String>,
+    /// What of it was given back where it was charged.
+    refunded: Amount,
+    /// How the dispute about its payment stands; `null`: there is none. What is lost is not paid.
+    #[schema(required)]
+    dispute: Option<DisputeState>,
 }
 
 /// Where an organisation sees to its card.
@@ -141,19 +146,20 @@ pub(crate) struct Portal {
 
 impl Invoice {
     pub(crate) fn of(invoice: store::Invoice) -> Self {
-        let store::Invoice { id, plan, credit, carried, amount, carried_on, is_paid, period, created, receipt_url, .. } = invoice;
         Self {
-            id: id.to_string(),
-            plan: plan.as_str().into(),
-            credit: Amount(credit),
-            carried: Amount(carried),
-            amount: Amount(amount),
-            carried_on: Amount(carried_on),
-            paid: is_paid,
-            period_start: Time(period.start),
-            period_end: Time(period.end),
-            created: Time(created),
-            receipt_url,
+            id: invoice.id.to_string(),
+            plan: invoice.plan.as_str().into(),
+            credit: Amount(invoice.credit),
+            carried: Amount(invoice.carried),
+            amount: Amount(invoice.amount),
+            carried_on: Amount(invoice.carried_on),
+            paid: invoice.is_paid,
+            period_start: Time(invoice.period.start),
+            period_end: Time(invoice.period.end),
+            created: Time(invoice.created),
+            receipt_url: invoice.receipt_url,
+            refunded: Amount(invoice.refunded),
+            dispute: invoice.dispute.map(Into::into),
         }
     }
 }

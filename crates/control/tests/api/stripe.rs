@@ -8,18 +8,18 @@ use testkit::{CARD_DECLINED, CARD_PAYS, CARD_PAYS_ONCE, FakeStripe, Trouble};
 
 use crate::support::{Api, Browser, SECRET_KEY, WEBHOOK_SECRET};
 
-const DAY_S: u64 = 86_400;
+pub(crate) const DAY_S: u64 = 86_400;
 
 /// An organisation on the plan `free`, its owner, and Stripe.
-struct Customer {
-    api: Api,
-    stripe: Arc<FakeStripe>,
-    owner: Browser,
+pub(crate) struct Customer {
+    pub(crate) api: Api,
+    pub(crate) stripe: Arc<FakeStripe>,
+    pub(crate) owner: Browser,
     org: String,
 }
 
 impl Customer {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (api, stripe) = Api::with_stripe().await;
         for (plan, price) in [("starter", "20"), ("growth", "100")] {
             let body = json!({"name": plan, "price_month": price, "limits": [{"category": "large", "rpm": 150}]});
@@ -31,47 +31,47 @@ impl Customer {
         Self { api, stripe, owner, org }
     }
 
-    fn path(&self, rest: &str) -> String {
+    pub(crate) fn path(&self, rest: &str) -> String {
         format!("/orgs/{}{rest}", self.org)
     }
 
     /// As the operator: the owner's session may be over after a month.
-    async fn choose(&self, plan: &str, status: u16) -> Value {
+    pub(crate) async fn choose(&self, plan: &str, status: u16) -> Value {
         self.api.post(&self.path("/subscription"), json!({ "plan": plan })).await.expect(status)
     }
 
-    async fn plans(&self) -> (String, String) {
+    pub(crate) async fn plans(&self) -> (String, String) {
         let org = self.api.get(&self.path("")).await.expect(200);
         (org["plan"].as_str().unwrap().into(), org["effective_plan"].as_str().unwrap().into())
     }
 
     /// Pays on the page of a chosen plan; what Stripe would tell.
-    fn pay(&self, chosen: &Value, card: &str) -> Vec<Value> {
+    pub(crate) fn pay(&self, chosen: &Value, card: &str) -> Vec<Value> {
         self.stripe.pay(&page(chosen), card, self.api.now_s()).unwrap()
     }
 
-    async fn tell(&self, event: &Value) {
+    pub(crate) async fn tell(&self, event: &Value) {
         assert_eq!(self.api.tell(&self.stripe, event).await.expect(200), json!({"received": true}));
     }
 
-    async fn buy(&self, plan: &str, card: &str) -> Vec<Value> {
+    pub(crate) async fn buy(&self, plan: &str, card: &str) -> Vec<Value> {
         let events = self.pay(&self.choose(plan, 202).await, card);
         self.tell(&events[1]).await;
         assert_eq!(self.plans().await, both(plan));
         events
     }
 
-    async fn after(&self, seconds: u64) -> (String, String) {
+    pub(crate) async fn after(&self, seconds: u64) -> (String, String) {
         self.api.clock.advance_s(seconds);
         self.api.cashier.run().await;
         self.plans().await
     }
 
-    async fn invoices(&self) -> Vec<Value> {
+    pub(crate) async fn invoices(&self) -> Vec<Value> {
         self.api.get(&self.path("/invoices")).await.expect(200)["data"].as_array().unwrap().clone()
     }
 
-    async fn audited(&self, action: &str) -> usize {
+    pub(crate) async fn audited(&self, action: &str) -> usize {
         let log = self.api.get("/audit?limit=200").await.expect(200);
         log["data"].as_array().unwrap().iter().filter(|entry| entry["action"] == action).count()
     }
@@ -83,7 +83,7 @@ fn page(chosen: &Value) -> String {
     url.strip_prefix("https://checkout.stripe.test/c/").unwrap().to_owned()
 }
 
-fn both(plan: &str) -> (String, String) {
+pub(crate) fn both(plan: &str) -> (String, String) {
     (plan.into(), plan.into())
 }
 

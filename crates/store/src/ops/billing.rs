@@ -9,8 +9,8 @@ use super::people::note;
 use crate::sql::{self, Database, Transaction};
 use crate::store::Inner;
 use crate::{
-    AccountError, Actor, DatabaseFault, ErrorClass, InvalidInput, ListError, OperationError, OrgPatch, Page, PageRequest, Store,
-    UpdateOrgError, caps,
+    AccountError, Actor, DatabaseFault, DisputeState, ErrorClass, InvalidInput, ListError, OperationError, OrgPatch, Page, PageRequest,
+    Store, UpdateOrgError, caps,
 };
 
 /// What an organisation has paid for.
@@ -122,6 +122,10 @@ pub struct Invoice {
     pub payment: Option<PaymentId>,
     /// Where its receipt is seen.
     pub receipt_url: Option<String>,
+    /// What of it was given back where it was charged.
+    pub refunded: Money,
+    /// How the dispute about its payment stands; `None`: there is none.
+    pub dispute: Option<DisputeState>,
 }
 
 /// What came of the wish for another plan.
@@ -336,7 +340,22 @@ impl Inner {
         let id = InvoiceId::generate(now, self.entropy.as_ref());
         let Checkout { org, plan, credit, carried, due, .. } = checkout;
         let (org, plan, credit, carried, amount, carried_on) = (*org, plan.clone(), *credit, *carried, *due, Money(0));
-        Invoice { id, org, plan, credit, carried, amount, carried_on, is_paid, period, created: now, payment: None, receipt_url: None }
+        Invoice {
+            id,
+            org,
+            plan,
+            credit,
+            carried,
+            amount,
+            carried_on,
+            is_paid,
+            period,
+            created: now,
+            payment: None,
+            receipt_url: None,
+            refunded: Money(0),
+            dispute: None,
+        }
     }
 
     /// The month that a checkout pays for; `None`: it renews what is there no more.

@@ -86,6 +86,8 @@ impl Inner {
             charge: None,
             created: now,
             look_at: Some(UnixMicros(now.0 + wait_us)),
+            refunded: Money(0),
+            dispute: None,
         }
     }
 

@@ -196,19 +196,34 @@ pub(crate) async fn put_receipt(connection: &mut Connection, payment: PaymentId,
     Ok(())
 }
 
-/// Newest first, before `before`.
-pub(crate) async fn invoices(pool: &Pool, org: OrgId, before: Option<InvoiceId>, most: usize) -> Result<Vec<Invoice>, DatabaseFault> {
-    let query = sqlx::query(
-        "SELECT id, org_id, plan, credit, amount, paid, period_start, period_end, created, payment, receipt_url, carried, carried_on FROM invoices \
-         WHERE org_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
-    )
-    .bind(org.bytes().to_vec())
-    .bind(before.map_or_else(|| vec![0xFF; 16], |id| id.bytes().to_vec()))
-    .bind(value::int(most as u64));
-    query.fetch_all(pool).await?.iter().map(invoice_of).collect()
+/// With what became of its payment.
+const INVOICE: &str = "SELECT i.id, i.org_id, i.plan, credit, i.amount, paid, period_start, period_end, i.created, payment, receipt_url, carried, \
+                       carried_on, COALESCE(p.refunded, 0) AS refunded, p.dispute FROM invoices i LEFT JOIN payments p ON p.id = i.payment";
+
+/// What a payment paid.
+pub(crate) async fn invoice_of(connection: &mut Connection, payment: PaymentId) -> Result<Option<Invoice>, DatabaseFault> {
+    let text = format!("{INVOICE} WHERE i.payment = $1");
+    let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(payment.bytes().to_vec());
+    query.fetch_optional(connection).await?.as_ref().map(invoice_of_row).transpose()
 }
 
-fn invoice_of(row: &Row) -> Result<Invoice, DatabaseFault> {
+/// It was not paid after all.
+pub(crate) async fn unpay_invoice(connection: &mut Connection, id: InvoiceId) -> Result<(), DatabaseFault> {
+    sqlx::query("UPDATE invoices SET paid = 0 WHERE id = $1").bind(id.bytes().to_vec()).execute(connection).await?;
+    Ok(())
+}
+
+/// Newest first, before `before`.
+pub(crate) async fn invoices(pool: &Pool, org: OrgId, before: Option<InvoiceId>, most: usize) -> Result<Vec<Invoice>, DatabaseFault> {
+    let text = format!("{INVOICE} WHERE i.org_id = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3");
+    let query = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(org.bytes().to_vec())
+        .bind(before.map_or_else(|| vec![0xFF; 16], |id| id.bytes().to_vec()))
+        .bind(value::int(most as u64));
+    query.fetch_all(pool).await?.iter().map(invoice_of_row).collect()
+}
+
+fn invoice_of_row(row: &Row) -> Result<Invoice, DatabaseFault> {
     Ok(Invoice {
         id: InvoiceId::from_bits(value::id_bits(row, "id")?),
         org: OrgId::from_bits(value::id_bits(row, "org_id")?),
@@ -225,5 +240,7 @@ fn invoice_of(row: &Row) -> Result<Invoice, DatabaseFault> {
         receipt_url: row.try_get("receipt_url")?,
         carried: Money(row.try_get("carried")?),
         carried_on: Money(row.try_get("carried_on")?),
+        refunded: Money(row.try_get("refunded")?),
+        dispute: super::payments::dispute_of(row)?,
     })
 }
