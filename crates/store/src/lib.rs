@@ -38,7 +38,7 @@ pub use ops::custom_limits::{LimitFact, ReadLimitFactsError, SetCustomLimitsErro
 pub use ops::diff::{Change, ChangeAction, Diff, FieldChange};
 pub use ops::input::InvalidInput;
 pub use ops::key_changes::ChangeKeyError;
-pub use ops::keys::{CreateKeyError, KeyInfo, NewKey, RevokeKeyError};
+pub use ops::keys::{CreateKeyError, KeyInfo, NewKey, TooManyKeys};
 pub use ops::links::{InviteError, Link, LinkError, LinkPurpose};
 pub use ops::members::ChangeMemberError;
 pub use ops::models::{DeleteModelError, PutModelError};
