@@ -67,7 +67,7 @@ pub(crate) async fn of_charge(connection: &mut Connection, charge: &str) -> Resu
 /// How the dispute about a payment stands, from its column.
 pub(crate) fn dispute_of(row: &Row) -> Result<Option<DisputeState>, DatabaseFault> {
     let dispute: Option<&str> = row.try_get("dispute")?;
-    dispute.map(|state| DisputeState::of_str(state).ok_or_else(|| value::unreadable("dispute", state).into())).transpose()
+    dispute.map(|state| DisputeState::of_str(state).ok_or_else(|| value::unreadable("dispute", state))).transpose()
 }
 
 /// What is to be looked at by now, the longest waiting first.
