@@ -255,26 +255,6 @@ fn a_piece_is_covered_whole_or_waits_holding_nothing() {
 }
 
 #[test]
-fn who_stands_back_holds_nothing_keeps_nobody_waiting_and_may_ask_again() {
-    let mut ledger = Ledger::new();
-    let hold = ledger.reserve(1, &[tokens(100, 10, 60)], 1).unwrap();
-    ledger.stand_back(hold, 25, 2);
-    let seen = status(&mut ledger, &tokens(100, 0, 0), 2);
-    assert_eq!((seen.used, seen.held, seen.waiting, ledger.hold_left(hold)), (35, 0, 0, Some(0)));
-    // It waits here no more either, and whoever came after it is served.
-    let other = ledger.reserve(2, &[tokens(100, 30, 30)], 3).unwrap();
-    assert_eq!(ledger.cover_beyond(hold, 25, 10, 10, 4), Cover::Waiting);
-    assert_eq!(ledger.cover(other, 35, 35, 4), Cover::Waiting, "behind the first");
-    ledger.stand_back(hold, 25, 5);
-    assert_eq!((ledger.hold_left(other), status(&mut ledger, &tokens(100, 0, 0), 5).waiting), (Some(35), 0));
-    ledger.release(other, 6);
-    assert_eq!(ledger.cover_beyond(hold, 25, 10, 10, 7), Cover::Covered(10));
-    ledger.settle(hold, Settlement { input: None, output: 25 }, 8);
-    ledger.stand_back(hold, 99, 9);
-    assert_eq!(status(&mut ledger, &tokens(100, 0, 0), 9).used, 65, "a name that outlived its hold is harmless");
-}
-
-#[test]
 fn what_was_processed_and_not_yet_charged_stays_held_and_is_charged_when_its_hold_must_wait() {
     let mut ledger = Ledger::new();
     let hold = ledger.reserve(1, &[tokens(100, 20, 30)], 1).unwrap();
