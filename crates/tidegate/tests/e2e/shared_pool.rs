@@ -3,9 +3,11 @@
 
 use domain::Clock as _;
 use serde_json::{Value, json};
-use testkit::{Answer, Reply, SeededEntropy};
+use testkit::{Answer, Gate, Reply, SeededEntropy, Sse, chat_chunk};
+use tokio::task::JoinSet;
 
-use crate::world::{MEDIUM, Org, SMALL, World, chat, stream};
+use crate::pace::{ask, words_after};
+use crate::world::{MEDIUM, Org, SMALL, World, chat, stream, until};
 
 const WINDOW_US: u64 = 60_000_000;
 /// What one organisation may use, and all together.
@@ -140,6 +142,47 @@ async fn another_plan_leaves_it_at_once_and_coming_back_joins_it() {
     assert_eq!(send(&world, &second, 1_300, false).await.status, 429);
     world.clock.advance_s(60);
     assert_eq!(send(&world, &second, 1_300, false).await.status, 200);
+}
+
+#[tokio::test]
+async fn streams_of_several_organisations_pause_for_it_and_all_end() {
+    let plan = "[signup]\ntotal_tpm = 100\n\
+                [[plans]]\nid = \"free\"\nhold = \"fixed\"\nlimits = [{ any = true, tpm = 1_000 }]\n\
+                [[models]]\nid = \"short\"\ncategory = \"large\"\ndefault_output_tokens = 20\ntargets = [{ provider = \"up\" }]\n";
+    let world = World::with("", plan).await;
+    let shared = async || {
+        let status = world.operator("GET", "/status", Value::Null).await["shared_pool"].take();
+        let (used, held) = (status["used"].as_u64().unwrap(), status["held"].as_u64().unwrap());
+        assert!(used + held <= 100, "{status}");
+        (used, held)
+    };
+    let (mut streams, gate) = (JoinSet::new(), Gate::new());
+    for _ in 0..2 {
+        let org = world.org("free").await;
+        world.upstream.push(words_after(Sse::new().event(&chat_chunk("m", "hello")).gate(&gate), 120));
+        let open = world.open(&org.key, &ask()).await;
+        streams.spawn(async move { open.rest().await.expect("a whole stream") });
+    }
+    gate.open();
+    // 240 tokens of output and two inputs take three windows.
+    let late = world.org("free").await;
+    for _ in 0..2 {
+        until("both wait for room, holding nothing", || async {
+            tokio::task::yield_now().await;
+            shared().await == (100, 0)
+        })
+        .await;
+        let refused = world.send(&late.key, &chat(SMALL, 1)).await;
+        assert_eq!(refused.json()["limit"]["pool"], "signup:free", "nothing new while something waits: {}", refused.text());
+        world.clock.advance_s(60);
+    }
+    while let Some(events) = streams.join_next().await {
+        let events = events.unwrap();
+        assert_eq!(events.iter().filter(|event| !event.content().is_empty()).count(), 120);
+        assert_eq!(events.last().unwrap().data(), "[DONE]");
+    }
+    assert_eq!(shared().await.1, 0);
+    assert!(world.metrics().await.contains("tidegate_debt_tokens_total 0"));
 }
 
 #[tokio::test]
