@@ -13,12 +13,13 @@ const SECOND_US: u64 = 1_000_000;
 
 /// Everything that should not have happened, in words.
 pub(crate) fn faults(story: &Story) -> Vec<String> {
+    let all = as_heard(story);
     let mut of_marker: HashMap<u64, Vec<&Attempt>> = HashMap::new();
-    for attempt in &story.attempts {
+    for attempt in &all {
         of_marker.entry(attempt.marker).or_default().push(attempt);
     }
     of_marker.values_mut().for_each(|attempts| attempts.sort_by_key(|attempt| attempt.begun_us));
-    let of_target = |target| story.attempts.iter().filter(move |attempt| attempt.target == target);
+    let of_target = |target| all.iter().filter(move |attempt| attempt.target == target);
     let rests: Vec<_> = (0..TARGETS).map(|target| Rests::of(of_target(target))).collect();
     let mut faults = Vec::new();
     for given in &story.given {
@@ -28,13 +29,29 @@ pub(crate) fn faults(story: &Story) -> Vec<String> {
         faults.extend(impatient(story, given, attempts).into_iter().chain(patient(story, &rests, given, attempts)));
     }
     for target in 0..TARGETS {
-        let attempts: Vec<_> = story.attempts.iter().filter(|attempt| attempt.target == target).collect();
+        let attempts: Vec<_> = of_target(target).collect();
         faults.extend(hammered(&attempts));
         faults.extend(over_quota(story, target, &attempts));
     }
     faults.extend(unsettled(story));
     faults.truncate(20);
     faults
+}
+
+/// The attempts as the gateway heard of them: what one says whose request was answered by another by then, nobody reads.
+fn as_heard(story: &Story) -> Vec<Attempt> {
+    let won: HashMap<_, _> = story.given.iter().filter(|given| given.status == 200).map(|given| (given.marker, given)).collect();
+    let mut attempts = story.attempts.clone();
+    for attempt in &mut attempts {
+        let is_mine = |given: &Given| given.provider.as_ref().is_some_and(|name| *name == format!("t{}", attempt.target));
+        if let Some(given) = won.get(&attempt.marker).filter(|given| !is_mine(given)) {
+            let is_heard = |at_us: &u64| *at_us < given.at_us;
+            attempt.answered_us = attempt.answered_us.filter(is_heard);
+            attempt.failed_us = attempt.failed_us.filter(is_heard);
+            attempt.told_ms = attempt.told_ms.filter(|_| attempt.failed_us.is_some());
+        }
+    }
+    attempts
 }
 
 /// A refusal or failure while some target, even if it had better be left alone, could have been asked.
@@ -115,6 +132,10 @@ fn patient(story: &Story, rests: &[Rests], given: &Given, attempts: &[&Attempt])
         return None;
     }
     let hedge_us = only.begun_us + story.patience_us();
+    // The other is dropped unseen if its connection isn't there yet.
+    if given.at_us <= hedge_us + story.connects_us() {
+        return None;
+    }
     // Those of a higher priority were asked before, or left alone.
     let mut others = (0..TARGETS).filter(|target| *target != only.target && target / 2 > only.target / 2);
     let rested = others.find(|target| !rests[*target].between(hedge_us, hedge_us) && !was_full(story, *target, hedge_us, hedge_us));
@@ -134,7 +155,7 @@ fn hammered(attempts: &[&Attempt]) -> Option<String> {
         }
     }
     // Without a word it is left alone for longer and longer: not asked more than once a second on average.
-    let silent: Vec<_> = attempts.iter().filter(|a| matches!(a.mood, Mood::Limited(_)) && a.told_ms.is_none()).collect();
+    let silent: Vec<_> = attempts.iter().filter(|a| matches!(a.mood, Mood::Limited(_)) && a.told_ms.is_none() && a.failed_us.is_some()).collect();
     let spans = silent.chunk_by(|a, b| b.at_us - a.at_us < 30 * SECOND_US);
     spans.filter(|span| span.len() > 8).find_map(|span| {
         let (first, last) = (span.first()?, span.last()?);

@@ -25,7 +25,7 @@ fn whatever_targets_do_clients_get_what_some_target_would_have_given() {
     };
     let (mut hedged, mut full, several) = (0, 0, seeds.len() > 2);
     for seed in seeds {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         let story = runtime.block_on(World::run(seed, Length::minutes(minutes)));
         let faults = judge::faults(&story);
         println!("seed {seed}: {}", story.summary());

@@ -62,14 +62,14 @@ impl Rests {
         Self(rules.rests)
     }
 
-    /// Whether it may have been left alone at any moment between these.
+    /// Whether it may have been left alone at any moment between these. What happens in one microsecond has no order.
     pub(crate) fn between(&self, from_us: u64, to_us: u64) -> bool {
-        self.0.iter().any(|rest| rest.from_us <= to_us && rest.until_us > from_us)
+        self.0.iter().any(|rest| rest.from_us <= to_us && rest.until_us >= from_us)
     }
 
     /// Whether that may have been for its rate, so that not even a request with nowhere else to go was sent there.
     pub(crate) fn limited_between(&self, from_us: u64, to_us: u64) -> bool {
-        self.0.iter().any(|rest| rest.why == Why::Limited && rest.from_us <= to_us && rest.until_us > from_us)
+        self.0.iter().any(|rest| rest.why == Why::Limited && rest.from_us <= to_us && rest.until_us >= from_us)
     }
 }
 

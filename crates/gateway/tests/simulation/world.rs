@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use domain::{Clock, Entropy, Model, Now, Plan, Provider, UnixMicros};
@@ -30,6 +30,10 @@ const CLIENTS: usize = 6;
 const QUOTA: u64 = 25;
 /// How long a connection may take, in every third story.
 const CONNECT_MS: u64 = 300;
+
+fn connects_ms(seed: u64) -> u64 {
+    if seed % 3 == 1 { CONNECT_MS } else { 0 }
+}
 
 /// What a target's provider takes of us a minute.
 pub(crate) fn quota(seed: u64, target: usize) -> Option<u64> {
@@ -78,7 +82,7 @@ pub(crate) struct Story {
 /// What targets and clients share.
 pub(crate) struct World {
     seed: u64,
-    start: Instant,
+    start: Start,
     entropy: SeededEntropy,
     pub(crate) courses: Vec<Course>,
     pub(crate) length_us: u64,
@@ -91,7 +95,7 @@ pub(crate) struct World {
 impl World {
     /// Microseconds since the start.
     pub(crate) fn now_us(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_micros()).unwrap()
+        self.start.elapsed_us()
     }
 
     /// A number below `below`.
@@ -123,14 +127,15 @@ impl World {
         self.given.lock().unwrap().push(given);
     }
 
-    /// Plays a story from its beginning to its end.
+    /// Plays a story from its beginning to its end, on a runtime whose time is paused.
     pub(crate) async fn run(seed: u64, Length(length_us): Length) -> Story {
         let entropy = SeededEntropy::new(seed);
         let courses: Vec<_> = (0..TARGETS).map(|target| Course::new(seed, target, &entropy, length_us)).collect();
-        let start = Instant::now();
+        let (start, zero) = (Start::default(), Instant::now());
+        tokio::time::resume();
         let world = Arc::new(Self {
             seed,
-            start,
+            start: start.clone(),
             entropy,
             courses,
             length_us,
@@ -140,7 +145,7 @@ impl World {
             connections: Mutex::default(),
         });
         let (folder, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
-        let clock: Arc<dyn Clock> = Arc::new(VirtualClock(start));
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock(start.clone()));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(seed.wrapping_mul(31)));
         let store = Store::open(StoreConfig::in_folder(folder.path()), clock.clone(), entropy.clone(), &tasks).await.unwrap();
         let hedges = seed.is_multiple_of(2);
@@ -154,6 +159,10 @@ impl World {
         let key = store.create_key(Actor::Operator, org, NewKey { name: "k".into(), ..Default::default() }).await.unwrap().1;
         // From here on time jumps to whatever happens next; the database, which has threads of its own, is not waited for.
         tokio::time::pause();
+        // Timers go by the runtime's whole milliseconds: the story begins with one, whatever the preparations took.
+        let spent_ns = (zero.elapsed().as_nanos() % 1_000_000) as u64;
+        tokio::time::advance(Duration::from_nanos(1_000_000 - spent_ns)).await;
+        start.begin();
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
             clients.spawn(client::run(Arc::clone(&world), Arc::clone(&gateway), key.expose().to_owned()));
@@ -210,6 +219,11 @@ impl Story {
         1_000 * if self.hedges { HEDGE_MS } else { FIRST_BYTE_MS }
     }
 
+    /// How long a connection may take.
+    pub(crate) fn connects_us(&self) -> u64 {
+        1_000 * connects_ms(self.seed)
+    }
+
     /// Requests of which a second target was asked while the first was silent, in time for either.
     pub(crate) fn hedged(&self) -> usize {
         let mut attempts: Vec<_> = self.attempts.iter().collect();
@@ -251,12 +265,26 @@ impl Story {
     }
 }
 
+/// When the story begins; until then no time passes in it, so that it is the same each time.
+#[derive(Clone, Default)]
+struct Start(Arc<OnceLock<Instant>>);
+
+impl Start {
+    fn begin(&self) {
+        self.0.get_or_init(Instant::now);
+    }
+
+    fn elapsed_us(&self) -> u64 {
+        self.0.get().map_or(0, |start| u64::try_from(start.elapsed().as_micros()).unwrap())
+    }
+}
+
 /// Tokio's paused time as both clocks.
-struct VirtualClock(Instant);
+struct VirtualClock(Start);
 
 impl Clock for VirtualClock {
     fn now(&self) -> Now {
-        let us = u64::try_from(self.0.elapsed().as_micros()).unwrap();
+        let us = self.0.elapsed_us();
         Now { mono_us: 1_000_000_000 + us, wall: UnixMicros(1_770_305_400_000_000 + us as i64) }
     }
 }
@@ -269,7 +297,7 @@ impl Network for Wires {
         let target = host.strip_prefix('t').and_then(|rest| rest.split('.').next()?.parse::<usize>().ok()).expect("a target's host");
         let (mine, theirs) = tokio::io::duplex(1 << 16);
         let begun_us = self.0.now_us();
-        let takes_ms = if self.0.seed % 3 == 1 { self.0.random(CONNECT_MS) } else { 0 };
+        let takes_ms = self.0.random(connects_ms(self.0.seed).max(1));
         self.0.connections.lock().unwrap().spawn(provider::serve(Arc::clone(&self.0), target, theirs, begun_us));
         Box::pin(async move {
             if takes_ms > 0 {
