@@ -155,7 +155,8 @@ fn hammered(attempts: &[&Attempt]) -> Option<String> {
         }
     }
     // Without a word it is left alone for longer and longer: not asked more than once a second on average.
-    let silent: Vec<_> = attempts.iter().filter(|a| matches!(a.mood, Mood::Limited(_)) && a.told_ms.is_none() && a.failed_us.is_some()).collect();
+    let silent: Vec<_> =
+        attempts.iter().filter(|a| matches!(a.mood, Mood::Limited(_)) && a.told_ms.is_none() && a.failed_us.is_some()).collect();
     let spans = silent.chunk_by(|a, b| b.at_us - a.at_us < 30 * SECOND_US);
     spans.filter(|span| span.len() > 8).find_map(|span| {
         let (first, last) = (span.first()?, span.last()?);
