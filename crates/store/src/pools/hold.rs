@@ -148,9 +148,10 @@ impl Hold {
         (debt, self.entry)
     }
 
-    /// When it was admitted, by its ledger's clock, in microseconds.
+    /// When it was admitted, by the later of its ledgers' clocks, in microseconds: a ledger whose state was taken before that hasn't seen it.
     pub(crate) fn admitted_at(&self) -> Micros {
-        self.guard.admitted_at()
+        let own = self.guard.admitted_at();
+        self.common.as_ref().map_or(own, |common| own.max(common.admitted_at()))
     }
 
     /// Its place in the journal, to be ended before the ledger's.
