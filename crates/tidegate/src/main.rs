@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use tidegate::cli::{self, Cli, Exit, Surroundings};
+use app::cli::{self, Cli, Exit, Surroundings};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

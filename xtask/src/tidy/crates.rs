@@ -7,7 +7,7 @@ use cargo_metadata::{Dependency, DependencyKind, Package};
 use super::Breach;
 
 /// What each crate of ours may depend on. A new edge is a commit of its own and changes ARCHITECTURE.md.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("limits", &[]),
     ("domain", &["limits"]),
     ("providers", &["domain"]),
@@ -15,7 +15,9 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("store", &["domain", "limits"]),
     ("gateway", &["store", "providers", "domain", "limits"]),
     ("control", &["store", "domain"]),
-    ("tidegate", &["gateway", "control", "store", "providers", "replay", "domain", "limits"]),
+    ("listener", &["gateway", "control", "store"]),
+    ("app", &["listener", "gateway", "control", "store", "providers", "replay", "domain", "limits"]),
+    ("tidegate", &["app"]),
     ("testkit", &["domain"]),
     ("xtask", &[]),
 ];
@@ -98,14 +100,14 @@ mod tests {
                 assert_eq!(said(name, &[dependency(on, kind, None)]).len(), 1, "{name} -> {on}, {kind}");
             }
         }
-        assert_eq!(said("tidegate", &[dependency("gateway", "normal", None), dependency("control", "normal", None)]), [""; 0]);
+        assert_eq!(said("app", &[dependency("gateway", "normal", None), dependency("control", "normal", None)]), [""; 0]);
     }
 
     #[test]
     fn testkit_is_for_tests_alone() {
         assert_eq!(said("store", &[dependency("testkit", "dev", None)]), [""; 0]);
         assert!(said("store", &[dependency("testkit", "normal", None)])[0].contains("outside its layer"));
-        assert!(said("tidegate", &[dependency("testkit", "build", None)])[0].contains("outside its layer"));
+        assert!(said("app", &[dependency("testkit", "build", None)])[0].contains("outside its layer"));
     }
 
     #[test]

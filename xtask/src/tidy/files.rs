@@ -11,7 +11,7 @@ const VAGUE: [&str; 3] = ["util", "manager", "helper"];
 const CLOCKS: [&str; 5] = ["Instant::now(", "SystemTime::now(", "Timestamp::now(", "Zoned::now(", "clock_gettime("];
 
 /// The one file that reads the machine's clocks. Tasks, benchmarks and examples measure by them, outside the product.
-const CLOCK_READER: &str = "crates/tidegate/src/system_clock.rs";
+const CLOCK_READER: &str = "crates/app/src/system_clock.rs";
 
 /// Crates in which something can grow, so that they keep their bounds in one file.
 const BOUNDED: [&str; 6] = ["control", "gateway", "limits", "providers", "replay", "store"];

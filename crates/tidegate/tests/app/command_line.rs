@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
+use app::cli::{self, Cli, Exit, Surroundings};
 use serde_json::{Value, json};
 use testkit::{Call, Gate, Reply, Script, Upstream};
-use tidegate::cli::{self, Cli, Exit, Surroundings};
 
 use crate::server::{Server, provider};
 

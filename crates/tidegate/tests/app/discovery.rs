@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use app::config::{ConfiguredProvider, Credential};
+use app::{App, Settings};
 use domain::{Provider, ProviderKind};
 use serde_json::{Value, json};
 use store::CredentialKind;
 use testkit::{Reply, Script, SeededEntropy, Upstream};
-use tidegate::config::{ConfiguredProvider, Credential};
-use tidegate::{App, Settings};
 
 use crate::server::{Server, provider, settings};
 

@@ -3,11 +3,11 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
+use app::Settings;
 use domain::ApiKey;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::Call;
-use tidegate::Settings;
 
 use crate::server::{Server, chat, provider, settings, try_start};
 

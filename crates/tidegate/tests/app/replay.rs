@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tidegate::cli::{self, Cli, Exit, Surroundings};
+use app::cli::{self, Cli, Exit, Surroundings};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/app/replay").join(name)

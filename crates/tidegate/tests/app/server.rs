@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use app::config::{Config, Sources};
+use app::{App, Running, Settings, StartError};
 use providers::demo::Speed;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{Answer, Call, ManualClock, SeededEntropy};
-use tidegate::config::{Config, Sources};
-use tidegate::{App, Running, Settings, StartError};
 
 /// A server with its data folder.
 pub(crate) struct Server {

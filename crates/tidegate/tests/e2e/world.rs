@@ -4,11 +4,11 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use app::config::Config;
+use app::{App, Running, Settings};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{Answer, Call, ManualClock, Opened, Reply, SeededEntropy, Upstream, WAIT};
-use tidegate::config::Config;
-use tidegate::{App, Running, Settings};
 
 /// Models of the catalogue: id, category or parameters, aliases. Each has the one provider `up`.
 const MODELS: &str = r#"

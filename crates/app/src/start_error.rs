@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use crate::first_run::FileFault;
-use crate::server::TlsError;
+use listener::TlsError;
 
 /// Why a server can't start.
 #[derive(Debug, thiserror::Error)]

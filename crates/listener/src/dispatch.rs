@@ -16,11 +16,11 @@ use super::activity::InFlight;
 use super::body::{Body, Inner};
 use super::metrics::ServerMetrics;
 use super::{health, metrics, peer};
-use crate::config::Network;
+use crate::network::Network;
 
 /// Which of the listeners a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Site {
+pub enum Site {
     /// The one for everything; with whether `/metrics` is served there.
     Main { has_metrics: bool },
     /// `/metrics` alone, without a token.
@@ -29,22 +29,22 @@ pub(crate) enum Site {
 
 /// The control plane. Its routes and their documentation are made for the first caller: they need memory that the data plane
 /// never does.
-pub(crate) type ControlPlane = LazyLock<axum::Router, Box<dyn FnOnce() -> axum::Router + Send>>;
+pub type ControlPlane = LazyLock<axum::Router, Box<dyn FnOnce() -> axum::Router + Send>>;
 
 /// The two planes.
-pub(crate) struct Planes {
-    pub(crate) gateway: Arc<Gateway>,
-    pub(crate) control: ControlPlane,
+pub struct Planes {
+    pub gateway: Arc<Gateway>,
+    pub control: ControlPlane,
 }
 
 /// What requests are answered with.
-pub(crate) struct Routes {
-    pub(crate) planes: Planes,
-    pub(crate) store: Store,
-    pub(crate) metrics: ServerMetrics,
-    pub(crate) operator_token_hash: [u8; 32],
-    pub(crate) trusted_proxies: Vec<Network>,
-    pub(crate) is_stopping: AtomicBool,
+pub struct Routes {
+    pub planes: Planes,
+    pub store: Store,
+    pub metrics: ServerMetrics,
+    pub operator_token_hash: [u8; 32],
+    pub trusted_proxies: Vec<Network>,
+    pub is_stopping: AtomicBool,
 }
 
 enum Place {

@@ -5,7 +5,7 @@ use prometheus_client::registry::Registry;
 use store::{JournalHealth, JournalRefuses};
 
 /// Gauges, each set when the metrics are read.
-pub(super) struct JournalMetrics {
+pub(crate) struct JournalMetrics {
     admits: Gauge,
     writable: Gauge,
     bytes: Gauge,
@@ -19,7 +19,7 @@ pub(super) struct JournalMetrics {
 }
 
 impl JournalMetrics {
-    pub(super) fn register(registry: &mut Registry) -> Self {
+    pub(crate) fn register(registry: &mut Registry) -> Self {
         let mut gauge = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());
@@ -39,7 +39,7 @@ impl JournalMetrics {
         }
     }
 
-    pub(super) fn set(&self, health: &JournalHealth) {
+    pub(crate) fn set(&self, health: &JournalHealth) {
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         self.admits.set(i64::from(health.refuses == JournalRefuses::Nothing));
         self.writable.set(i64::from(health.is_writable()));

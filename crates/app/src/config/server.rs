@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::network::Network;
 use super::table::Table;
 use super::written::{Parse, Written};
+use listener::{Network, TlsFiles};
 
 /// `[server]`.
 #[derive(Clone, Debug)]
@@ -31,15 +31,6 @@ pub struct Server {
     pub tls: Option<TlsFiles>,
     /// Peers whose `X-Forwarded-For` is believed.
     pub trusted_proxies: Vec<Network>,
-}
-
-/// `tls = { cert, key }`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// PEM: the certificate first, then its issuers.
-    pub cert: PathBuf,
-    /// PEM: the private key.
-    pub key: PathBuf,
 }
 
 const DEFAULT_PORT: u16 = 8080;

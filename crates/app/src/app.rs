@@ -21,14 +21,14 @@ use crate::config::{Config, is_unspecified};
 use crate::first_run::{self, DemoAccess};
 use crate::mailer::{Courier, Queue, mailer};
 use crate::running::{Running, Stopping};
-use crate::server::{
-    Acceptor, ConnectionBounds, Connections, ControlPlane, Patience, Planes, Routes, ServerMetrics, Site, listen, raise_open_files,
-    tls_acceptor,
-};
 use crate::settings::Settings;
 use crate::start_error::StartError;
 use crate::tester::Tester;
 use crate::{discovery, entries, memory, payments};
+use listener::{
+    Acceptor, ConnectionBounds, Connections, ControlPlane, Patience, Planes, Routes, ServerMetrics, Site, listen, raise_open_files,
+    tls_acceptor,
+};
 
 /// How often things are swept that nobody uses any more.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);

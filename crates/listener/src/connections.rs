@@ -12,7 +12,7 @@ use crate::caps::{WATCH_INTERVAL_LEAST, WATCH_INTERVAL_MOST};
 
 /// The open connections.
 #[derive(Debug, Default)]
-pub(crate) struct Connections {
+pub struct Connections {
     open: Mutex<Open>,
     emptied: Notify,
 }
@@ -33,16 +33,16 @@ struct Watched {
 
 /// How long a connection may be in each state.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Patience {
+pub struct Patience {
     /// For the whole head of a request, the first one's counted from the connection's beginning.
-    pub(crate) head: Duration,
+    pub head: Duration,
     /// Between requests, and for a client that takes nothing of its answer.
-    pub(crate) idle: Duration,
+    pub idle: Duration,
 }
 
 impl Patience {
     /// How often to look.
-    pub(crate) fn interval(self) -> Duration {
+    pub fn interval(self) -> Duration {
         (self.head.min(self.idle) / 4).clamp(WATCH_INTERVAL_LEAST, WATCH_INTERVAL_MOST)
     }
 
@@ -89,7 +89,7 @@ impl Connections {
     }
 
     /// Ready once none is open.
-    pub(crate) async fn none_open(&self) {
+    pub async fn none_open(&self) {
         loop {
             let emptied = self.emptied.notified();
             if self.count() == 0 {
@@ -110,14 +110,14 @@ impl Connections {
     }
 
     /// Gives an order to all.
-    pub(crate) fn order(&self, order: Order) {
+    pub fn order(&self, order: Order) {
         for watched in self.open().all.values() {
             watched.activity.order(order);
         }
     }
 
     /// Looks through all of them once.
-    pub(crate) fn look(&self, patience: Patience, now: Instant) {
+    pub fn look(&self, patience: Patience, now: Instant) {
         for watched in self.open().all.values_mut() {
             let seen = watched.activity.snapshot();
             if is_same_state(seen, watched.seen) {

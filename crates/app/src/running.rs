@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::caps::{CUT_WAIT, FLUSH_WAIT, LOOK_AGAIN};
 use crate::first_run::{Announcement, DemoAccess, FileFault, SetupLink, TOKEN_FILE, note_private};
-use crate::server::{Connections, Order, Routes};
+use listener::{Connections, Order, Routes};
 
 /// Where a running server leaves its address for the command line.
 pub(crate) const URL_FILE: &str = "server-url";

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 
-use crate::config::Network;
+use crate::network::Network;
 
 /// The client's address. `X-Forwarded-For` is read from its end for as long as whoever added an entry is trusted.
 pub(crate) fn client(peer: SocketAddr, headers: &HeaderMap, trusted: &[Network]) -> SocketAddr {

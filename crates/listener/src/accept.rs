@@ -17,31 +17,31 @@ use super::socket::Stream;
 use crate::caps::ACCEPT_PAUSE;
 
 /// What connections are bound by.
-pub(crate) struct ConnectionBounds {
+pub struct ConnectionBounds {
     /// How long each state may last.
-    pub(crate) patience: Patience,
+    pub patience: Patience,
     /// How many may be open.
-    pub(crate) places: Arc<Semaphore>,
+    pub places: Arc<Semaphore>,
 }
 
 /// A listener with what its connections need.
-pub(crate) struct Acceptor {
-    pub(crate) listener: TcpListener,
-    pub(crate) tls: Option<TlsAcceptor>,
-    pub(crate) site: Site,
-    pub(crate) routes: Arc<Routes>,
-    pub(crate) connections: Arc<Connections>,
-    pub(crate) bounds: ConnectionBounds,
-    pub(crate) tasks: TaskTracker,
+pub struct Acceptor {
+    pub listener: TcpListener,
+    pub tls: Option<TlsAcceptor>,
+    pub site: Site,
+    pub routes: Arc<Routes>,
+    pub connections: Arc<Connections>,
+    pub bounds: ConnectionBounds,
+    pub tasks: TaskTracker,
     /// Ends accepting.
-    pub(crate) stop: CancellationToken,
+    pub stop: CancellationToken,
     /// Ends handshakes.
-    pub(crate) cut: CancellationToken,
+    pub cut: CancellationToken,
 }
 
 impl Acceptor {
     /// Accepts until stopped.
-    pub(crate) async fn run(self) {
+    pub async fn run(self) {
         let builders = Arc::new(Builders::new(self.tasks.clone()));
         loop {
             let accepted = tokio::select! {

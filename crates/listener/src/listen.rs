@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpSocket};
 use crate::caps::{BACKLOG, MAX_CONNECTIONS, RESERVED_FILES};
 
 /// A listening socket with a long backlog.
-pub(crate) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+pub fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
     let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // A restarted server must not wait for its old connections' TIME_WAIT to pass.
     socket.set_reuseaddr(true)?;
@@ -19,7 +19,7 @@ pub(crate) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
 
 /// Raises the limit of open files as far as it goes, and gives the connections that may then be open. Each can need a
 /// second one to a provider.
-pub(crate) fn raise_open_files() -> usize {
+pub fn raise_open_files() -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     let files = match setrlimit(Resource::Nofile, raised) {

@@ -7,7 +7,7 @@ use futures_util::task::AtomicWaker;
 
 /// What the watch asks of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Order {
+pub enum Order {
     /// Nothing.
     GoOn = 0,
     /// Finish the requests in progress, then close.
@@ -69,22 +69,22 @@ impl Activity {
     }
 
     // Only the connection's own task reads and writes the socket: a load and a store do.
-    pub(super) fn has_read(&self) {
+    pub(crate) fn has_read(&self) {
         self.reads.store(self.reads.load(Relaxed) + 1, Relaxed);
     }
 
-    pub(super) fn has_written(&self) {
+    pub(crate) fn has_written(&self) {
         self.writes.store(self.writes.load(Relaxed) + 1, Relaxed);
         self.can_write();
     }
 
-    pub(super) fn can_write(&self) {
+    pub(crate) fn can_write(&self) {
         if self.is_write_blocked.load(Relaxed) {
             self.is_write_blocked.store(false, Relaxed);
         }
     }
 
-    pub(super) fn cannot_write(&self) {
+    pub(crate) fn cannot_write(&self) {
         self.is_write_blocked.store(true, Relaxed);
     }
 
@@ -95,7 +95,7 @@ impl Activity {
     }
 
     /// The order in force. The waker is registered first, so that no order is missed.
-    pub(super) fn poll_order(&self, waker: &std::task::Waker) -> Order {
+    pub(crate) fn poll_order(&self, waker: &std::task::Waker) -> Order {
         self.waker.register(waker);
         match self.order.load(Relaxed) {
             0 => Order::GoOn,

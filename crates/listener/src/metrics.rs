@@ -20,7 +20,7 @@ use super::health::{problem, text, unless_reading};
 use super::journal_metrics::JournalMetrics;
 
 /// The registry and what the binary itself counts.
-pub(crate) struct ServerMetrics {
+pub struct ServerMetrics {
     registry: Registry,
     connections: Arc<Connections>,
     connections_open: Gauge,
@@ -36,7 +36,7 @@ pub(crate) struct ServerMetrics {
 
 impl ServerMetrics {
     /// Metrics that begin with `tidegate_`; `register` adds the data plane's.
-    pub(crate) fn new(connections: Arc<Connections>, log_drops: Option<ErrorCounter>, register: impl FnOnce(&mut Registry)) -> Self {
+    pub fn new(connections: Arc<Connections>, log_drops: Option<ErrorCounter>, register: impl FnOnce(&mut Registry)) -> Self {
         let mut registry = Registry::with_prefix("tidegate");
         register(&mut registry);
         let metrics = Self {
@@ -81,7 +81,7 @@ impl ServerMetrics {
 }
 
 /// For whoever shows the operator token.
-pub(super) fn answer_authorised<B>(routes: &Routes, request: &Request<B>) -> Response<Inner> {
+pub(crate) fn answer_authorised<B>(routes: &Routes, request: &Request<B>) -> Response<Inner> {
     let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = shown.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let is_operator = token.is_some_and(|(_, token)| {
@@ -98,7 +98,7 @@ pub(super) fn answer_authorised<B>(routes: &Routes, request: &Request<B>) -> Res
 }
 
 /// For anybody.
-pub(super) fn answer(routes: &Routes, method: &Method) -> Response<Inner> {
+pub(crate) fn answer(routes: &Routes, method: &Method) -> Response<Inner> {
     if let Some(refusal) = unless_reading(method) {
         return refusal;
     }

@@ -24,7 +24,7 @@ use crate::caps::{
 
 /// Runs the streams of HTTP/2 connections where shutdown waits for them.
 #[derive(Clone)]
-pub(super) struct Tracked(pub(super) TaskTracker);
+pub(crate) struct Tracked(pub(crate) TaskTracker);
 
 impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Tracked {
     fn execute(&self, future: F) {
@@ -33,14 +33,14 @@ impl<F: Future<Output: Send> + Send + 'static> hyper::rt::Executor<F> for Tracke
 }
 
 /// What every connection is served with.
-pub(super) struct Builders {
+pub(crate) struct Builders {
     http1: http1::Builder,
     http2: http2::Builder<Tracked>,
 }
 
 impl Builders {
     /// hyper's own timer for heads is off: it would also end idle connections.
-    pub(super) fn new(tasks: TaskTracker) -> Self {
+    pub(crate) fn new(tasks: TaskTracker) -> Self {
         let mut builders = Self { http1: http1::Builder::new(), http2: http2::Builder::new(Tracked(tasks)) };
         builders.http1.header_read_timeout(None).max_buf_size(MAX_HEAD_BYTES);
         builders
@@ -55,7 +55,7 @@ impl Builders {
 }
 
 /// Serves a connection to its end.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     builders: Arc<Builders>,
     stream: Stream,
     peer: SocketAddr,

@@ -13,7 +13,6 @@ mod memory;
 mod payments;
 mod running;
 pub mod seed;
-mod server;
 mod settings;
 mod start_error;
 mod system_clock;

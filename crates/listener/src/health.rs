@@ -10,7 +10,7 @@ use store::StoreHealth;
 use super::body::Inner;
 
 /// A short answer that no cache keeps and no browser guesses about.
-pub(super) fn text(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Response<Inner> {
+pub(crate) fn text(status: StatusCode, content_type: &'static str, text: impl Into<Bytes>) -> Response<Inner> {
     let mut answer = Response::new(Inner::Text(Full::new(text.into())));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -20,14 +20,14 @@ pub(super) fn text(status: StatusCode, content_type: &'static str, text: impl In
     answer
 }
 
-pub(super) fn problem(status: StatusCode, code: &str, message: &str) -> Response<Inner> {
+pub(crate) fn problem(status: StatusCode, code: &str, message: &str) -> Response<Inner> {
     let kind = if status.is_server_error() { "server_error" } else { "invalid_request_error" };
     let body = json!({ "error": { "type": kind, "code": code, "message": message, "param": null } });
     text(status, "application/json", body.to_string())
 }
 
 /// Refuses what is no reading.
-pub(super) fn unless_reading(method: &Method) -> Option<Response<Inner>> {
+pub(crate) fn unless_reading(method: &Method) -> Option<Response<Inner>> {
     if method == Method::GET || method == Method::HEAD {
         return None;
     }
@@ -37,12 +37,12 @@ pub(super) fn unless_reading(method: &Method) -> Option<Response<Inner>> {
 }
 
 /// The process lives and its runtime turns.
-pub(super) fn alive(method: &Method) -> Response<Inner> {
+pub(crate) fn alive(method: &Method) -> Response<Inner> {
     unless_reading(method).unwrap_or_else(|| text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"))
 }
 
 /// Whether requests can be served. The configuration was checked when the server started; providers don't count.
-pub(super) fn ready(method: &Method, store: &StoreHealth, is_stopping: bool) -> Response<Inner> {
+pub(crate) fn ready(method: &Method, store: &StoreHealth, is_stopping: bool) -> Response<Inner> {
     if let Some(refusal) = unless_reading(method) {
         return refusal;
     }
@@ -55,7 +55,7 @@ pub(super) fn ready(method: &Method, store: &StoreHealth, is_stopping: bool) -> 
     text(status, "application/json", format!("{body}\n"))
 }
 
-pub(super) fn nowhere() -> Response<Inner> {
+pub(crate) fn nowhere() -> Response<Inner> {
     problem(StatusCode::NOT_FOUND, "not_found", "nothing is here: the model API is under /v1, the control API under /api/v1")
 }
 

@@ -7,7 +7,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::TlsFiles;
+/// `tls = { cert, key }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// PEM: the certificate first, then its issuers.
+    pub cert: PathBuf,
+    /// PEM: the private key.
+    pub key: PathBuf,
+}
 
 /// The certificate or key can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +40,7 @@ pub enum TlsError {
 }
 
 /// Reads the files.
-pub(crate) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
+pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     let file_fault = |path: &Path, detail: String| TlsError::File { path: path.into(), detail };
     let chain: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect);
     let chain = chain.map_err(|e| file_fault(&files.cert, e.to_string()))?;

@@ -11,7 +11,7 @@ const PREFACE: [u8; 24] = *b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What was read and not yet read again.
 #[derive(Debug, Default)]
-pub(super) struct Greeting {
+pub(crate) struct Greeting {
     bytes: [u8; PREFACE.len()],
     len: u8,
     given: u8,
@@ -19,7 +19,7 @@ pub(super) struct Greeting {
 
 impl Greeting {
     /// Reads until it is clear whether the client speaks HTTP/2.
-    pub(super) fn poll(&mut self, stream: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+    pub(crate) fn poll(&mut self, stream: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
         loop {
             let read = usize::from(self.len);
             let is_alike = self.bytes.get(..read) == PREFACE.get(..read);
@@ -37,7 +37,7 @@ impl Greeting {
     }
 
     /// Gives it to whoever reads next.
-    pub(super) fn give(&mut self, buffer: &mut ReadBuf<'_>) {
+    pub(crate) fn give(&mut self, buffer: &mut ReadBuf<'_>) {
         let left = self.bytes.get(usize::from(self.given)..usize::from(self.len)).unwrap_or_default();
         let n = left.len().min(buffer.remaining());
         buffer.put_slice(left.get(..n).unwrap_or_default());
