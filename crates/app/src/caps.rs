@@ -14,8 +14,12 @@ pub(crate) const LOG_LINES: usize = 16_384;
 pub(crate) const MAX_CONFIG_BYTES: u64 = 16 * 1_024 * 1_024;
 /// Time for a local model server to answer when it is looked for.
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Mails that wait to be sent.
+/// Mails that wait to be tried for the first time.
 pub(crate) const MAILS_WAITING: usize = 256;
+/// Mails that are tried, or wait to be tried again.
+pub(crate) const MAILS_UNDER_WAY: usize = 256;
+/// Mails that are tried at the same time.
+pub(crate) const MAILS_AT_ONCE: usize = 4;
 /// Time for each step of sending a mail.
 pub(crate) const MAIL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Pauses before a mail is tried again.

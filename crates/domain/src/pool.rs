@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{KeyId, Selector};
+use crate::{KeyId, PlanId, Selector};
 
 /// 24 hours in microseconds, the window of `rpd` and `tpd`.
 pub const DAY_US: u64 = 86_400_000_000;
@@ -66,7 +66,7 @@ impl PoolId {
 /// What a pool is called. That of a key's own limits is written out only where people are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PoolName {
-    /// `model:ID`, `category:C` or `any`.
+    /// `model:ID`, `category:C` or `any`; `signup:PLAN` for what organisations share.
     Row(Arc<str>),
     /// `key:key_…`
     Key(KeyId),
@@ -136,6 +136,12 @@ impl PoolLimits {
     pub fn of_selector(selector: &Selector, source: Source, enforce: bool, limits: Vec<PoolLimit>) -> Self {
         let name = selector.to_string();
         Self { id: PoolId::of(&name), name: PoolName::Row(name.into()), source, enforce, limits: limits.into() }
+    }
+
+    /// The pool that all organisations on the plan of whoever signs up share.
+    pub fn of_sign_up(plan: &PlanId, limit: PoolLimit) -> Self {
+        let name = format!("signup:{}", plan.as_str());
+        Self { id: PoolId::of(&name), name: PoolName::Row(name.into()), source: Source::Plan, enforce: true, limits: [limit].into() }
     }
 
     /// The pool of a key's own limits; `id` is [`PoolId::of_key`] of the key.

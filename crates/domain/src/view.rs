@@ -9,7 +9,7 @@ use crate::{Kind, Source, UnixMicros};
 /// One limit of one pool at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PoolView {
-    /// `model:ID`, `category:C`, `any` or `key:key_…`.
+    /// `model:ID`, `category:C`, `any` or `key:key_…`; `signup:PLAN` for what organisations share.
     pub pool: Arc<str>,
     /// What is counted.
     pub kind: Kind,

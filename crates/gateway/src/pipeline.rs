@@ -44,7 +44,7 @@ pub(crate) async fn call(gateway: &Arc<Gateway>, received: &Received<'_>) -> Res
         Ok(resolved) => resolved,
         Err(fault) => return unresolved(gateway, Problem::from(fault)),
     };
-    let pools = RequestPools::new(&resolved.pool, &received.caller.key);
+    let pools = RequestPools::new(&resolved.pool, &received.caller.key, gateway.store.pools().common_of(&resolved.plan));
     let mut announced = None;
     let mut response = match answer(gateway, received, &facts, &resolved, &pools, &mut announced).await {
         Ok(response) => response,
@@ -76,7 +76,7 @@ async fn answer(
     let admission = Admission { gateway, org, pools, estimate, patience: patience(received.headers, &gateway.config) };
     let subject = subject(received, facts, resolved);
     let admitted = admission.admit(&subject, now).await.map_err(|fault| {
-        *announced = announcement(&fault);
+        *announced = announcement(&fault, pools);
         fault.into_problem(&facts.model, shape)
     })?;
     let mut exchange = Exchange::new(gateway, subject, admitted);
@@ -170,14 +170,17 @@ fn write_limits(gateway: &Gateway, received: &Received<'_>, pools: &RequestPools
     limit_headers::write(headers, &standing, announced, now_us);
 }
 
-fn announcement(fault: &AdmitFault) -> Option<Announced> {
+/// The headers tell of what is the organisation's own.
+fn announcement(fault: &AdmitFault, pools: &RequestPools) -> Option<Announced> {
     match fault {
-        AdmitFault::RateLimited(limited) => limited.limit.as_ref().map(|blocked| Announced {
-            kind: blocked.kind,
-            window_us: blocked.window_us,
-            source: blocked.source,
-            wait_us: limited.at_us.saturating_sub(limited.now.mono_us),
-        }),
+        AdmitFault::RateLimited(limited) => {
+            limited.limit.as_ref().filter(|blocked| !pools.shares(&blocked.pool)).map(|blocked| Announced {
+                kind: blocked.kind,
+                window_us: blocked.window_us,
+                source: blocked.source,
+                wait_us: limited.at_us.saturating_sub(limited.now.mono_us),
+            })
+        }
         AdmitFault::JournalRefuses | AdmitFault::TooManyInProgress | AdmitFault::InputTooLarge { .. } | AdmitFault::Closed { .. } => None,
     }
 }

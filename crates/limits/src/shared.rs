@@ -72,9 +72,27 @@ impl SharedLedger {
     /// # Errors
     /// As [`Ledger::reserve`].
     pub fn reserve(&self, request: u128, asks: &[Ask], now: Micros) -> Result<HoldGuard, Refusal> {
-        let admit = |ledger: &mut Ledger| ledger.reserve(request, asks, now).map(|hold| (hold, ledger.admitted_at(hold)));
-        let (hold, at) = self.with(admit)?;
-        Ok(HoldGuard { ledger: self.clone(), hold, at: at.unwrap_or(now), settled: false })
+        self.reserve_and(request, asks, now, || Ok(())).map(|(guard, ())| guard)
+    }
+
+    /// The same for a request that asks elsewhere too, as one step: `also` runs under the lock once there is room here, and where it refuses
+    /// nothing is taken here either. It may lock another ledger, and nobody may lock these two the other way round.
+    ///
+    /// # Errors
+    /// As [`Ledger::reserve`], or what `also` says.
+    pub fn reserve_and<T, E: From<Refusal>>(
+        &self,
+        request: u128,
+        asks: &[Ask],
+        now: Micros,
+        also: impl FnOnce() -> Result<T, E>,
+    ) -> Result<(HoldGuard, T), E> {
+        let (hold, at, other) = self.with(|ledger| {
+            let hold = ledger.reserve(request, asks, now)?;
+            let other = also().inspect_err(|_| ledger.refund_all(hold, now))?;
+            Ok::<_, E>((hold, ledger.admitted_at(hold), other))
+        })?;
+        Ok((HoldGuard { ledger: self.clone(), hold, at: at.unwrap_or(now), settled: false }, other))
     }
 }
 
@@ -149,6 +167,11 @@ impl HoldGuard {
     /// [`Ledger::cover_beyond`]
     pub fn cover_beyond(&mut self, processed: u64, least: u64, want: u64, now: Micros) -> Cover {
         self.ledger.with(|ledger| ledger.cover_beyond(self.hold, processed, least, want, now))
+    }
+
+    /// [`Ledger::stand_back`]
+    pub fn stand_back(&mut self, processed: u64, now: Micros) {
+        self.ledger.with(|ledger| ledger.stand_back(self.hold, processed, now));
     }
 
     /// [`Ledger::cancel_wait`]

@@ -56,6 +56,18 @@ impl Ledger {
         }
     }
 
+    /// The hold has to wait elsewhere: `processed` tokens of output from the beginning are charged, all that is left of it goes back, and it
+    /// doesn't wait here. So what waits elsewhere keeps nobody from anything here. [`Ledger::cover`] takes room again.
+    pub fn stand_back(&mut self, hold: HoldId, processed: u64, now: Micros) {
+        let now = self.enter(now);
+        let Some(slot) = self.holds.slot(hold) else { return };
+        let due = self.set_output(slot, processed);
+        self.take(slot, due, now);
+        self.leave(slot);
+        self.give_back(slot);
+        self.pump_if_waiting(now);
+    }
+
     /// The hold waits no more. It holds nothing, or what it was granted meanwhile.
     pub fn cancel_wait(&mut self, hold: HoldId, now: Micros) {
         let now = self.enter(now);

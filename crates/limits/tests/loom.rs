@@ -95,3 +95,25 @@ fn the_last_place_is_given_once() {
         assert_eq!(seen(&ledger, 2).2, 0);
     });
 }
+
+/// Two organisations that share a ledger ask for its last room at once, each under its own lock: one gets it, nobody waits for the other for
+/// ever, and who is refused holds nothing.
+#[test]
+fn what_two_ledgers_share_is_given_once() {
+    loom::model(|| {
+        let shared = SharedLedger::new();
+        let ask = |request: u128, shared: &SharedLedger| {
+            let own = SharedLedger::new();
+            let taken = own.reserve_and(request, &asks(10, 20), 1, || shared.reserve(request, &asks(60, 0), 1));
+            let is_in = taken.is_ok();
+            assert_eq!(seen(&own, 1), if is_in { (10, 20, 1) } else { (0, 0, 0) });
+            drop(taken);
+            is_in
+        };
+        let other = shared.clone();
+        let thread = thread::spawn(move || ask(1, &other));
+        let (mine, theirs) = (ask(2, &shared), thread.join().expect("no panic"));
+        assert!(mine != theirs);
+        assert_eq!(seen(&shared, 2), (60, 0, 0));
+    });
+}

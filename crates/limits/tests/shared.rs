@@ -117,3 +117,39 @@ fn many_threads_never_admit_more_than_fits() {
     });
     assert_eq!(admitted, 50);
 }
+
+#[test]
+fn who_is_refused_elsewhere_takes_nothing_here_and_who_is_refused_here_asks_nowhere_else() {
+    let (here, elsewhere) = (SharedLedger::new(), SharedLedger::new());
+    let take = |request, log, elsewhere_log| {
+        here.reserve_and(request, &asks(log, 0), 1, || elsewhere.reserve(request, &asks(elsewhere_log, 0), 1))
+    };
+    let both = take(1, 10, 90).unwrap();
+    take(2, 10, 20).expect_err("no room elsewhere");
+    assert_eq!((status(&here, 1).used, here.with(|ledger| ledger.holds())), (10, 1));
+    take(3, 91, 5).expect_err("no room here");
+    assert_eq!((status(&elsewhere, 1).used, elsewhere.with(|ledger| ledger.holds())), (90, 1));
+    both.0.refund_all(2);
+    both.1.refund_all(2);
+    assert_eq!((status(&here, 2).used, status(&elsewhere, 2).used), (0, 0));
+}
+
+#[test]
+fn who_stands_back_holds_nothing_keeps_nobody_waiting_and_may_ask_again() {
+    let ledger = SharedLedger::new();
+    let mut first = ledger.reserve(1, &asks(10, 60), 1).unwrap();
+    first.stand_back(25, 2);
+    let seen = status(&ledger, 2);
+    assert_eq!((seen.used, seen.held, seen.waiting, first.left()), (35, 0, 0, 0));
+    // Where it waits, it waits no more, and whoever came after it is served.
+    let mut other = ledger.reserve(2, &asks(30, 30), 3).unwrap();
+    assert_eq!(first.cover_beyond(25, 10, 10, 4), Cover::Waiting);
+    assert_eq!(other.cover(35, 35, 4), Cover::Waiting, "behind the first");
+    first.stand_back(25, 5);
+    assert_eq!((other.left(), status(&ledger, 5).waiting), (35, 0));
+    other.release(6);
+    assert_eq!(first.cover_beyond(25, 10, 10, 7), Cover::Covered(10));
+    assert_eq!(first.settle(Settlement { input: None, output: 25 }, 8), 0);
+    let seen = status(&ledger, 9);
+    assert_eq!((seen.used, seen.held), (65, 0), "what was processed was charged once");
+}

@@ -125,7 +125,7 @@ impl Bench {
             let now = self.clock.now();
             let (org, entry) = (&self.orgs[n % self.orgs.len()], &entries[n % self.orgs.len()]);
             let demand = Demand { request: RequestId::generate(now.wall, self.entropy.as_ref()), input: 400, output: 300 };
-            let mut hold = self.store.pools().reserve(entry, &[&self.pool], demand, now.mono_us).unwrap();
+            let mut hold = self.store.pools().reserve(entry, &[&self.pool], None, demand, now.mono_us).unwrap();
             if journaled {
                 let facts = GrantFacts {
                     key: KeyId::from_bits(7),

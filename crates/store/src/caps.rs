@@ -116,6 +116,10 @@ pub(crate) const MAX_SERIES: usize = 10_000;
 pub(crate) const MAX_BUCKETS: usize = 3_000;
 /// Models of one organisation whose output lengths are remembered.
 pub(crate) const LEARNED_MODELS: usize = 64;
+/// Requests in progress of all organisations that share a pool.
+pub(crate) const COMMON_HOLDS: u32 = 100_000;
+/// Entries of such a pool's log, below which it is exact to the microsecond: 1 MB.
+pub(crate) const COMMON_LOG: u32 = 65_536;
 /// Asks of one request that need no memory of their own.
 pub(crate) const INLINE_ASKS: usize = 10;
 /// The number of a limit that only records: above what any window can hold, and far from overflow.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use domain::PlanId;
+
 use crate::SecretKey;
 
 /// How to open a store.
@@ -18,6 +20,8 @@ pub struct StoreConfig {
     pub secret_key: Option<SecretKey>,
     /// How long one statement waits for a lock that another process holds on the database.
     pub busy_timeout: Duration,
+    /// What all organisations on one plan may use together, in tokens in any window; `None`: as much as each may.
+    pub common: Option<(PlanId, u64)>,
     /// Called when it has become quiet, to give back memory that the allocator keeps.
     pub give_back: fn(),
 }
@@ -31,6 +35,7 @@ impl StoreConfig {
             window_us: 60_000_000,
             secret_key: None,
             busy_timeout: Duration::from_secs(2),
+            common: None,
             give_back: || (),
         }
     }

@@ -38,7 +38,7 @@ pub use ops::custom_limits::{LimitFact, ReadLimitFactsError, SetCustomLimitsErro
 pub use ops::diff::{Change, ChangeAction, Diff, FieldChange};
 pub use ops::input::InvalidInput;
 pub use ops::key_changes::ChangeKeyError;
-pub use ops::keys::{CreateKeyError, KeyInfo, NewKey, RevokeKeyError};
+pub use ops::keys::{CreateKeyError, KeyInfo, NewKey, TooManyKeys};
 pub use ops::links::{InviteError, Link, LinkError, LinkPurpose};
 pub use ops::members::ChangeMemberError;
 pub use ops::models::{DeleteModelError, PutModelError};
@@ -50,6 +50,7 @@ pub use ops::plan_requests::{PlanRequest, PlanRequestError, PlanRequestState};
 pub use ops::plans::{DeletePlanError, PutPlanError};
 pub use ops::providers::{ChangeProviderError, DeleteProviderError, ProviderDraft, ProviderInfo, ProviderPatch, PutProviderError};
 pub use ops::requests::{RequestStory, ToldRefusal};
+pub use ops::reversals::{DisputeState, Reversal};
 pub use ops::sessions::{AccountError, Session};
 pub use ops::spend::SpendSum;
 pub use ops::usage::{Bucket, GroupBy, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery};

@@ -12,6 +12,7 @@ use crate::attempts::Attempts;
 use crate::data_folder::DataFolder;
 use crate::journal::tail::Position;
 use crate::load::{self, LoadFault};
+use crate::pools::CommonPool;
 use crate::seal::Sealer;
 use crate::sql::migrate::{self, MigrateFault};
 use crate::sql::{self, Connection, Database, meta, soundness};
@@ -139,10 +140,11 @@ impl Store {
         check_key(&database, &sealer, entropy.as_ref()).await.map_err(|f| load_error(&file, f))?;
         let loaded = load::load(&mut reader, &sealer, config.window_us).await.map_err(|f| load_error(&file, f))?;
         let directory = Arc::new(loaded.directory);
+        let common = config.common.map(|(plan, tpm)| Arc::new(CommonPool::new(plan, tpm, config.window_us)));
         let position = recorded_position(&mut reader).await.map_err(|f| load_error(&file, f.into()))?;
         // It has read all there is: with it goes the memory in which it did.
         reader.close().await.map_err(failed)?;
-        let (journal, pools) = open_journal::open(&config.data_dir, &directory, position, &clock)?;
+        let (journal, pools) = open_journal::open(&config.data_dir, &directory, common, position, &clock)?;
         let recorder = Recorder::start(journal, position, database.clone(), pools.clone(), Arc::clone(&clock), config.give_back, tasks);
         let damage = Arc::default();
         if !is_small {

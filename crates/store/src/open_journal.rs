@@ -12,7 +12,7 @@ use crate::journal::records::{Grant, Whose};
 use crate::journal::replay::{Files, Replay, ReplayFault};
 use crate::journal::tail::Position;
 use crate::journal::{Begin, Journal};
-use crate::pools::{End, loss};
+use crate::pools::{COMMON, CommonPool, End, loss};
 use crate::{Directory, OpenError, Pools, caps};
 
 /// The folder of the journal within the data folder.
@@ -23,12 +23,13 @@ pub(crate) const FOLDER: &str = "journal";
 pub(crate) fn open(
     data_dir: &Path,
     directory: &Arc<Directory>,
+    common: Option<Arc<CommonPool>>,
     recorded: Position,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Arc<Journal>, Pools), OpenError> {
     let path = data_dir.join(FOLDER);
     let folder = Folder::open(&path).map_err(|source| OpenError::Folder { path, source })?;
-    open_on(Box::new(folder), disk::boot_id(), directory, recorded, clock)
+    open_on(Box::new(folder), disk::boot_id(), directory, common, recorded, clock)
 }
 
 /// The same on any disk, in the boot of that name.
@@ -36,6 +37,7 @@ pub(crate) fn open_on(
     disk: Box<dyn Disk>,
     boot: BootId,
     directory: &Arc<Directory>,
+    common: Option<Arc<CommonPool>>,
     recorded: Position,
     clock: &Arc<dyn Clock>,
 ) -> Result<(Arc<Journal>, Pools), OpenError> {
@@ -45,12 +47,13 @@ pub(crate) fn open_on(
         let folder = disk.path(files.next);
         tracing::error!(path = %folder.display(), "the journal's files are gone: usage records that the database had not taken yet are lost");
     }
-    let mut replay = Replay::of(&files, boot, now);
+    let mut replay = Replay::of(&files, common.as_deref(), boot, now);
     let interrupted = records_of(&replay);
     let loss_at = replay.loss_at.filter(|at| now.mono_us < at.saturating_add(caps::LOSS_WINDOW_US));
     if let Some(at) = replay.loss_at {
         tell_loss(now, at);
         fill_long_limits(&mut replay, directory, now, at);
+        fill_common(&mut replay, common.as_deref(), at);
     }
     let begin = Begin { extents: files.extents.clone(), segment: files.next, recordables: files.recordables, recorded: files.recorded };
     let path = disk.path(begin.segment);
@@ -62,13 +65,15 @@ pub(crate) fn open_on(
     for (org, ledger) in replay.finish() {
         if let Some(org) = directory.org(org) {
             org.ledger().with(|empty| *empty = ledger);
+        } else if let Some(common) = common.as_ref().filter(|_| org == COMMON) {
+            common.ledger().with(|empty| *empty = ledger);
         }
     }
     if !interrupted.is_empty() {
         let requests = interrupted.len();
         tracing::warn!(requests, "requests were in progress when the server ended; what they held is charged and recorded");
     }
-    let pools = Pools::new(Arc::clone(directory), Arc::clone(&journal), loss_at);
+    let pools = Pools::new(Arc::clone(directory), Arc::clone(&journal), loss_at, common);
     if let Err(fault) = journal.settle_in(&pools, loss_at) {
         tracing::warn!(%fault, "the journal's first snapshot can't be written; older files of it are kept");
     }
@@ -117,4 +122,12 @@ fn fill_long_limits(replay: &mut Replay<'_>, directory: &Directory, now: Now, at
             }
         }
     });
+}
+
+/// The same for what organisations share: as much as it lets through.
+fn fill_common(replay: &mut Replay<'_>, common: Option<&CommonPool>, at: u64) {
+    let Some(common) = common.filter(|common| !loss::waits_for_loss(common.limit())) else { return };
+    let ask = common.ask(0, 0);
+    let moved = at.saturating_add_signed(replay.shift_us(COMMON).saturating_neg());
+    replay.recovery(COMMON).fill(ask.key, ask.n, ask.n, moved);
 }

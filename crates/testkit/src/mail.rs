@@ -1,11 +1,12 @@
 //! A mail server on loopback that keeps what it is given, as much of SMTP as one client speaks.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// A mail as it came.
 #[derive(Clone, Debug, Default)]
@@ -27,16 +28,26 @@ pub struct MailServer {
 impl MailServer {
     /// Listens on a free port, and turns the first `refusals` mails away for now.
     pub async fn start(refusals: usize) -> Self {
+        Self::serve(Manner { refusals: AtomicUsize::new(refusals), busy: None }).await
+    }
+
+    /// The same, which turns away whatever is for this address, for now and for ever.
+    pub async fn too_busy_for(address: &str) -> Self {
+        Self::serve(Manner { refusals: AtomicUsize::new(0), busy: Some(address.into()) }).await
+    }
+
+    async fn serve(manner: Manner) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let addr = listener.local_addr().expect("its address");
         let mails: Arc<Mutex<Vec<Delivered>>> = Arc::default();
         let kept = Arc::clone(&mails);
         #[expect(clippy::disallowed_methods, reason = "a test's server ends with the test")]
         let task = tokio::spawn(async move {
-            let mut left = refusals;
+            let mut sessions = JoinSet::new();
+            let manner = Arc::new(manner);
             while let Ok((stream, _)) = listener.accept().await {
-                // One after the other, as one client sends them.
-                let _ = session(stream, &kept, &mut left).await;
+                let (kept, manner) = (Arc::clone(&kept), Arc::clone(&manner));
+                sessions.spawn(async move { session(stream, &kept, &manner).await });
             }
         });
         Self { addr, mails, task }
@@ -54,7 +65,16 @@ impl Drop for MailServer {
     }
 }
 
-async fn session(stream: TcpStream, mails: &Mutex<Vec<Delivered>>, refusals: &mut usize) -> std::io::Result<()> {
+/// What is turned away for now.
+#[derive(Debug)]
+struct Manner {
+    /// So many mails more.
+    refusals: AtomicUsize,
+    /// Those for this address.
+    busy: Option<String>,
+}
+
+async fn session(stream: TcpStream, mails: &Mutex<Vec<Delivered>>, manner: &Manner) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 mail.test ESMTP\r\n").await?;
     let (mut mail, mut line) = (Delivered::default(), String::new());
@@ -65,10 +85,8 @@ async fn session(stream: TcpStream, mails: &Mutex<Vec<Delivered>>, refusals: &mu
         }
         let answer: &[u8] = match line.get(..4).unwrap_or_default().to_ascii_uppercase().as_str() {
             "EHLO" => b"250-mail.test\r\n250 8BITMIME\r\n",
-            "MAIL" if *refusals > 0 => {
-                *refusals -= 1;
-                b"451 later\r\n"
-            }
+            "MAIL" if manner.refusals.try_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() => b"451 later\r\n",
+            "RCPT" if manner.busy.as_ref().is_some_and(|busy| line.contains(busy.as_str())) => b"451 later\r\n",
             "RCPT" => {
                 mail.to.push(line.trim().trim_start_matches("RCPT TO:").trim_matches(['<', '>']).to_owned());
                 b"250 ok\r\n"

@@ -169,6 +169,28 @@ impl FakeStripe {
         self.state().refunds.len()
     }
 
+    /// The operator gives back so many cents of a payment, by hand: the event that this makes.
+    pub fn give_back(&self, intent: &str, cents: i64) -> Value {
+        let mut state = self.state();
+        let intent = state.intents.get(intent).cloned().expect("a payment of this name");
+        let made = json!({"id": state.id("re"), "amount": cents, "payment_intent": intent["id"], "status": "succeeded"});
+        state.refunds.push(made);
+        let of = state.refunds.iter().filter(|refund| refund["payment_intent"] == intent["id"]);
+        let given: i64 = of.map(|refund| refund["amount"].as_i64().unwrap_or(0)).sum();
+        let charge = json!({"id": intent["latest_charge"]["id"], "object": "charge", "payment_intent": intent["id"], "amount": intent["amount"],
+            "amount_refunded": given, "refunded": intent["amount"] == given, "currency": intent["currency"], "metadata": intent["metadata"]});
+        state.event("charge.refunded", &charge)
+    }
+
+    /// A dispute about a payment comes to this: the event that this makes.
+    pub fn dispute(&self, intent: &str, kind: &str, status: &str) -> Value {
+        let mut state = self.state();
+        let intent = state.intents.get(intent).cloned().expect("a payment of this name");
+        let dispute = json!({"id": "dp_1", "object": "dispute", "charge": intent["latest_charge"]["id"], "payment_intent": intent["id"],
+            "amount": intent["amount"], "currency": intent["currency"], "status": status, "metadata": {}});
+        state.event(&format!("charge.dispute.{kind}"), &dispute)
+    }
+
     /// An event that tells of an object.
     pub fn event(&self, kind: &str, object: &Value) -> Value {
         self.state().event(kind, object)
@@ -301,6 +323,9 @@ impl State {
         let expires = number("expires_at").filter(|at| (1_800..=86_400).contains(&(at - now)));
         let is_whole = get("mode") == "payment" && get("line_items[0][quantity]") == "1" && self.customers.contains_key(get("customer"));
         let leads_back = get("success_url").starts_with("http") && get("cancel_url").starts_with("http");
+        if number("line_items[0][price_data][unit_amount]").is_some_and(|cents| cents < 50) {
+            return refused(400, "invalid_request_error", Some("amount_too_small"));
+        }
         let (Some(amount), Some(expires), true, true) = (amount, expires, is_whole, leads_back) else {
             return refused(400, "invalid_request_error", Some("parameter_invalid"));
         };

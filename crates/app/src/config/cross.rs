@@ -45,6 +45,15 @@ pub(super) fn check(reading: &Reading<'_>, file: &Config, base: &Entries, places
         let (place, message) = locate(&fault, places, base);
         reading.fault(place.unwrap_or_else(|| reading.place(0)), message);
     }
+    let pays = plans.iter().any(|plan| plan.id == file.sign_up.plan && plan.price_month.is_some_and(|price| !price.is_zero()));
+    if file.total_tpm.is_some() && pays {
+        let plan = &file.sign_up.plan;
+        let place = places.last("section", "signup").unwrap_or_else(|| reading.place(0));
+        reading.warn(
+            place,
+            format!("total_tpm bounds what is given away, but the plan \"{plan}\" has a price: whoever pays for it is bounded too"),
+        );
+    }
     for provider in configured.iter().filter(|p| p.name.as_str().contains('/')) {
         if let Some(place) = places.last("provider", provider.name.as_str()) {
             reading.fault(place, "name: a provider's name stands in paths and can't hold a slash");

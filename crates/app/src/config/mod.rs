@@ -62,6 +62,8 @@ pub struct Config {
     pub spend: Spend,
     /// `[signup]`
     pub sign_up: control::SignUpConfig,
+    /// Tokens a minute that all organisations on the plan of `sign_up` may use together; `None`: as many as each may.
+    pub total_tpm: Option<u64>,
     /// `[billing]`
     pub billing: Billing,
     /// `[email]`; `None`: no mail is sent.
@@ -184,11 +186,13 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
     for name in ["oidc", "retention", "otel"] {
         later::empty(root.section(name), name);
     }
+    let (sign_up, total_tpm) = signup::read(root.section("signup"), places);
     let config = Config {
         server: Server::read(root.section("server")),
         limits: Limits::read(root.section("limits")),
         spend: Spend::read(root.section("spend")),
-        sign_up: signup::read(root.section("signup")),
+        sign_up,
+        total_tpm,
         billing: billing::read(root.section("billing"), &sources.environment),
         email: Email::read(root.section("email")),
         errors: Errors::read(root.section("errors")),

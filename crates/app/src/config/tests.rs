@@ -214,6 +214,15 @@ fn who_may_sign_up_is_configured() {
     assert_eq!((given.mode, given.plan.as_str(), given.orgs_per_person), (control::SignUpMode::Open, "starter", 1));
     assert_eq!(read("[signup]\nmode = \"closed\"").mode, control::SignUpMode::Closed);
     assert!(Config::from_toml("[signup]\norgs_per_person = 0").is_err());
+    let total = |text: &str| Config::from_toml(text).map(|config| (config.total_tpm, config.warnings.len()));
+    assert_eq!(total(""), Ok((None, 0)));
+    assert_eq!(total("[signup]\ntotal_tpm = 2_000_000"), Ok((Some(2_000_000), 0)));
+    assert!(total("[signup]\ntotal_tpm = 0").is_err());
+    let sold = "[signup]\ntotal_tpm = 9\nplan = \"p\"\n[[plans]]\nid = \"p\"\nprice_month = \"5\"";
+    assert_eq!(total(sold), Ok((Some(9), 1)), "whoever pays would be bounded too");
+    let environment = [("TIDEGATE_SIGNUP__TOTAL_TPM".to_owned(), "7".to_owned())].into();
+    let set = Config::read(&Sources { environment, ..Sources::default() }).unwrap();
+    assert_eq!(set.total_tpm, Some(7));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use http::StatusCode;
 use http::request::Parts;
 use store::{
     AccountError, Actor, AuditEntry, BillingError, ChangeKeyError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice,
-    KeyInfo, Link, ListError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store,
-    UpdateOrgError, Usage, UsageError, UsageQuery,
+    KeyInfo, Link, ListError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, Store, UpdateOrgError, Usage,
+    UsageError, UsageQuery,
 };
 
 use super::caller::Caller;
@@ -149,7 +149,7 @@ impl OrgAccess<Keys> {
         self.store.set_key_disabled(self.actor, self.org, key, disabled).await
     }
 
-    pub(crate) async fn revoke_key(&self, key: KeyId) -> Result<Key, RevokeKeyError> {
+    pub(crate) async fn revoke_key(&self, key: KeyId) -> Result<Key, ChangeKeyError> {
         self.store.revoke_key(self.actor, self.org, key).await
     }
 }

@@ -10,7 +10,7 @@ use store::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::{Bill, ChargeFault, Charger, HearFault, Page, Standing};
+use super::{About, Bill, ChargeFault, Charger, HearFault, Page, Standing};
 use crate::caps::CASHIER_LOCKS;
 
 /// Why something was not bought, paid or looked at.
@@ -146,8 +146,11 @@ impl Cashier {
     /// Whoever charges tells something.
     pub(crate) async fn hear(&self, signatures: &[&str], body: &[u8]) -> Result<Result<Settled, BillingError>, HearFault> {
         let heard = self.charger().hear(signatures, body, self.0.parts.clock.now().wall)?;
-        let Some((payment, outcome)) = heard.about else { return Ok(Ok(Settled::Nothing)) };
-        Ok(self.store().settle(Some(heard.event), payment, outcome).await)
+        Ok(match heard.about {
+            None => Ok(Settled::Nothing),
+            Some(About::Outcome(payment, outcome)) => self.store().settle(Some(heard.event), payment, outcome).await,
+            Some(About::Reversal { payment, charge, reversal }) => self.store().reverse(heard.event, payment, charge, reversal).await,
+        })
     }
 
     fn store(&self) -> &Store {
@@ -185,9 +188,13 @@ impl Cashier {
 
     /// What is due for a checkout is asked for.
     async fn collect(&self, org: &Org, mut checkout: Checkout) -> Result<PlanChange, CashierError> {
-        let asked = self.ask(org, &checkout).await;
-        match asked {
+        let mut has_card = false;
+        match self.ask(org, &checkout, &mut has_card).await {
             Ok(None) => Ok(PlanChange::InForce),
+            Err(CashierError::Charge(ChargeFault::TooSmall)) => {
+                self.store().carry_over(org.id, checkout.id, has_card).await?;
+                Ok(PlanChange::InForce)
+            }
             Ok(Some(page)) => {
                 checkout.url = Some(page.url);
                 Ok(PlanChange::ToPay(checkout))
@@ -203,8 +210,9 @@ impl Cashier {
     }
 
     /// The page where a checkout is paid; `None`: the card that is kept has paid it.
-    async fn ask(&self, org: &Org, checkout: &Checkout) -> Result<Option<Page>, CashierError> {
+    async fn ask(&self, org: &Org, checkout: &Checkout, has_card: &mut bool) -> Result<Option<Page>, CashierError> {
         let (customer, card) = self.customer(org).await?;
+        *has_card = card.is_some();
         if let Some(card) = card.filter(|_| self.charger().charges_kept_cards()) {
             let payment = self.store().ask_payment(org.id, checkout.id, Way::Card).await?;
             let bill = self.bill(payment, checkout, customer.clone());
@@ -213,6 +221,7 @@ impl Cashier {
                 Ok(Standing::Settled(outcome)) => outcome,
                 // Not known, which is another thing than no.
                 Ok(Standing::Open | Standing::NeverAsked) | Err(ChargeFault::Unreachable) => return Err(BillingError::Charging.into()),
+                Err(ChargeFault::TooSmall) => return Err(ChargeFault::TooSmall.into()),
                 Err(fault) => {
                     self.store().settle(None, id, Outcome::Failed).await?;
                     return Err(fault.into());
@@ -285,7 +294,13 @@ impl Cashier {
                 Standing::Settled(Outcome::Failed)
             } else {
                 match self.charger().card(bill.customer.as_deref()).await {
-                    Ok(Some(card)) => self.charger().charge(bill, &card).await?,
+                    Ok(Some(card)) => match self.charger().charge(bill, &card).await {
+                        Err(ChargeFault::TooSmall) => {
+                            self.store().carry_over(payment.org, checkout.id, true).await?;
+                            return Ok(());
+                        }
+                        charged => charged?,
+                    },
                     Ok(None) | Err(ChargeFault::UnknownCustomer) => Standing::Settled(Outcome::Failed),
                     Err(fault) => return Err(fault.into()),
                 }

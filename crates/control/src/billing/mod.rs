@@ -8,8 +8,8 @@ mod test;
 
 use std::pin::Pin;
 
-use domain::{Org, UnixMicros};
-use store::{ErrorClass, OperationError, Outcome, Payment};
+use domain::{Org, PaymentId, UnixMicros};
+use store::{ErrorClass, OperationError, Outcome, Payment, Reversal};
 
 pub(crate) use cashier::CashierError;
 pub use cashier::{Cashier, CashierParts};
@@ -65,6 +65,9 @@ pub enum ChargeFault {
     /// They refuse this, which is for the operator to mend.
     #[error("the payment service refuses this; the operator of this server has to look at its log")]
     Refused,
+    /// It is less than they take.
+    #[error("this is less than the payment service takes; it is charged with the next invoice")]
+    TooSmall,
     /// They don't know the customer (any more).
     #[error("the payment service doesn't know this organisation any more; try again")]
     UnknownCustomer,
@@ -76,7 +79,7 @@ pub enum ChargeFault {
 impl OperationError for ChargeFault {
     fn class(&self) -> ErrorClass<'_> {
         match self {
-            Self::Unreachable | Self::Refused | Self::UnknownCustomer => ErrorClass::Unavailable,
+            Self::Unreachable | Self::Refused | Self::TooSmall | Self::UnknownCustomer => ErrorClass::Unavailable,
             Self::NotHere => ErrorClass::Conflict,
         }
     }
@@ -87,8 +90,24 @@ impl OperationError for ChargeFault {
 pub struct Heard {
     /// Its name, the same each time it is told.
     pub event: String,
-    /// What became of which payment; `None`: it is about nothing that matters here.
-    pub about: Option<(domain::PaymentId, Outcome)>,
+    /// What it is about; `None`: nothing that matters here.
+    pub about: Option<About>,
+}
+
+/// What they tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// What became of a payment that was asked for.
+    Outcome(PaymentId, Outcome),
+    /// What became of one that was made.
+    Reversal {
+        /// Its id, where they know it.
+        payment: Option<PaymentId>,
+        /// What they call the charge.
+        charge: Option<String>,
+        /// What it was.
+        reversal: Reversal,
+    },
 }
 
 /// Why something is not believed.

@@ -8,10 +8,26 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderName, HeaderValue, header};
 
-const SETUP: &str = include_str!("setup.html");
-const INVITATION: &str = include_str!("invitation.html");
-const RESET: &str = include_str!("reset.html");
-const VERIFY: &str = include_str!("verify.html");
+/// A page that a link leads to: what all of them have, and what is its own.
+macro_rules! page {
+    ($title:literal, $own:literal) => {
+        concat!(
+            include_str!("head.html"),
+            "<title>",
+            $title,
+            " · Tidegate</title>\n</head>\n<body>\n<main>\n<h1>",
+            $title,
+            "</h1>\n",
+            include_str!($own),
+            include_str!("foot.html")
+        )
+    };
+}
+
+const SETUP: &str = page!("Set up the first operator", "setup.html");
+const INVITATION: &str = page!("Take up an invitation", "invitation.html");
+const RESET: &str = page!("Choose a new password", "reset.html");
+const VERIFY: &str = page!("Confirm your address", "verify.html");
 const SCRIPT: &str = include_str!("account.js");
 const STYLE: &str = include_str!("pages.css");
 

@@ -265,6 +265,18 @@ mirror! {
 }
 
 mirror! {
+    /// How a dispute about a payment stands.
+    DisputeState = store::DisputeState, "lowercase", {
+        /// It isn't decided.
+        Open,
+        /// The money stays.
+        Won,
+        /// The money is gone, and what it paid is due again.
+        Lost,
+    }
+}
+
+mirror! {
     /// What is limited.
     LimitedBy = domain::Limited, "lowercase", {
         /// Whether it may be used at all, where no number of it is limited.

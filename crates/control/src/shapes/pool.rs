@@ -10,7 +10,7 @@ use super::time::Time;
 /// One limit of one pool at one moment.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PoolLimit {
-    /// `model:ID`, `category:C`, `any` or `key:key_…`.
+    /// `model:ID`, `category:C`, `any` or `key:key_…`; `signup:PLAN` for what organisations share.
     pool: String,
     /// What is counted.
     kind: Kind,

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::amount::Amount;
 use super::choice::SpendLevel;
+use super::pool::PoolLimit;
 use super::time::Time;
 
 /// How the installation stands: what `tidegate doctor` reads.
@@ -33,6 +34,9 @@ pub(crate) struct Status {
     plans: usize,
     /// How the ceilings on provider spend stand in this UTC day; empty: there are none.
     spend: Vec<Spend>,
+    /// How the pool stands that all organisations on the sign-up plan share; `null`: there is none.
+    #[schema(required)]
+    shared_pool: Option<PoolLimit>,
 }
 
 /// How a ceiling on provider spend stands in this UTC day.
@@ -60,12 +64,12 @@ impl Spend {
 
 impl Status {
     /// The installation as its store sees it.
-    pub(crate) fn of(store: &store::Store, spend: Vec<domain::SpendStanding>, now: domain::UnixMicros) -> Self {
+    pub(crate) fn of(store: &store::Store, spend: Vec<domain::SpendStanding>, now: domain::Now) -> Self {
         let (health, directory) = (store.health(), store.directory());
         let catalogue = directory.catalogue();
         Self {
             version: env!("CARGO_PKG_VERSION"),
-            now: Time(now),
+            now: Time(now.wall),
             ready: health.is_ready(),
             records_queued: health.queued,
             last_fault: health.last_fault,
@@ -75,6 +79,7 @@ impl Status {
             models: catalogue.models().count(),
             plans: catalogue.plans().count(),
             spend: spend.into_iter().map(Spend::of).collect(),
+            shared_pool: store.pools().common_view(now).map(PoolLimit::of),
         }
     }
 }

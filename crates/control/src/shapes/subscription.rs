@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::amount::Amount;
-use super::choice::{LimitedBy, PlanDecision, PlanRequestState};
+use super::choice::{DisputeState, LimitedBy, PlanDecision, PlanRequestState};
 use super::password::Secret;
 use super::time::Time;
 
@@ -66,7 +66,9 @@ pub(crate) struct Checkout {
     plan: String,
     /// What is left of what was paid before.
     credit: Amount,
-    /// What is to be paid.
+    /// What was too little to be charged before.
+    carried: Amount,
+    /// What is to be paid, with that.
     due: Amount,
     /// It can be paid until before this moment.
     expires: Time,
@@ -88,8 +90,9 @@ impl Checkout {
     }
 
     fn of(checkout: store::Checkout) -> Self {
-        let store::Checkout { id, plan, credit, due, expires, url, .. } = checkout;
-        Self { id: id.to_string(), plan: plan.as_str().into(), credit: Amount(credit), due: Amount(due), expires: Time(expires), url }
+        let store::Checkout { id, plan, credit, carried, due, expires, url, .. } = checkout;
+        let (id, plan, credit, carried) = (id.to_string(), plan.as_str().into(), Amount(credit), Amount(carried));
+        Self { id, plan, credit, carried, due: Amount(due), expires: Time(expires), url }
     }
 }
 
@@ -110,8 +113,12 @@ pub(crate) struct Invoice {
     plan: String,
     /// What was left of what was paid before.
     credit: Amount,
+    /// What was too little to be charged before, and is charged here.
+    carried: Amount,
     /// What was charged.
     amount: Amount,
+    /// What is too little to be charged, and is charged with the next invoice.
+    carried_on: Amount,
     /// Whether it was paid.
     paid: bool,
     /// What it is for begins at this moment.
@@ -123,6 +130,11 @@ pub(crate) struct Invoice {
     /// Where its receipt is seen; `null`: there is none, or not yet.
     #[schema(required)]
     receipt_url: Option<String>,
+    /// What of it was given back where it was charged.
+    refunded: Amount,
+    /// How the dispute about its payment stands; `null`: there is none. What is lost is not paid.
+    #[schema(required)]
+    dispute: Option<DisputeState>,
 }
 
 /// Where an organisation sees to its card.
@@ -134,17 +146,20 @@ pub(crate) struct Portal {
 
 impl Invoice {
     pub(crate) fn of(invoice: store::Invoice) -> Self {
-        let store::Invoice { id, plan, credit, amount, is_paid, period, created, receipt_url, .. } = invoice;
         Self {
-            id: id.to_string(),
-            plan: plan.as_str().into(),
-            credit: Amount(credit),
-            amount: Amount(amount),
-            paid: is_paid,
-            period_start: Time(period.start),
-            period_end: Time(period.end),
-            created: Time(created),
-            receipt_url,
+            id: invoice.id.to_string(),
+            plan: invoice.plan.as_str().into(),
+            credit: Amount(invoice.credit),
+            carried: Amount(invoice.carried),
+            amount: Amount(invoice.amount),
+            carried_on: Amount(invoice.carried_on),
+            paid: invoice.is_paid,
+            period_start: Time(invoice.period.start),
+            period_end: Time(invoice.period.end),
+            created: Time(invoice.created),
+            receipt_url: invoice.receipt_url,
+            refunded: Amount(invoice.refunded),
+            dispute: invoice.dispute.map(Into::into),
         }
     }
 }
@@ -220,7 +235,7 @@ pub(crate) struct Preview {
     /// What would be left of what was paid for; `null`: an operator grants this plan.
     #[schema(required)]
     pub(crate) credit: Option<Amount>,
-    /// What would be due now; `null`: an operator grants this plan.
+    /// What would be due now, with what was too little to be charged before; `null`: an operator grants this plan.
     #[schema(required)]
     pub(crate) due_now: Option<Amount>,
     /// When it would be in force; `null`: at once, when what is due is paid or an operator has granted it.

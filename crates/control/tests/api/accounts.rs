@@ -143,14 +143,33 @@ async fn a_session_ends_when_it_is_left_ended_unused_or_old() {
 }
 
 #[tokio::test]
-async fn logging_in_makes_a_session_that_nobody_could_have_prepared() {
+async fn whatever_begins_a_session_begins_one_that_nobody_could_have_prepared() {
     let api = Api::new().await;
     api.sign_up("ada@example.com", "Analytical").await;
-    let planted = format!("__Host-tidegate_session={}", "0".repeat(64));
-    let builder = request(Method::POST, "/auth/login").header(header::COOKIE, &planted);
-    let answer = api.send(with_body(builder, Some(json!({"email": "ada@example.com", "password": PASSWORD})))).await;
-    assert_ne!(Browser::of(&answer).cookie, planted);
-    assert_eq!(Browser { cookie: planted }.get(&api, "/auth/session").await.status, 401);
+    let mallory = api.sign_up("mallory@example.com", "Elsewhere").await;
+    let made_up = Browser { cookie: format!("__Host-tidegate_session={}", "0".repeat(64)) };
+    for planted in [&made_up, &mallory] {
+        let setup = api.call(Method::POST, "/people/setup-links", None).await.body["token"].clone();
+        let reset = api.post("/people/reset-links", json!({"email": "ada@example.com"})).await.expect(201)["token"].clone();
+        let bodies = [
+            ("login", json!({"email": "ada@example.com", "password": PASSWORD})),
+            ("signup", json!({"email": format!("eve{}@example.com", planted.cookie.len()), "password": PASSWORD, "organisation": "Hers"})),
+            ("reset", json!({"token": reset, "password": PASSWORD})),
+            ("setup", json!({"token": setup, "email": "root@example.com", "password": PASSWORD})),
+        ];
+        for (path, body) in bodies.into_iter().filter(|(_, body)| body["token"] != Value::Null || body["email"] != "root@example.com") {
+            let builder = request(Method::POST, &format!("/auth/{path}")).header(header::COOKIE, &planted.cookie);
+            let answer = api.send(with_body(builder, Some(body))).await;
+            assert!(answer.status.is_success(), "{path}: {:#}", answer.body);
+            assert_ne!(Browser::of(&answer).cookie, planted.cookie, "{path}");
+        }
+    }
+    assert_eq!(made_up.get(&api, "/auth/session").await.status, 401);
+    let me = mallory.get(&api, "/auth/session").await.expect(200);
+    assert_eq!(me["person"]["email"], "mallory@example.com", "whose session it was it is");
+    let changed = mallory.post(&api, "/auth/password", json!({"current": PASSWORD, "password": "quite another password"})).await;
+    assert_ne!(Browser::of(&changed).cookie, mallory.cookie);
+    assert_eq!(mallory.get(&api, "/auth/session").await.status, 401, "the one before has ended");
 }
 
 #[tokio::test]

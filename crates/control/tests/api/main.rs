@@ -25,6 +25,7 @@ mod plans;
 mod pools;
 mod providers;
 mod requests;
+mod reversals;
 mod route;
 mod safety;
 mod status;

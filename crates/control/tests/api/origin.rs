@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Method, header};
 use serde_json::json;
 
-use crate::support::{Answer, Api, TOKEN, request};
+use crate::support::{Answer, Api, Document, TOKEN, request};
 
 async fn from(api: &Api, method: Method, origin: &str) -> Answer {
     let request = request(method, "/orgs")
@@ -40,6 +40,37 @@ async fn other_origins_may_not_write() {
         assert_eq!(from(&api, Method::POST, foreign).await.fault(403).0, "foreign_origin", "{foreign}");
     }
     assert_eq!(api.get("/orgs").await.expect(200)["data"], json!([]));
+}
+
+#[tokio::test]
+async fn no_page_of_another_origin_writes_anything_with_a_session_it_finds() {
+    let api = Api::new().await;
+    let ada = api.sign_up("ada@example.com", "Analytical").await;
+    let me = ada.get(&api, "/auth/session").await.expect(200);
+    let org = me["organisations"][0]["id"].as_str().unwrap();
+    let before = api.get("/audit").await.expect(200);
+    let mut tried = 0;
+    for (method, path, operation) in Document::new().operations() {
+        let ways = operation["security"].as_array().cloned().unwrap_or_default();
+        if method == Method::GET || !ways.iter().any(|way| way.get("session").is_some()) {
+            continue;
+        }
+        let target = path.strip_prefix("/api/v1").unwrap().replace("{id}", org).replace(['{', '}'], "");
+        // As a form would send it, and as a script would.
+        for (content_type, origin) in
+            [("text/plain", Some("https://evil.example")), ("application/json", Some("null")), ("application/json", None)]
+        {
+            let sent = request(method.clone(), &target).header(header::COOKIE, &ada.cookie).header(header::CONTENT_TYPE, content_type);
+            let sent = origin.into_iter().fold(sent, |sent, origin| sent.header(header::ORIGIN, origin));
+            let answer = api.send(sent.body(Body::from(json!({"name": "a", "plan": "free"}).to_string())).unwrap()).await;
+            let code = if origin.is_some() { "foreign_origin" } else { "origin_missing" };
+            assert_eq!(answer.fault(403).0, code, "{method} {target}");
+            tried += 1;
+        }
+    }
+    assert!(tried > 50, "{tried}");
+    assert_eq!(api.get("/audit").await.expect(200), before);
+    ada.get(&api, "/auth/session").await.expect(200);
 }
 
 #[tokio::test]

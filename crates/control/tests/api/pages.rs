@@ -27,6 +27,11 @@ async fn links_lead_to_pages_that_ask_for_what_their_operation_takes() {
     let document = Document::new();
     for name in ["setup", "invitation", "reset", "verify"] {
         let html = page(&api, &format!("/{name}")).await;
+        let title = html.split_once("<title>").unwrap().1.split_once(" · Tidegate</title>").unwrap().0;
+        assert!(
+            html.starts_with("<!doctype html>") && html.ends_with("</html>\n") && html.contains(&format!("<h1>{title}</h1>")),
+            "{html}"
+        );
         let to = quoted(&html, "data-to=\"")[0];
         let operation = document.operation(&Method::POST, &format!("/{to}")).unwrap();
         let schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str().unwrap();

@@ -32,7 +32,7 @@ async fn what_is_used_and_held_is_told_and_kept_over_a_plan_change() {
         }
     };
     let demand = Demand { request: RequestId::from_bits(1), input: 100, output: 50 };
-    let hold = api.store.pools().reserve(caller.org(), &[&pool], demand, now.mono_us).unwrap();
+    let hold = api.store.pools().reserve(caller.org(), &[&pool], None, demand, now.mono_us).unwrap();
     let small = async || -> Vec<Value> {
         let all = api.get(&format!("/orgs/{org}/limits")).await.expect(200);
         all["data"].as_array().unwrap().iter().filter(|limit| limit["pool"] == "category:small").cloned().collect()

@@ -8,18 +8,18 @@ use testkit::{CARD_DECLINED, CARD_PAYS, CARD_PAYS_ONCE, FakeStripe, Trouble};
 
 use crate::support::{Api, Browser, SECRET_KEY, WEBHOOK_SECRET};
 
-const DAY_S: u64 = 86_400;
+pub(crate) const DAY_S: u64 = 86_400;
 
 /// An organisation on the plan `free`, its owner, and Stripe.
-struct Customer {
-    api: Api,
-    stripe: Arc<FakeStripe>,
-    owner: Browser,
+pub(crate) struct Customer {
+    pub(crate) api: Api,
+    pub(crate) stripe: Arc<FakeStripe>,
+    pub(crate) owner: Browser,
     org: String,
 }
 
 impl Customer {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let (api, stripe) = Api::with_stripe().await;
         for (plan, price) in [("starter", "20"), ("growth", "100")] {
             let body = json!({"name": plan, "price_month": price, "limits": [{"category": "large", "rpm": 150}]});
@@ -31,47 +31,47 @@ impl Customer {
         Self { api, stripe, owner, org }
     }
 
-    fn path(&self, rest: &str) -> String {
+    pub(crate) fn path(&self, rest: &str) -> String {
         format!("/orgs/{}{rest}", self.org)
     }
 
     /// As the operator: the owner's session may be over after a month.
-    async fn choose(&self, plan: &str, status: u16) -> Value {
+    pub(crate) async fn choose(&self, plan: &str, status: u16) -> Value {
         self.api.post(&self.path("/subscription"), json!({ "plan": plan })).await.expect(status)
     }
 
-    async fn plans(&self) -> (String, String) {
+    pub(crate) async fn plans(&self) -> (String, String) {
         let org = self.api.get(&self.path("")).await.expect(200);
         (org["plan"].as_str().unwrap().into(), org["effective_plan"].as_str().unwrap().into())
     }
 
     /// Pays on the page of a chosen plan; what Stripe would tell.
-    fn pay(&self, chosen: &Value, card: &str) -> Vec<Value> {
+    pub(crate) fn pay(&self, chosen: &Value, card: &str) -> Vec<Value> {
         self.stripe.pay(&page(chosen), card, self.api.now_s()).unwrap()
     }
 
-    async fn tell(&self, event: &Value) {
+    pub(crate) async fn tell(&self, event: &Value) {
         assert_eq!(self.api.tell(&self.stripe, event).await.expect(200), json!({"received": true}));
     }
 
-    async fn buy(&self, plan: &str, card: &str) -> Vec<Value> {
+    pub(crate) async fn buy(&self, plan: &str, card: &str) -> Vec<Value> {
         let events = self.pay(&self.choose(plan, 202).await, card);
         self.tell(&events[1]).await;
         assert_eq!(self.plans().await, both(plan));
         events
     }
 
-    async fn after(&self, seconds: u64) -> (String, String) {
+    pub(crate) async fn after(&self, seconds: u64) -> (String, String) {
         self.api.clock.advance_s(seconds);
         self.api.cashier.run().await;
         self.plans().await
     }
 
-    async fn invoices(&self) -> Vec<Value> {
+    pub(crate) async fn invoices(&self) -> Vec<Value> {
         self.api.get(&self.path("/invoices")).await.expect(200)["data"].as_array().unwrap().clone()
     }
 
-    async fn audited(&self, action: &str) -> usize {
+    pub(crate) async fn audited(&self, action: &str) -> usize {
         let log = self.api.get("/audit?limit=200").await.expect(200);
         log["data"].as_array().unwrap().iter().filter(|entry| entry["action"] == action).count()
     }
@@ -83,7 +83,7 @@ fn page(chosen: &Value) -> String {
     url.strip_prefix("https://checkout.stripe.test/c/").unwrap().to_owned()
 }
 
-fn both(plan: &str) -> (String, String) {
+pub(crate) fn both(plan: &str) -> (String, String) {
     (plan.into(), plan.into())
 }
 
@@ -403,6 +403,63 @@ async fn another_account_of_stripe_gets_to_know_the_organisation_anew() {
     let events = customer.pay(&chosen, CARD_PAYS);
     customer.tell(&events[1]).await;
     assert_eq!((customer.plans().await, customer.stripe.customers().len()), (both("growth"), 1));
+}
+
+#[tokio::test]
+async fn what_is_too_little_to_be_charged_gives_the_plan_and_is_with_the_next_invoice() {
+    let customer = Customer::new().await;
+    customer.buy("starter", CARD_PAYS).await;
+    for (plan, price) in [("plus", "20.30"), ("dear", "20.60")] {
+        let body = json!({"price_month": price, "limits": [{"category": "large", "rpm": 200}]});
+        assert!(customer.api.put(&format!("/plans/{plan}"), body).await.status.is_success());
+    }
+    // 30 cents more are less than Stripe takes.
+    let changed = customer.choose("plus", 200).await;
+    assert_eq!((&changed["plan"], &changed["checkout"], customer.stripe.taken()), (&json!("plus"), &json!(null), 2_000));
+    assert_eq!((customer.audited("plan.carried").await, customer.audited("payment.declined").await), (1, 0));
+    let line = |invoices: &[Value], plan: &str| {
+        let invoice = invoices.iter().find(|invoice| invoice["plan"] == plan).unwrap();
+        ["credit", "carried", "amount", "carried_on", "paid"].map(|member| invoice[member].clone())
+    };
+    assert_eq!(line(&customer.invoices().await, "plus"), [json!("20"), json!("0"), json!("0"), json!("0.3"), json!(true)]);
+    let preview = customer.api.get(&customer.path("/subscription/preview?plan=dear")).await.expect(200);
+    assert_eq!((&preview["credit"], &preview["due_now"]), (&json!("20.3"), &json!("0.6")));
+    // 30 more are enough with those.
+    customer.choose("dear", 200).await;
+    assert_eq!(customer.stripe.taken(), 2_060);
+    assert_eq!(line(&customer.invoices().await, "dear"), [json!("20.3"), json!("0.3"), json!("0.6"), json!("0"), json!(true)]);
+    assert_eq!(customer.after(31 * DAY_S).await, both("dear"));
+    assert_eq!(customer.stripe.taken(), 4_120, "and it is charged once");
+}
+
+#[tokio::test]
+async fn a_plan_that_costs_too_little_is_charged_every_other_month_where_there_is_a_card() {
+    let customer = Customer::new().await;
+    let tiny = json!({"price_month": "0.30", "limits": [{"category": "large", "rpm": 1}]});
+    assert!(customer.api.put("/plans/tiny", tiny).await.status.is_success());
+    customer.choose("tiny", 200).await;
+    assert_eq!((customer.plans().await, customer.stripe.taken()), (both("tiny"), 0));
+    // Without a card it isn't renewed by itself: then both months are enough for a page.
+    assert_eq!(customer.after(28 * DAY_S).await, both("tiny"));
+    let late = customer.api.get(&customer.path("/subscription")).await.expect(200);
+    assert_eq!(late["past_due_until"], "2026-03-12T15:30:00Z");
+    let chosen = customer.choose("tiny", 202).await;
+    assert_eq!((&chosen["checkout"]["carried"], &chosen["checkout"]["due"]), (&json!("0.3"), &json!("0.6")));
+    let events = customer.pay(&chosen, CARD_PAYS);
+    customer.tell(&events[1]).await;
+    assert_eq!((customer.plans().await, customer.stripe.taken()), (both("tiny"), 60));
+    // With one, it is carried over and charged in turns, and nothing is asked twice.
+    let mut taken = Vec::new();
+    for _ in 0..4 {
+        assert_eq!(customer.after(31 * DAY_S).await, both("tiny"));
+        customer.api.cashier.run().await;
+        taken.push(customer.stripe.taken());
+    }
+    assert_eq!(taken, [60, 120, 120, 180]);
+    // Whoever leaves is asked for nothing.
+    customer.choose("free", 202).await;
+    assert_eq!(customer.after(31 * DAY_S).await, both("free"));
+    assert_eq!(customer.stripe.taken(), 180);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Kind, Now, PoolLimits, Source};
-use store::pools::{BlockedLimit, Demand, End, Hold, Refused};
+use store::pools::{BlockedLimit, CommonPool, Demand, End, Hold, Refused};
 use store::{GrantFacts, KeyEntry, OrgEntry};
 
 use crate::Gateway;
@@ -64,23 +64,29 @@ pub(crate) struct RateLimited {
     pub(crate) now: Now,
 }
 
-/// The pools a request draws from: the organisation's and perhaps the key's own.
+/// The pools a request draws from: the organisation's, perhaps the key's own, and perhaps one that organisations share.
 pub(crate) struct RequestPools {
     org: Arc<PoolLimits>,
     own: Option<PoolLimits>,
+    common: Option<Arc<CommonPool>>,
 }
 
 impl RequestPools {
-    pub(crate) fn new(pool: &Arc<PoolLimits>, key: &KeyEntry) -> Self {
-        Self { org: Arc::clone(pool), own: key.pool() }
+    pub(crate) fn new(pool: &Arc<PoolLimits>, key: &KeyEntry, common: Option<&Arc<CommonPool>>) -> Self {
+        Self { org: Arc::clone(pool), own: key.pool(), common: common.map(Arc::clone) }
     }
 
-    /// Runs `act` on the pools as a slice.
+    /// Runs `act` on those that are the organisation's alone.
     pub(crate) fn with<R>(&self, act: impl FnOnce(&[&PoolLimits]) -> R) -> R {
         match &self.own {
             Some(own) => act(&[&self.org, own]),
             None => act(&[&self.org]),
         }
+    }
+
+    /// Whether the pool of this name is the one that organisations share.
+    pub(crate) fn shares(&self, name: &str) -> bool {
+        self.common.as_ref().is_some_and(|common| *common.limits().name.text() == *name)
     }
 
     fn ids(&self) -> [Option<domain::PoolId>; 2] {
@@ -89,7 +95,8 @@ impl RequestPools {
 
     /// The lowest enforced token limit: its pool, window and number.
     fn least_tokens(&self) -> Option<(&PoolLimits, u64, u64)> {
-        let enforced = [Some(&*self.org), self.own.as_ref()].into_iter().flatten().filter(|pool| pool.enforce);
+        let common = self.common.as_ref().map(|common| common.limits());
+        let enforced = [Some(&*self.org), self.own.as_ref(), common].into_iter().flatten().filter(|pool| pool.enforce);
         let limits = enforced.flat_map(|pool| pool.limits.iter().map(move |limit| (pool, limit)));
         let tokens = limits.filter(|(_, limit)| limit.kind == Kind::Tokens);
         tokens.min_by_key(|(_, limit)| limit.n).map(|(pool, limit)| (pool, limit.window_us, limit.n))
@@ -170,7 +177,8 @@ impl Admission<'_> {
                 Err(refused) => Decided::Refused(refused, now),
             });
         };
-        if bound.saturating_add(output) <= n && !must_count {
+        // What is shared knows exact inputs only: those of others need not be counted before it refuses.
+        if bound.saturating_add(output) <= n && !must_count && self.pools.common.is_none() {
             match self.reserve_at_bound(subject, now) {
                 Ok(Some((hold, ticket))) => {
                     shadowed.iter().for_each(|blocked| self.would_have_refused(subject, blocked, now));
@@ -277,7 +285,8 @@ impl Admission<'_> {
 
     fn reserve(&self, subject: &Subject, input: u64, output: u64, now: Now) -> Result<Hold, Box<Refused>> {
         let demand = Demand { request: subject.request, input, output };
-        self.pools.with(|pools| self.gateway.store.pools().reserve(self.org, pools, demand, now.mono_us))
+        let common = self.pools.common.as_deref();
+        self.pools.with(|pools| self.gateway.store.pools().reserve(self.org, pools, common, demand, now.mono_us))
     }
 }
 

@@ -30,7 +30,9 @@ impl Admission<'_> {
     }
 
     fn count(&self, refusals: &Refusals, blocked: &BlockedLimit) {
-        if let Some(id) = self.pools.with(|pools| pools.iter().find(|p| p.name.text() == blocked.pool).map(|p| p.id)) {
+        let own = self.pools.with(|pools| pools.iter().find(|p| p.name.text() == blocked.pool).map(|p| p.id));
+        let shared = || self.pools.common.as_ref().map(|common| common.limits().id);
+        if let Some(id) = own.or_else(shared) {
             refusals.count(id, &blocked.pool, blocked.kind);
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Weak;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::Gateway;
@@ -33,6 +34,17 @@ impl Collector for Sizes {
         for (name, help, size) in sizes {
             let gauge = ConstGauge::new(i64::try_from(size).unwrap_or(i64::MAX));
             gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        let Some(shared) = gateway.store.pools().common_view(gateway.clock.now()) else { return Ok(()) };
+        let figures = [
+            ("shared_pool_limit", "What the organisations that share a pool may use together in a window", shared.limit),
+            ("shared_pool_used", "What they have used in the window that ends now", shared.used),
+            ("shared_pool_held", "What is held for their requests in progress", shared.held),
+        ];
+        for (name, help, figure) in figures {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            let labels = [("selector", &*shared.pool), ("kind", shared.kind.as_str())];
+            ConstGauge::new(i64::try_from(figure).unwrap_or(i64::MAX)).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

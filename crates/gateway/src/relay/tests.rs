@@ -203,7 +203,7 @@ impl Rig {
         let (id, body) = (RequestId::from_bits(self.next), self.body.clone());
         let received = Received { id, endpoint: Endpoint::ChatCompletions, arrived, caller: &self.caller, headers: &headers, body };
         let resolved = resolve(&self.caller.key, &self.gateway.routes(), "m", arrived.wall).unwrap();
-        let pools = RequestPools::new(&resolved.pool, &self.caller.key);
+        let pools = RequestPools::new(&resolved.pool, &self.caller.key, None);
         let estimate = estimate(&facts, &self.body, &resolved, self.caller.key.org());
         let patience = Duration::ZERO;
         let admission = Admission { gateway: &self.gateway, org: self.caller.key.org(), pools: &pools, estimate, patience };

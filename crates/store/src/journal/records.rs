@@ -11,7 +11,7 @@
 //!  5 usage     a usage record without a hold
 //!  6 refusal
 //!  7 open      a copy of a grant that has not ended, in the segment after its own: charged | covered | a grant's payload
-//!  8 ledger    org | everything of its ledger, which this replaces: see `ledger_bytes.rs`
+//!  8 ledger    org (0: what organisations share) | everything of its ledger, which this replaces: see `ledger_bytes.rs`
 //!  9 snapshot  empty: a copy of every open grant and every ledger stands before this in the segment, so nothing earlier is needed
 //! 10 clean     empty: the server stopped in peace. Nothing follows
 //! 11 tick      steady time | wall time, read together

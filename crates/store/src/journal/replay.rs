@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use domain::{Now, OrgId};
 use hashbrown::{HashMap, HashTable};
-use limits::{Ask, Recovery};
+use limits::{Ask, Caps, Recovery, State};
 use memmap2::MmapMut;
 
 use super::Extent;
@@ -18,6 +18,7 @@ use super::ledger_bytes::take_ledger;
 use super::records::{self, Figure, Grant, Whose};
 use super::tail::Position;
 use crate::caps;
+use crate::pools::{COMMON, COMMON_CAPS, CommonPool};
 
 /// Why a journal can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -216,10 +217,19 @@ struct Ledger {
     shift_us: i64,
 }
 
+impl Ledger {
+    fn of(org: OrgId, state: Option<State>, shift_us: i64, now_us: u64) -> Self {
+        let caps = if org == COMMON { &COMMON_CAPS } else { &Caps::DEFAULT };
+        Self { recovery: Recovery::with_caps(caps, state, shift_us, now_us), shift_us }
+    }
+}
+
 /// What a journal says.
 pub(crate) struct Replay<'a> {
     now: Now,
     ledgers: HashMap<OrgId, Ledger>,
+    /// What organisations share; its ledger is the one of `COMMON`.
+    common: Option<&'a CommonPool>,
     open: HashTable<Interrupted<'a>>,
     /// Since when something may be missing, by the clock of now: the power was lost, or a part can't be read.
     pub(crate) loss_at: Option<u64>,
@@ -236,10 +246,11 @@ fn bits(whose: Whose) -> u64 {
 
 impl<'a> Replay<'a> {
     /// Replays the files, whose server ended during the boot that their headers say; this boot is `boot`.
-    pub(crate) fn of(files: &'a Files, boot: BootId, now: Now) -> Self {
+    pub(crate) fn of(files: &'a Files, common: Option<&'a CommonPool>, boot: BootId, now: Now) -> Self {
         let mut replay = Self {
             now,
             ledgers: HashMap::new(),
+            common,
             open: HashTable::new(),
             loss_at: files.is_gone.then_some(now.mono_us),
             asks: Vec::new(),
@@ -296,7 +307,7 @@ impl<'a> Replay<'a> {
             records::CHARGES => self.charges(record.payload),
             records::END => {
                 let (whose, end, at) = records::take_end(record.payload)?;
-                self.with(whose.org, at, |recovery, at| recovery.end(whose.request.bits(), end, at));
+                self.tell(whose.org, at, |recovery, at| recovery.end(whose.request.bits(), end, at));
                 self.forget(whose);
                 Some(())
             }
@@ -304,8 +315,7 @@ impl<'a> Replay<'a> {
             records::LEDGER => {
                 let (org, state) = take_ledger(record.payload)?;
                 self.heard(state.at);
-                let recovery = Recovery::new(Some(state), self.shift_us, self.now.mono_us);
-                self.ledgers.insert(org, Ledger { recovery, shift_us: self.shift_us });
+                self.ledgers.insert(org, Ledger::of(org, Some(state), self.shift_us, self.now.mono_us));
                 Some(())
             }
             records::TICK => {
@@ -328,9 +338,18 @@ impl<'a> Replay<'a> {
     fn with(&mut self, org: OrgId, at: u64, act: impl FnOnce(&mut Recovery, u64)) {
         self.heard(at);
         let (shift_us, now_us) = (self.shift_us, self.now.mono_us);
-        let ledger = self.ledgers.entry(org).or_insert_with(|| Ledger { recovery: Recovery::new(None, shift_us, now_us), shift_us });
+        let ledger = self.ledgers.entry(org).or_insert_with(|| Ledger::of(org, None, shift_us, now_us));
         // A ledger's own shift is that of its state, which may be of an earlier boot.
         act(&mut ledger.recovery, at.saturating_add_signed(shift_us - ledger.shift_us));
+    }
+
+    /// Something about a request that was granted before: its organisation's ledger hears of it, and the one that organisations share, which
+    /// knows whether it is theirs.
+    fn tell(&mut self, org: OrgId, at: u64, act: impl Fn(&mut Recovery, u64)) {
+        self.with(org, at, &act);
+        if self.common.is_some() && self.ledgers.contains_key(&COMMON) {
+            self.with(COMMON, at, act);
+        }
     }
 
     fn grant(&mut self, payload: &'a [u8]) -> Option<()> {
@@ -338,6 +357,10 @@ impl<'a> Replay<'a> {
         let grant = Grant::take(payload, &mut asks)?;
         let whose = Whose { org: grant.org, request: grant.request };
         self.with(whose.org, grant.at, |recovery, at| recovery.grant(whose.request.bits(), &asks, at));
+        if let Some(common) = self.common.filter(|common| common.is_of(grant.facts.plan)) {
+            let ask = common.ask(grant.input, grant.output);
+            self.with(COMMON, grant.at, |recovery, at| recovery.grant(whose.request.bits(), &[ask], at));
+        }
         self.asks = asks;
         self.remember(Interrupted { whose, grant: payload, charged: 0, covered: grant.output, input: None, seen: grant.at });
         Some(())
@@ -374,7 +397,7 @@ impl<'a> Replay<'a> {
 
     fn cover(&mut self, figure: Figure) -> Option<()> {
         let Figure { whose, at, tokens } = figure;
-        self.with(whose.org, at, |recovery, at| recovery.cover(whose.request.bits(), tokens, at));
+        self.tell(whose.org, at, |recovery, at| recovery.cover(whose.request.bits(), tokens, at));
         if let Some(open) = self.find(whose) {
             open.covered = open.covered.max(tokens);
             open.seen = open.seen.max(at);
@@ -384,7 +407,7 @@ impl<'a> Replay<'a> {
 
     fn input(&mut self, figure: Figure) -> Option<()> {
         let Figure { whose, at, tokens } = figure;
-        self.with(whose.org, at, |recovery, at| recovery.input(whose.request.bits(), tokens, at));
+        self.tell(whose.org, at, |recovery, at| recovery.input(whose.request.bits(), tokens, at));
         if let Some(open) = self.find(whose) {
             open.input = Some(tokens);
         }
@@ -396,7 +419,7 @@ impl<'a> Replay<'a> {
         let at = take.number()?;
         while !take.is_empty() {
             let (whose, total) = (Whose::take(&mut take)?, take.number()?);
-            self.with(whose.org, at, |recovery, at| recovery.charge(whose.request.bits(), total, at));
+            self.tell(whose.org, at, |recovery, at| recovery.charge(whose.request.bits(), total, at));
             if let Some(open) = self.find(whose) {
                 open.charged = open.charged.max(total);
                 open.seen = open.seen.max(at);
@@ -413,7 +436,7 @@ impl<'a> Replay<'a> {
     /// The ledger of an organisation, to be filled or finished; made where there is none.
     pub(crate) fn recovery(&mut self, org: OrgId) -> &mut Recovery {
         let now_us = self.now.mono_us;
-        let ledger = self.ledgers.entry(org).or_insert_with(|| Ledger { recovery: Recovery::new(None, 0, now_us), shift_us: 0 });
+        let ledger = self.ledgers.entry(org).or_insert_with(|| Ledger::of(org, None, 0, now_us));
         &mut ledger.recovery
     }
 

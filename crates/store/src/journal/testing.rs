@@ -12,7 +12,7 @@ use domain::{
 use domain::{Catalogue, Clock, Now};
 
 use super::disk::{Disk, Folder, Segment};
-use super::{Extent, GrantFacts};
+use super::{Extent, GrantFacts, Journal};
 use crate::directory::Filling;
 use crate::{Directory, OrgEntry, OrgState};
 
@@ -144,6 +144,13 @@ pub(crate) fn directory(orgs: u128) -> Arc<Directory> {
     }
     let catalogue = Catalogue::build(vec![], vec![], vec![], 60_000_000);
     Arc::new(Directory::new(Filling::new(0).share(), filling.share(), catalogue, Default::default()))
+}
+
+impl Journal {
+    /// As if the process were killed now: nothing more is written.
+    pub(crate) fn kill(&self) {
+        self.lock().is_closed = true;
+    }
 }
 
 /// What a disk does wrong.

@@ -46,7 +46,7 @@ impl Life {
     fn begin(disk: Box<dyn Disk>, boot: [u8; 16], clock: &Arc<HandClock>) -> Self {
         let directory = testing::directory(3);
         let shared: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
-        let (journal, pools) = open_on(disk, boot, &directory, Position::default(), &shared).unwrap();
+        let (journal, pools) = open_on(disk, boot, &directory, None, Position::default(), &shared).unwrap();
         Self { clock: Arc::clone(clock), directory, journal, pools }
     }
 
@@ -57,7 +57,7 @@ impl Life {
     fn ask(&self, request: u128, input: u64, output: u64) -> Option<Hold> {
         let (limits, demand) = (limits(), Demand { request: RequestId::from_bits(request), input, output });
         let org = self.directory.org(OrgId::from_bits(1 + request % 3)).unwrap();
-        let mut hold = self.pools.reserve(&org, &[&limits], demand, self.clock.us()).ok()?;
+        let mut hold = self.pools.reserve(&org, &[&limits], None, demand, self.clock.us()).ok()?;
         match self.pools.write_grant(&[&limits], demand, &mut hold, testing::facts()) {
             Ok(()) => Some(hold),
             Err(_) => {
@@ -103,7 +103,7 @@ impl Life {
 
     /// As if the process were killed now: nothing more is written.
     fn kill(self) {
-        self.journal.lock().is_closed = true;
+        self.journal.kill();
     }
 }
 
@@ -202,7 +202,7 @@ fn a_loss_of_power_closes_short_limits_until_their_window_has_passed() {
     let life = Life::begin(Faulty::new(folder.path(), &Faults::none()), [8; 16], &clock);
     let demand = Demand { request: RequestId::from_bits(9), input: 1, output: 1 };
     let org = life.directory.org(OrgId::from_bits(2)).unwrap();
-    let refused = |life: &Life| life.pools.reserve(&org, &[&limits()], demand, life.clock.us()).unwrap_err();
+    let refused = |life: &Life| life.pools.reserve(&org, &[&limits()], None, demand, life.clock.us()).unwrap_err();
     let opens = 5 * DAY - 10_000_000 + MINUTE;
     assert_eq!(refused(&life).retry, Retry::At { at: opens, estimate: false });
     assert_eq!(refused(&life).blocked.len(), 2);
@@ -389,7 +389,7 @@ fn a_start_on_a_full_disk_leaves_nothing_behind_and_wastes_no_room() {
     let kept = blocks();
     faults.room.store(30, SeqCst);
     let shared: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-    let begun = open_on(Faulty::new(folder.path(), &faults), BOOT, &testing::directory(1), Position::default(), &shared);
+    let begun = open_on(Faulty::new(folder.path(), &faults), BOOT, &testing::directory(1), None, Position::default(), &shared);
     let said = begun.err().unwrap().to_string();
     assert!(said.contains("00000002.tgj") && said.contains("make room on its disk"), "{said}");
     assert!(!folder.path().join("00000002.tgj").exists());
@@ -402,18 +402,19 @@ fn a_journal_that_is_gone_closes_limits_for_a_window() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), HandClock::new());
     let begin = |recorded| {
         let shared: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-        let (_, pools) = open_on(Faulty::new(folder.path(), &Faults::none()), BOOT, &testing::directory(3), recorded, &shared).unwrap();
+        let (_, pools) =
+            open_on(Faulty::new(folder.path(), &Faults::none()), BOOT, &testing::directory(3), None, recorded, &shared).unwrap();
         pools
     };
     let org = Arc::clone(&testing::directory(3).org(OrgId::from_bits(1)).unwrap());
     let demand = Demand { request: RequestId::from_bits(9), input: 1, output: 1 };
     // A first start has no journal either.
-    drop(begin(Position::default()).reserve(&org, &[&limits()], demand, clock.us()).unwrap());
+    drop(begin(Position::default()).reserve(&org, &[&limits()], None, demand, clock.us()).unwrap());
     std::fs::remove_dir_all(folder.path()).unwrap();
     let pools = begin(Position { segment: 1, offset: 500 });
-    let refused = pools.reserve(&org, &[&limits()], demand, clock.us()).unwrap_err();
+    let refused = pools.reserve(&org, &[&limits()], None, demand, clock.us()).unwrap_err();
     assert_eq!(refused.retry, Retry::At { at: clock.us() + MINUTE, estimate: false });
-    assert!(pools.reserve(&org, &[&limits()], demand, clock.us() + MINUTE).is_ok());
+    assert!(pools.reserve(&org, &[&limits()], None, demand, clock.us() + MINUTE).is_ok());
 }
 
 #[test]
@@ -428,7 +429,7 @@ fn a_newer_format_is_refused_by_name() {
     std::fs::write(&file, bytes).unwrap();
     let shared: Arc<dyn Clock> = clock;
     let disk = Faulty::new(folder.path(), &Faults::none());
-    let said = open_on(disk, BOOT, &testing::directory(1), Position::default(), &shared).err().unwrap().to_string();
+    let said = open_on(disk, BOOT, &testing::directory(1), None, Position::default(), &shared).err().unwrap().to_string();
     assert!(said.contains("00000001.tgj has format 2"), "{said}");
 }
 

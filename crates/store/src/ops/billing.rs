@@ -9,8 +9,8 @@ use super::people::note;
 use crate::sql::{self, Database, Transaction};
 use crate::store::Inner;
 use crate::{
-    AccountError, Actor, DatabaseFault, ErrorClass, InvalidInput, ListError, OperationError, OrgPatch, Page, PageRequest, Store,
-    UpdateOrgError, caps,
+    AccountError, Actor, DatabaseFault, DisputeState, ErrorClass, InvalidInput, ListError, OperationError, OrgPatch, Page, PageRequest,
+    Store, UpdateOrgError, caps,
 };
 
 /// What an organisation has paid for.
@@ -30,6 +30,8 @@ pub struct Subscription {
     pub renews: bool,
     /// When a card that was declined is charged again.
     pub try_at: Option<UnixMicros>,
+    /// What was too little to be charged, and is charged with the next invoice.
+    pub carried: Money,
 }
 
 /// How a checkout stands.
@@ -68,7 +70,9 @@ pub struct Checkout {
     pub plan: PlanId,
     /// What is left of what was paid before.
     pub credit: Money,
-    /// What is to be paid.
+    /// What was too little to be charged before.
+    pub carried: Money,
+    /// What is to be paid, with that.
     pub due: Money,
     /// Who wants it.
     pub by: Actor,
@@ -102,8 +106,12 @@ pub struct Invoice {
     pub plan: PlanId,
     /// What was left of what was paid before.
     pub credit: Money,
+    /// What was too little to be charged before, and is charged here.
+    pub carried: Money,
     /// What was charged.
     pub amount: Money,
+    /// What was too little to be charged, and is charged with the next invoice.
+    pub carried_on: Money,
     /// Whether it was paid.
     pub is_paid: bool,
     /// For which month.
@@ -114,6 +122,10 @@ pub struct Invoice {
     pub payment: Option<PaymentId>,
     /// Where its receipt is seen.
     pub receipt_url: Option<String>,
+    /// What of it was given back where it was charged.
+    pub refunded: Money,
+    /// How the dispute about its payment stands; `None`: there is none.
+    pub dispute: Option<DisputeState>,
 }
 
 /// What came of the wish for another plan.
@@ -218,6 +230,7 @@ impl Store {
                 Database::commit(transaction).await?;
                 return Ok(PlanChange::InForce);
             }
+            let carried = paid.as_ref().map_or(Money(0), |paid| paid.carried);
             match (inner.quote(paid.as_ref(), &plan)?, paid) {
                 (Quote::AtPeriodEnd(at), Some(paid)) => {
                     let details = json!({"plan": plan, "at": at});
@@ -233,7 +246,7 @@ impl Store {
                     Ok(PlanChange::InForce)
                 }
                 (Quote::Now { credit, due }, _) => {
-                    let checkout = Checkout { by: actor, ..inner.checkout(org, plan, (credit, due)) };
+                    let checkout = Checkout { by: actor, ..inner.checkout(org, plan, (credit, carried, due)) };
                     let id = checkout.id;
                     sql::billing::insert_checkout(&mut transaction, &checkout).await?;
                     let details = json!({"checkout": id, "plan": checkout.plan, "due": due, "credit": credit});
@@ -257,7 +270,22 @@ impl Store {
                 return Err(BillingError::Over);
             }
             sql::payments::paid_here(&mut transaction, id).await?;
-            inner.apply(actor, &checkout, Proof { renews, payment: None, receipt_url: None }, transaction).await
+            inner.apply(actor, &checkout, Proof { renews, ..Proof::default() }, transaction).await
+        })
+        .await
+    }
+
+    /// What is due for a checkout is less than whoever charges takes: its plan is in force all the same, and the amount is charged with the
+    /// next invoice. `renews`: whether there is a card for that.
+    pub async fn carry_over(&self, org: OrgId, id: CheckoutId, renews: bool) -> Result<Invoice, BillingError> {
+        self.turn(move |inner| async move {
+            let mut transaction = inner.database.begin().await?;
+            let checkout = sql::billing::checkout(&mut transaction, org, id).await?.ok_or(BillingError::NoCheckout(id))?;
+            if checkout.state != CheckoutState::Open {
+                return Err(BillingError::Over);
+            }
+            sql::payments::give_up(&mut transaction, id).await?;
+            inner.apply(Actor::System, &checkout, Proof { renews, is_carried: true, ..Proof::default() }, transaction).await
         })
         .await
     }
@@ -271,11 +299,14 @@ impl Store {
 }
 
 /// What is known of a payment once it was made.
+#[derive(Default)]
 pub(super) struct Proof {
     /// Whether what it was paid with can be charged again.
     pub(super) renews: bool,
     pub(super) payment: Option<PaymentId>,
     pub(super) receipt_url: Option<String>,
+    /// It was too little to be made.
+    pub(super) is_carried: bool,
 }
 
 impl Inner {
@@ -285,26 +316,46 @@ impl Inner {
 
     fn quote(&self, paid: Option<&Subscription>, plan: &PlanId) -> Result<Quote, BillingError> {
         let wanted = self.price(plan).ok_or_else(|| BillingError::NotForSale(plan.clone()))?;
+        let carried = paid.map_or(Money(0), |paid| paid.carried);
         // What is late is paid whole: nothing of it was paid for.
         let paid = paid.filter(|paid| paid.grace_until.is_none());
         let present = paid.and_then(|paid| self.price(&paid.plan)).unwrap_or_default();
-        Ok(quote(present, paid.map(|paid| paid.period), wanted, self.now().wall))
+        Ok(match quote(present, paid.map(|paid| paid.period), wanted, self.now().wall) {
+            // Whoever leaves owes less than can be charged.
+            Quote::Now { credit, due } if wanted.0 > 0 => Quote::Now { credit, due: due.plus(carried) },
+            quote @ (Quote::Now { .. } | Quote::AtPeriodEnd(_)) => quote,
+        })
     }
 
     /// Something to be paid, from now on.
-    pub(super) fn checkout(&self, org: OrgId, plan: PlanId, (credit, due): (Money, Money)) -> Checkout {
+    pub(super) fn checkout(&self, org: OrgId, plan: PlanId, (credit, carried, due): (Money, Money, Money)) -> Checkout {
         let now = self.now().wall;
         let (id, expires) = (CheckoutId::generate(now, self.entropy.as_ref()), UnixMicros(now.0 + caps::CHECKOUT_US));
         let (by, state) = (Actor::System, CheckoutState::Open);
-        Checkout { id, org, plan, credit, due, by, state, created: now, expires, is_renewal: false, url: None }
+        Checkout { id, org, plan, credit, carried, due, by, state, created: now, expires, is_renewal: false, url: None }
     }
 
     pub(super) fn invoice(&self, checkout: &Checkout, period: Period, is_paid: bool) -> Invoice {
         let now = self.now().wall;
         let id = InvoiceId::generate(now, self.entropy.as_ref());
-        let Checkout { org, plan, credit, due, .. } = checkout;
-        let (org, plan, credit, amount) = (*org, plan.clone(), *credit, *due);
-        Invoice { id, org, plan, credit, amount, is_paid, period, created: now, payment: None, receipt_url: None }
+        let Checkout { org, plan, credit, carried, due, .. } = checkout;
+        let (org, plan, credit, carried, amount, carried_on) = (*org, plan.clone(), *credit, *carried, *due, Money(0));
+        Invoice {
+            id,
+            org,
+            plan,
+            credit,
+            carried,
+            amount,
+            carried_on,
+            is_paid,
+            period,
+            created: now,
+            payment: None,
+            receipt_url: None,
+            refunded: Money(0),
+            dispute: None,
+        }
     }
 
     /// The month that a checkout pays for; `None`: it renews what is there no more.
@@ -328,16 +379,26 @@ impl Inner {
         let before = sql::billing::subscription(&mut transaction, *org).await?;
         let period = self.month_of(checkout, before.as_ref()).ok_or(BillingError::Over)?;
         sql::billing::end_checkout(&mut transaction, *id, CheckoutState::Paid).await?;
-        let (org, renews) = (*org, proof.renews);
-        let paid = Subscription { org, plan: plan.clone(), period, next_plan: None, grace_until: None, renews, try_at: None };
+        let Proof { renews, payment, receipt_url, is_carried } = proof;
+        let (org, carried) = (*org, if is_carried { *due } else { Money(0) });
+        let paid = Subscription { org, plan: plan.clone(), period, next_plan: None, grace_until: None, renews, try_at: None, carried };
         sql::billing::put_subscription(&mut transaction, &paid).await?;
-        let Proof { payment, receipt_url, .. } = proof;
-        let invoice = Invoice { payment, receipt_url, ..self.invoice(checkout, period, true) };
+        let mut invoice = Invoice { payment, receipt_url, ..self.invoice(checkout, period, true) };
+        if is_carried {
+            (invoice.amount, invoice.carried_on) = (Money(0), carried);
+        }
         if !sql::billing::pay_invoice(&mut transaction, &invoice).await? {
             sql::billing::insert_invoice(&mut transaction, &invoice).await?;
         }
-        let action = if *is_renewal { "plan.renew" } else { "plan.paid" };
-        let details = json!({"checkout": id, "plan": plan, "invoice": invoice.id, "amount": due, "payment": payment});
+        let action = match (is_carried, is_renewal) {
+            (true, _) => "plan.carried",
+            (false, true) => "plan.renew",
+            (false, false) => "plan.paid",
+        };
+        let mut details = json!({"checkout": id, "plan": plan, "invoice": invoice.id, "amount": invoice.amount, "payment": payment});
+        if is_carried {
+            details["carried_on"] = json!(carried);
+        }
         note(&mut transaction, actor, action, &org.to_string(), details, self.now().wall).await?;
         self.put_in_force(actor, org, plan, plan, transaction).await?;
         Ok(invoice)

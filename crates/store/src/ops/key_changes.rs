@@ -1,10 +1,10 @@
-//! What becomes of API keys: disabled and enabled, and replaced by new ones beside which they live on for a while.
+//! What becomes of API keys: disabled and enabled, replaced by new ones beside which they live on for a while, revoked.
 
 use domain::{ApiKey, Key, KeyId, OrgId, UnixMicros};
 use serde_json::json;
 
 use super::input;
-use super::keys::note;
+use super::keys::{TooManyKeys, insert, note};
 use crate::sql::{self, Database};
 use crate::{Actor, DatabaseFault, ErrorClass, InvalidInput, KeyInfo, NewKey, OperationError, Store, caps};
 
@@ -21,11 +21,8 @@ pub enum ChangeKeyError {
     #[error("the key {0} is disabled; enable it before it is replaced, or make a new one")]
     Disabled(KeyId),
     /// The organisation has as many keys as it may.
-    #[error("the organisation has {most} keys in use already; revoke those that nobody uses")]
-    TooMany {
-        /// How many it may have.
-        most: usize,
-    },
+    #[error(transparent)]
+    TooMany(#[from] TooManyKeys),
     /// The input is wrong.
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
@@ -38,7 +35,7 @@ impl OperationError for ChangeKeyError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::NotFound(_) => ErrorClass::NotFound,
-            Self::Over(_) | Self::Disabled(_) | Self::TooMany { .. } => ErrorClass::Conflict,
+            Self::Over(_) | Self::Disabled(_) | Self::TooMany(_) => ErrorClass::Conflict,
             Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
@@ -95,14 +92,32 @@ impl Store {
             let changed = json!({"replaced_by": new.id, "expires": {"before": old.expires, "after": end}});
             old.expires = Some(end);
             sql::keys::update(&mut transaction, &old).await?;
-            if sql::keys::count_valid(&mut transaction, org, now).await? >= caps::MAX_KEYS_PER_ORG as u64 {
-                return Err(ChangeKeyError::TooMany { most: caps::MAX_KEYS_PER_ORG });
-            }
-            sql::keys::insert(&mut transaction, &new, actor).await?;
+            insert(&mut transaction, &new, actor, now).await??;
             note(&mut transaction, actor, "key.rotate", &old, now, changed).await?;
             Database::commit(transaction).await?;
             inner.publish_keys(&entry, &[&old, &new]);
             Ok((new, secret))
+        })
+        .await
+    }
+
+    /// Revokes a key: refused from the next request on. Revoking it again changes nothing.
+    pub async fn revoke_key(&self, actor: Actor, org: OrgId, key: KeyId) -> Result<Key, ChangeKeyError> {
+        self.turn(move |inner| async move {
+            let entry = inner.live_org(org).ok_or(ChangeKeyError::NotFound(key))?;
+            let now = inner.now().wall;
+            let mut transaction = inner.database.begin().await?;
+            let found = sql::keys::get(&mut transaction, org, key).await?;
+            let mut key = found.ok_or(ChangeKeyError::NotFound(key))?.key;
+            if key.revoked.is_some() {
+                return Ok(key);
+            }
+            key.revoked = Some(now);
+            sql::keys::update(&mut transaction, &key).await?;
+            note(&mut transaction, actor, "key.revoke", &key, now, json!({"revoked": {"before": null, "after": now}})).await?;
+            Database::commit(transaction).await?;
+            inner.publish_keys(&entry, &[&key]);
+            Ok(key)
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! API keys: made (the secret is shown once), listed, revoked.
+//! API keys: made (the secret is shown once) and listed.
 
 use std::sync::Arc;
 
@@ -40,6 +40,11 @@ pub struct KeyInfo {
     pub last_used: Option<UnixMicros>,
 }
 
+/// The organisation has as many keys as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the organisation has {} keys in use already; revoke those that nobody uses", caps::MAX_KEYS_PER_ORG)]
+pub struct TooManyKeys;
+
 /// Why a key can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateKeyError {
@@ -47,25 +52,11 @@ pub enum CreateKeyError {
     #[error("there is no organisation {0}")]
     NotFound(OrgId),
     /// The organisation has as many keys as it may.
-    #[error("the organisation has {most} keys in use already; revoke those that nobody uses")]
-    TooMany {
-        /// How many it may have.
-        most: usize,
-    },
+    #[error(transparent)]
+    TooMany(#[from] TooManyKeys),
     /// The input is wrong.
     #[error(transparent)]
     Invalid(#[from] InvalidInput),
-    /// The database failed.
-    #[error(transparent)]
-    Unavailable(#[from] DatabaseFault),
-}
-
-/// Why a key can't be revoked.
-#[derive(Debug, thiserror::Error)]
-pub enum RevokeKeyError {
-    /// The organisation has no key of this id.
-    #[error("there is no key {0} of this organisation")]
-    NotFound(KeyId),
     /// The database failed.
     #[error(transparent)]
     Unavailable(#[from] DatabaseFault),
@@ -75,17 +66,8 @@ impl OperationError for CreateKeyError {
     fn class(&self) -> ErrorClass<'_> {
         match self {
             Self::NotFound(_) => ErrorClass::NotFound,
-            Self::TooMany { .. } => ErrorClass::Conflict,
+            Self::TooMany(_) => ErrorClass::Conflict,
             Self::Invalid(fault) => ErrorClass::Invalid { param: &fault.param },
-            Self::Unavailable(_) => ErrorClass::Unavailable,
-        }
-    }
-}
-
-impl OperationError for RevokeKeyError {
-    fn class(&self) -> ErrorClass<'_> {
-        match self {
-            Self::NotFound(_) => ErrorClass::NotFound,
             Self::Unavailable(_) => ErrorClass::Unavailable,
         }
     }
@@ -99,10 +81,7 @@ impl Store {
             let now = inner.now().wall;
             let (key, secret) = inner.new_key(org, new, now)?;
             let mut transaction = inner.database.begin().await?;
-            if sql::keys::count_valid(&mut transaction, org, now).await? >= caps::MAX_KEYS_PER_ORG as u64 {
-                return Err(CreateKeyError::TooMany { most: caps::MAX_KEYS_PER_ORG });
-            }
-            sql::keys::insert(&mut transaction, &key, actor).await?;
+            insert(&mut transaction, &key, actor, now).await??;
             note(&mut transaction, actor, "key.create", &key, now, json!({})).await?;
             Database::commit(transaction).await?;
             inner.publish_keys(&entry, &[&key]);
@@ -117,27 +96,6 @@ impl Store {
         let after = page.position()?;
         let found = sql::keys::page(&self.inner.database.reads, org, after, page.size() + 1).await?;
         Ok(Page::of(found, page, |info| info.key.id.to_string()))
-    }
-
-    /// Revokes a key: refused from the next request on. Revoking it again changes nothing.
-    pub async fn revoke_key(&self, actor: Actor, org: OrgId, key: KeyId) -> Result<Key, RevokeKeyError> {
-        self.turn(move |inner| async move {
-            let entry = inner.live_org(org).ok_or(RevokeKeyError::NotFound(key))?;
-            let now = inner.now().wall;
-            let mut transaction = inner.database.begin().await?;
-            let found = sql::keys::get(&mut transaction, org, key).await?;
-            let mut key = found.ok_or(RevokeKeyError::NotFound(key))?.key;
-            if key.revoked.is_some() {
-                return Ok(key);
-            }
-            key.revoked = Some(now);
-            sql::keys::update(&mut transaction, &key).await?;
-            note(&mut transaction, actor, "key.revoke", &key, now, json!({"revoked": {"before": null, "after": now}})).await?;
-            Database::commit(transaction).await?;
-            inner.publish_keys(&entry, &[&key]);
-            Ok(key)
-        })
-        .await
     }
 }
 
@@ -184,6 +142,19 @@ impl Inner {
         };
         (key, secret)
     }
+}
+
+/// Writes a new key, if the organisation may have one more.
+pub(super) async fn insert(
+    connection: &mut sql::Connection,
+    key: &Key,
+    by: Actor,
+    now: UnixMicros,
+) -> Result<Result<(), TooManyKeys>, DatabaseFault> {
+    if sql::keys::count_valid(connection, key.org, now).await? >= caps::MAX_KEYS_PER_ORG as u64 {
+        return Ok(Err(TooManyKeys));
+    }
+    sql::keys::insert(connection, key, by).await.map(Ok)
 }
 
 /// Notes what became of a key: what it is, and what `changed`.

@@ -23,6 +23,7 @@ pub(crate) mod plans;
 pub(crate) mod providers;
 pub(crate) mod renewals;
 pub(crate) mod requests;
+pub(crate) mod reversals;
 pub(crate) mod sessions;
 pub(crate) mod spend;
 pub(crate) mod usage;

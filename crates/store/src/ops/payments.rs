@@ -8,7 +8,7 @@ use super::billing::Proof;
 use super::people::note;
 use crate::sql::{self, Database, Transaction};
 use crate::store::Inner;
-use crate::{AccountError, Actor, BillingError, Checkout, CheckoutState, DatabaseFault, Store, caps};
+use crate::{AccountError, Actor, BillingError, Checkout, CheckoutState, DatabaseFault, DisputeState, Store, caps};
 
 /// How something is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,10 @@ pub struct Payment {
     pub created: UnixMicros,
     /// When it is to be asked what became of it; `None`: nothing is left to do.
     pub look_at: Option<UnixMicros>,
+    /// What was given back of it where it was charged, without us.
+    pub refunded: Money,
+    /// How the dispute about it stands; `None`: there is none.
+    pub dispute: Option<DisputeState>,
 }
 
 /// Money that was taken.
@@ -121,6 +125,8 @@ pub enum Settled {
     InForce,
     /// The money is to be given back.
     Refunding,
+    /// Money was given back elsewhere, or is disputed.
+    Reversed,
 }
 
 impl Store {
@@ -341,7 +347,7 @@ impl Inner {
         let look_at = (has_receipt && charged.receipt_url.is_none()).then_some(now);
         let (id, receipt_url) = (payment.id, charged.receipt_url.map(|url| bounded(&url).to_owned()));
         sql::payments::update(&mut transaction, &Payment { state: PaymentState::Paid, look_at, ..payment }).await?;
-        self.apply(Actor::System, &due, Proof { renews: true, payment: Some(id), receipt_url }, transaction).await?;
+        self.apply(Actor::System, &due, Proof { renews: true, payment: Some(id), receipt_url, is_carried: false }, transaction).await?;
         Ok(Settled::InForce)
     }
 
@@ -356,7 +362,9 @@ impl Inner {
         let Some(checkout) = checkout else { return Ok(Err("nothing was to be paid")) };
         let catalogue = self.directory.catalogue_now();
         let subscription = sql::billing::subscription(transaction, payment.org).await?;
-        Ok(if amount != Some(payment.amount) {
+        Ok(if payment.refunded >= payment.amount {
+            Err("it was given back before it was known here")
+        } else if amount != Some(payment.amount) {
             Err("another amount or currency was paid than was due")
         } else if checkout.state != CheckoutState::Open {
             Err("it was paid already, or another choice has taken its place")
@@ -373,6 +381,6 @@ impl Inner {
 }
 
 /// As much of a text as is kept.
-fn bounded(text: &str) -> &str {
+pub(super) fn bounded(text: &str) -> &str {
     text.char_indices().nth(caps::MAX_CHARGER_TEXT).map_or(text, |(end, _)| &text[..end])
 }

@@ -33,7 +33,7 @@ impl Store {
 impl Inner {
     /// The month, or the grace, of a subscription is over, or its card is to be tried again.
     async fn renew(&self, subscription: &Subscription, unpaid: &PlanId, now: UnixMicros) -> Result<(), BillingError> {
-        let Subscription { org, plan, next_plan, grace_until, renews, .. } = subscription;
+        let Subscription { org, plan, next_plan, grace_until, renews, carried, .. } = subscription;
         let mut transaction = self.database.begin().await?;
         if self.live_org(*org).is_none() {
             sql::billing::end_subscription(&mut transaction, *org).await?;
@@ -51,7 +51,7 @@ impl Inner {
             sql::billing::end_subscription(&mut transaction, *org).await?;
             return self.put_in_force(Actor::System, *org, next, next, transaction).await;
         }
-        let checkout = Checkout { is_renewal: true, ..self.checkout(*org, next.clone(), (Money(0), price)) };
+        let checkout = Checkout { is_renewal: true, ..self.checkout(*org, next.clone(), (Money(0), *carried, price.plus(*carried))) };
         if !renews {
             self.past_due(&checkout, subscription, &mut transaction).await?;
             return Ok(Database::commit(transaction).await?);
@@ -86,6 +86,8 @@ impl Inner {
             charge: None,
             created: now,
             look_at: Some(UnixMicros(now.0 + wait_us)),
+            refunded: Money(0),
+            dispute: None,
         }
     }
 

@@ -10,6 +10,8 @@ use crate::journal::Entry;
 #[derive(Debug)]
 pub struct Hold {
     guard: HoldGuard,
+    /// What it has taken from the pool that organisations share.
+    common: Option<Box<HoldGuard>>,
     org: OrgId,
     request: RequestId,
     /// Output tokens relayed so far.
@@ -24,8 +26,8 @@ pub struct Hold {
 pub use limits::Ending as End;
 
 impl Hold {
-    pub(crate) fn new(guard: HoldGuard, org: OrgId, request: RequestId) -> Self {
-        Self { guard, org, request, output: 0, charged: 0, entry: None }
+    pub(crate) fn new(guard: HoldGuard, common: Option<HoldGuard>, org: OrgId, request: RequestId) -> Self {
+        Self { guard, common: common.map(Box::new), org, request, output: 0, charged: 0, entry: None }
     }
 
     /// Its name in the ledger.
@@ -54,7 +56,10 @@ impl Hold {
 
     /// The input is known exactly. Returns the debt that this made, in tokens.
     pub fn input(&mut self, exact: u64, now_us: Micros) -> u64 {
-        let debt = self.guard.input(exact, now_us);
+        let mut debt = self.guard.input(exact, now_us);
+        if let Some(common) = &mut self.common {
+            debt = debt.max(common.input(exact, now_us));
+        }
         if let Some(entry) = &self.entry {
             entry.input(exact, now_us);
         }
@@ -81,13 +86,27 @@ impl Hold {
             return 0;
         }
         self.charged = self.output;
-        self.guard.charge(self.output, now_us)
+        let debt = self.guard.charge(self.output, now_us);
+        self.common.as_mut().map_or(debt, |common| debt.max(common.charge(self.output, now_us)))
     }
 
     /// Has at least `least` and at best `want` output tokens left beyond those relayed, as [`limits::Ledger::cover_beyond`]. What is
     /// covered is in the journal when this returns.
     pub fn cover(&mut self, least: u64, want: u64, now_us: Micros) -> Cover {
-        let cover = self.guard.cover_beyond(self.output, least, want, now_us);
+        let mut cover = self.guard.cover_beyond(self.output, least, want, now_us);
+        if let Some(common) = &mut self.common {
+            cover = match cover {
+                // Whoever waits for its organisation's limits keeps nobody from the common ones, so no two can wait for each other.
+                Cover::Waiting => {
+                    common.stand_back(self.output, now_us);
+                    Cover::Waiting
+                }
+                Cover::Covered(own) => match common.cover_beyond(self.output, least, want, now_us) {
+                    Cover::Waiting => Cover::Waiting,
+                    Cover::Covered(shared) => Cover::Covered(own.min(shared)),
+                },
+            };
+        }
         if let (Cover::Covered(left), Some(entry)) = (cover, &self.entry) {
             entry.cover(self.output.saturating_add(left), now_us);
         }
@@ -97,7 +116,10 @@ impl Hold {
     /// Whether ending it so makes no debt.
     pub(crate) fn covers(&self, end: End) -> bool {
         match end {
-            End::Settled(settlement) => self.guard.covers(Settlement { output: settlement.output.max(self.output), ..settlement }),
+            End::Settled(settlement) => {
+                let settlement = Settlement { output: settlement.output.max(self.output), ..settlement };
+                self.guard.covers(settlement) && self.common.as_ref().is_none_or(|common| common.covers(settlement))
+            }
             End::Lapsed | End::TokensBack | End::AllBack => true,
         }
     }
@@ -105,7 +127,8 @@ impl Hold {
     /// While it waits for room: when to look again, in microseconds of the steady clock; `None` where only others' ends can help.
     #[must_use]
     pub fn next_chance(&self, now_us: Micros) -> Option<Micros> {
-        self.guard.next_chance(now_us)
+        let own = self.guard.next_chance(now_us);
+        own.or_else(|| self.common.as_ref().and_then(|common| common.next_chance(now_us)))
     }
 
     /// Ends it without a record. Returns the debt that this made, in tokens.
@@ -120,18 +143,15 @@ impl Hold {
     /// Ends it in the ledger; in the journal the caller does. Returns the debt that this made, in tokens.
     pub(crate) fn end_in_ledger(mut self, end: End, now_us: Micros) -> (u64, Option<Entry>) {
         let mut debt = self.charge_relayed(now_us);
-        match end {
-            End::Settled(settlement) => debt += self.guard.settle(settlement, now_us),
-            End::Lapsed => self.guard.lapse(now_us),
-            End::TokensBack => self.guard.refund_tokens(now_us),
-            End::AllBack => self.guard.refund_all(now_us),
-        }
+        let shared = self.common.map(|common| settle(*common, end, now_us));
+        debt += settle(self.guard, end, now_us).max(shared.unwrap_or(0));
         (debt, self.entry)
     }
 
-    /// When it was admitted, by its ledger's clock, in microseconds.
+    /// When it was admitted, by the later of its ledgers' clocks, in microseconds: a ledger whose state was taken before that hasn't seen it.
     pub(crate) fn admitted_at(&self) -> Micros {
-        self.guard.admitted_at()
+        let own = self.guard.admitted_at();
+        self.common.as_ref().map_or(own, |common| own.max(common.admitted_at()))
     }
 
     /// Its place in the journal, to be ended before the ledger's.
@@ -142,4 +162,15 @@ impl Hold {
     pub(crate) fn put_entry(&mut self, entry: Entry) {
         self.entry = Some(entry);
     }
+}
+
+/// Ends a hold. Returns the debt that this made, in tokens.
+fn settle(guard: HoldGuard, end: End, now_us: Micros) -> u64 {
+    match end {
+        End::Settled(settlement) => return guard.settle(settlement, now_us),
+        End::Lapsed => guard.lapse(now_us),
+        End::TokensBack => guard.refund_tokens(now_us),
+        End::AllBack => guard.refund_all(now_us),
+    }
+    0
 }

@@ -1,6 +1,7 @@
 //! Pools: from what an organisation is entitled to, to the asks of its ledger. The one seam between admission and
 //! where the ledgers live. It knows no plans, no HTTP, and no tokens of text.
 
+mod common;
 mod dump;
 mod grant;
 mod hold;
@@ -11,12 +12,14 @@ mod views;
 
 use std::sync::Arc;
 
-use domain::{Catalogue, Kind, PoolLimit, PoolLimits, RequestId, Source, UnixMicros};
-use limits::{Ask, LimitKey, Retry};
+use domain::{Catalogue, Kind, Now, PlanId, PoolLimit, PoolLimits, PoolView, RequestId, Source, UnixMicros};
+use limits::{Ask, LimitKey, Refusal, Retry};
 
 use crate::journal::Journal;
 use crate::{Directory, OrgEntry, caps};
 
+pub use common::CommonPool;
+pub(crate) use common::{CAPS as COMMON_CAPS, COMMON};
 pub use hold::{End, Hold};
 pub use standing::{Standing, least_left};
 
@@ -27,6 +30,20 @@ pub struct Pools {
     journal: Arc<Journal>,
     /// Something that happened before this steady time is missing.
     loss_at: Option<u64>,
+    /// What organisations on one plan share.
+    common: Option<Arc<CommonPool>>,
+}
+
+/// Whose limits have no room.
+enum Refuses {
+    Own(Refusal),
+    Common(Box<Refused>),
+}
+
+impl From<Refusal> for Refuses {
+    fn from(refusal: Refusal) -> Self {
+        Self::Own(refusal)
+    }
 }
 
 /// What a request asks.
@@ -78,24 +95,52 @@ pub struct Refused {
 const NO_ASK: Ask = Ask { key: LimitKey { pool: 0, kind: limits::Kind::Requests, window_us: 0 }, n: 0, log: 0, hold: 0 };
 
 impl Pools {
-    pub(crate) fn new(directory: Arc<Directory>, journal: Arc<Journal>, loss_at: Option<u64>) -> Self {
-        Self { directory, journal, loss_at }
+    pub(crate) fn new(directory: Arc<Directory>, journal: Arc<Journal>, loss_at: Option<u64>, common: Option<Arc<CommonPool>>) -> Self {
+        Self { directory, journal, loss_at, common }
     }
 
-    /// Reserves the demand on every limit of `pools` in one step: the pool of the plan's or custom row, and the key's own. Before any
-    /// byte goes to a provider, [`Pools::write_grant`] must have written it down. Pools that don't enforce are counted as if they had room for everything.
+    /// The pool that organisations share whose plan in force this is.
+    pub fn common_of(&self, plan: &PlanId) -> Option<&Arc<CommonPool>> {
+        self.common.as_ref().filter(|common| common.is_of(plan.as_str()))
+    }
+
+    /// How the pool stands that organisations share; `None`: there is none.
+    pub fn common_view(&self, now: Now) -> Option<PoolView> {
+        self.common.as_ref().map(|common| common.view(self.loss_at, now))
+    }
+
+    /// Reserves the demand on every limit of `pools` in one step: the pool of the plan's or custom row, and the key's own; and in the one that
+    /// is shared, for whoever shares it. Before any byte goes to a provider, [`Pools::write_grant`] must have written it down. Pools that don't enforce are counted as if they had room for everything.
     ///
     /// # Errors
     /// `Refused` when an enforced limit has no room.
-    pub fn reserve(&self, org: &OrgEntry, pools: &[&PoolLimits], demand: Demand, now_us: u64) -> Result<Hold, Box<Refused>> {
+    pub fn reserve(
+        &self,
+        org: &OrgEntry,
+        pools: &[&PoolLimits],
+        common: Option<&CommonPool>,
+        demand: Demand,
+        now_us: u64,
+    ) -> Result<Hold, Box<Refused>> {
         if let Some(refused) = self.loss_at.and_then(|at| loss::refusal(pools, demand, at, now_us)) {
             return Err(refused);
         }
         let mut inline = [NO_ASK; caps::INLINE_ASKS];
         let mut spilled = Vec::new();
         let asks = asks_of(pools, demand, &mut inline, &mut spilled);
-        let guard = org.ledger().reserve(demand.request.bits(), asks, now_us).map_err(|refusal| Box::new(explain(pools, &refusal)))?;
-        Ok(Hold::new(guard, org.id(), demand.request))
+        let also = || common.map(|common| common.reserve(demand, self.loss_at, now_us)).transpose().map_err(Refuses::Common);
+        let taken = org.ledger().reserve_and(demand.request.bits(), asks, now_us, also);
+        let (guard, shared) = taken.map_err(|refuses| match refuses {
+            Refuses::Common(refused) => refused,
+            Refuses::Own(refusal) => {
+                let refused = Box::new(explain(pools, &refusal));
+                match common.and_then(|common| common.look(demand, self.loss_at, now_us).err()) {
+                    Some(other) => refused.and(other),
+                    None => refused,
+                }
+            }
+        })?;
+        Ok(Hold::new(guard, shared, org.id(), demand.request))
     }
 
     /// Puts the limits' present numbers in force in the organisation's ledger, for what is in progress there.
@@ -126,6 +171,9 @@ impl Pools {
                 active += usize::from(!ledger.with(|ledger| ledger.is_empty(now_us)));
             }
         });
+        if let Some(common) = &self.common {
+            common.ledger().with(|ledger| ledger.is_empty(now_us));
+        }
         active
     }
 }
@@ -166,7 +214,7 @@ fn n_of(pool: &PoolLimits, limit: &PoolLimit) -> u64 {
     if pool.enforce { limit.n } else { caps::SHADOW_N }
 }
 
-fn explain(pools: &[&PoolLimits], refusal: &limits::Refusal) -> Refused {
+fn explain(pools: &[&PoolLimits], refusal: &Refusal) -> Refused {
     let limit_at = |ask| pools.iter().flat_map(|pool| pool.limits.iter().map(move |limit| (pool, limit))).nth(ask);
     let blocked = refusal.blocked.iter().filter_map(|b| {
         let (pool, limit) = limit_at(b.ask)?;

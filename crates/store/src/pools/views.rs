@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{Now, PoolLimits, PoolView};
+use limits::SharedLedger;
 
 use super::{Pools, key_of, loss, n_of};
 use crate::{KeyEntry, OrgEntry};
@@ -14,14 +15,14 @@ impl Pools {
         let mut pools = self.pools_of(org, now);
         let own = self.directory.limited_keys(org).into_iter().filter(|key| key.is_valid_at(now.wall));
         pools.extend(own.filter_map(|key| key.pool()).map(Arc::new));
-        view(org, &pools, self.loss_at, now)
+        view(org.ledger_if_any(), &pools, self.loss_at, now)
     }
 
     /// What concerns one caller: the organisation's pools, then the key's own.
     pub fn views_of_key(&self, key: &KeyEntry, now: Now) -> Vec<PoolView> {
         let mut pools = self.pools_of(key.org(), now);
         pools.extend(key.pool().map(Arc::new));
-        view(key.org(), &pools, self.loss_at, now)
+        view(key.org().ledger_if_any(), &pools, self.loss_at, now)
     }
 
     fn pools_of(&self, org: &OrgEntry, now: Now) -> Vec<Arc<PoolLimits>> {
@@ -31,10 +32,10 @@ impl Pools {
 }
 
 /// Doesn't make a ledger where there is none.
-fn view(org: &OrgEntry, pools: &[Arc<PoolLimits>], loss_at: Option<u64>, now: Now) -> Vec<PoolView> {
+pub(super) fn view(ledger: Option<&SharedLedger>, pools: &[Arc<PoolLimits>], loss_at: Option<u64>, now: Now) -> Vec<PoolView> {
     let limits = || pools.iter().flat_map(|pool| pool.limits.iter().map(move |limit| (pool, limit)));
     let untouched = || limits().map(|_| limits::Status::default()).collect::<Vec<_>>();
-    let statuses = org.ledger_if_any().map_or_else(untouched, |ledger| {
+    let statuses = ledger.map_or_else(untouched, |ledger| {
         ledger.with(|ledger| limits().map(|(pool, limit)| ledger.status(key_of(pool, limit), n_of(pool, limit), now.mono_us)).collect())
     });
     let views = limits().zip(statuses).map(|((pool, limit), status)| {

@@ -218,7 +218,7 @@ mod tests {
         let bytes = meta::get(&mut database.reads.acquire().await.unwrap(), POSITION).await.unwrap();
         let position = bytes.and_then(|bytes| Position::of_bytes(&bytes)).unwrap_or_default();
         let clock: Arc<dyn Clock> = HandClock::new();
-        let (journal, pools) = open_journal::open(folder, &testing::directory(1), position, &clock).unwrap();
+        let (journal, pools) = open_journal::open(folder, &testing::directory(1), None, position, &clock).unwrap();
         (Recorder::start(journal, position, database.clone(), pools, clock, note_given_back, tasks), database)
     }
 

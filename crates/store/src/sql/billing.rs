@@ -9,7 +9,7 @@ use crate::{Checkout, CheckoutState, DatabaseFault, Invoice, Subscription};
 
 pub(crate) async fn subscription(connection: &mut Connection, org: OrgId) -> Result<Option<Subscription>, DatabaseFault> {
     let query = sqlx::query(
-        "SELECT org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at FROM subscriptions WHERE org_id = $1",
+        "SELECT org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at, carried FROM subscriptions WHERE org_id = $1",
     );
     query.bind(org.bytes().to_vec()).fetch_optional(connection).await?.as_ref().map(subscription_of).transpose()
 }
@@ -18,7 +18,7 @@ pub(crate) async fn subscription(connection: &mut Connection, org: OrgId) -> Res
 /// card is being charged.
 pub(crate) async fn due(connection: &mut Connection, now: UnixMicros, most: usize) -> Result<Vec<Subscription>, DatabaseFault> {
     let query = sqlx::query(
-        "SELECT org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at FROM subscriptions \
+        "SELECT org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at, carried FROM subscriptions \
          WHERE period_end <= $1 AND (grace_until IS NULL OR grace_until <= $1 OR try_at <= $1) \
          AND NOT EXISTS (SELECT 1 FROM checkouts c WHERE c.org_id = subscriptions.org_id AND c.renewal = 1 AND c.state = 'open') \
          ORDER BY period_end LIMIT $2",
@@ -31,7 +31,8 @@ pub(crate) async fn due(connection: &mut Connection, now: UnixMicros, most: usiz
 pub(crate) async fn put_subscription(connection: &mut Connection, subscription: &Subscription) -> Result<(), DatabaseFault> {
     end_subscription(connection, subscription.org).await?;
     sqlx::query(
-        "INSERT INTO subscriptions (org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO subscriptions (org_id, plan, period_start, period_end, next_plan, grace_until, renews, try_at, carried) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(subscription.org.bytes().to_vec())
     .bind(subscription.plan.as_str())
@@ -41,6 +42,7 @@ pub(crate) async fn put_subscription(connection: &mut Connection, subscription: 
     .bind(subscription.grace_until.map(|at| at.0))
     .bind(i64::from(subscription.renews))
     .bind(subscription.try_at.map(|at| at.0))
+    .bind(subscription.carried.0)
     .execute(connection)
     .await?;
     Ok(())
@@ -66,6 +68,7 @@ fn subscription_of(row: &Row) -> Result<Subscription, DatabaseFault> {
         grace_until: value::time_if_any(row, "grace_until")?,
         renews: row.try_get::<i64, _>("renews")? != 0,
         try_at: value::time_if_any(row, "try_at")?,
+        carried: Money(row.try_get("carried")?),
     })
 }
 
@@ -73,10 +76,10 @@ fn period_of(row: &Row) -> Result<Period, DatabaseFault> {
     Ok(Period { start: value::time(row, "period_start")?, end: value::time(row, "period_end")? })
 }
 
-const CHECKOUT: &str = "id, org_id, plan, credit, due, made_by, state, created, expires, renewal, url";
+const CHECKOUT: &str = "id, org_id, plan, credit, due, made_by, state, created, expires, renewal, url, carried";
 
 pub(crate) async fn insert_checkout(connection: &mut Connection, checkout: &Checkout) -> Result<(), DatabaseFault> {
-    sqlx::query("INSERT INTO checkouts (id, org_id, plan, credit, due, made_by, state, created, expires, renewal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)")
+    sqlx::query("INSERT INTO checkouts (id, org_id, plan, credit, due, made_by, state, created, expires, renewal, carried) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
         .bind(checkout.id.bytes().to_vec())
         .bind(checkout.org.bytes().to_vec())
         .bind(checkout.plan.as_str())
@@ -87,6 +90,7 @@ pub(crate) async fn insert_checkout(connection: &mut Connection, checkout: &Chec
         .bind(checkout.created.0)
         .bind(checkout.expires.0)
         .bind(i64::from(checkout.is_renewal))
+        .bind(checkout.carried.0)
         .execute(connection)
         .await?;
     Ok(())
@@ -146,11 +150,12 @@ fn checkout_of(row: &Row) -> Result<Checkout, DatabaseFault> {
         expires: value::time(row, "expires")?,
         is_renewal: row.try_get::<i64, _>("renewal")? != 0,
         url: row.try_get("url")?,
+        carried: Money(row.try_get("carried")?),
     })
 }
 
 pub(crate) async fn insert_invoice(connection: &mut Connection, invoice: &Invoice) -> Result<(), DatabaseFault> {
-    sqlx::query("INSERT INTO invoices (id, org_id, plan, credit, amount, paid, period_start, period_end, created, payment, receipt_url) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+    sqlx::query("INSERT INTO invoices (id, org_id, plan, credit, amount, paid, period_start, period_end, created, payment, receipt_url, carried, carried_on) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
         .bind(invoice.id.bytes().to_vec())
         .bind(invoice.org.bytes().to_vec())
         .bind(invoice.plan.as_str())
@@ -162,6 +167,8 @@ pub(crate) async fn insert_invoice(connection: &mut Connection, invoice: &Invoic
         .bind(invoice.created.0)
         .bind(invoice.payment.map(|id| id.bytes().to_vec()))
         .bind(invoice.receipt_url.as_deref())
+        .bind(invoice.carried.0)
+        .bind(invoice.carried_on.0)
         .execute(connection)
         .await?;
     Ok(())
@@ -189,19 +196,34 @@ pub(crate) async fn put_receipt(connection: &mut Connection, payment: PaymentId,
     Ok(())
 }
 
-/// Newest first, before `before`.
-pub(crate) async fn invoices(pool: &Pool, org: OrgId, before: Option<InvoiceId>, most: usize) -> Result<Vec<Invoice>, DatabaseFault> {
-    let query = sqlx::query(
-        "SELECT id, org_id, plan, credit, amount, paid, period_start, period_end, created, payment, receipt_url FROM invoices \
-         WHERE org_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
-    )
-    .bind(org.bytes().to_vec())
-    .bind(before.map_or_else(|| vec![0xFF; 16], |id| id.bytes().to_vec()))
-    .bind(value::int(most as u64));
-    query.fetch_all(pool).await?.iter().map(invoice_of).collect()
+/// With what became of its payment.
+const INVOICE: &str = "SELECT i.id, i.org_id, i.plan, credit, i.amount, paid, period_start, period_end, i.created, payment, receipt_url, carried, \
+                       carried_on, COALESCE(p.refunded, 0) AS refunded, p.dispute FROM invoices i LEFT JOIN payments p ON p.id = i.payment";
+
+/// What a payment paid.
+pub(crate) async fn invoice_of(connection: &mut Connection, payment: PaymentId) -> Result<Option<Invoice>, DatabaseFault> {
+    let text = format!("{INVOICE} WHERE i.payment = $1");
+    let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(payment.bytes().to_vec());
+    query.fetch_optional(connection).await?.as_ref().map(invoice_of_row).transpose()
 }
 
-fn invoice_of(row: &Row) -> Result<Invoice, DatabaseFault> {
+/// It was not paid after all.
+pub(crate) async fn unpay_invoice(connection: &mut Connection, id: InvoiceId) -> Result<(), DatabaseFault> {
+    sqlx::query("UPDATE invoices SET paid = 0 WHERE id = $1").bind(id.bytes().to_vec()).execute(connection).await?;
+    Ok(())
+}
+
+/// Newest first, before `before`.
+pub(crate) async fn invoices(pool: &Pool, org: OrgId, before: Option<InvoiceId>, most: usize) -> Result<Vec<Invoice>, DatabaseFault> {
+    let text = format!("{INVOICE} WHERE i.org_id = $1 AND i.id < $2 ORDER BY i.id DESC LIMIT $3");
+    let query = sqlx::query(sqlx::AssertSqlSafe(text))
+        .bind(org.bytes().to_vec())
+        .bind(before.map_or_else(|| vec![0xFF; 16], |id| id.bytes().to_vec()))
+        .bind(value::int(most as u64));
+    query.fetch_all(pool).await?.iter().map(invoice_of_row).collect()
+}
+
+fn invoice_of_row(row: &Row) -> Result<Invoice, DatabaseFault> {
     Ok(Invoice {
         id: InvoiceId::from_bits(value::id_bits(row, "id")?),
         org: OrgId::from_bits(value::id_bits(row, "org_id")?),
@@ -216,5 +238,9 @@ fn invoice_of(row: &Row) -> Result<Invoice, DatabaseFault> {
             .and_then(|bytes| bytes.try_into().ok())
             .map(|b| PaymentId::from_bits(u128::from_be_bytes(b))),
         receipt_url: row.try_get("receipt_url")?,
+        carried: Money(row.try_get("carried")?),
+        carried_on: Money(row.try_get("carried_on")?),
+        refunded: Money(row.try_get("refunded")?),
+        dispute: super::payments::dispute_of(row)?,
     })
 }

@@ -28,6 +28,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 11, text: include_str!("migrations/sqlite/0011_done_once.sql") },
     Migration { version: 12, text: include_str!("migrations/sqlite/0012_payments.sql") },
     Migration { version: 13, text: include_str!("migrations/sqlite/0013_usage_pending.sql") },
+    Migration { version: 14, text: include_str!("migrations/sqlite/0014_carried.sql") },
+    Migration { version: 15, text: include_str!("migrations/sqlite/0015_reversals.sql") },
 ];
 
 /// Why the schema can't be brought up to date.

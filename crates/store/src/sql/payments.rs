@@ -5,12 +5,12 @@ use sqlx::Row as _;
 
 use super::value::{self, IdBytes as _};
 use super::{Connection, Pool, Row};
-use crate::{DatabaseFault, Payment, PaymentState, Way};
+use crate::{DatabaseFault, DisputeState, Payment, PaymentState, Way};
 
-const COLUMNS: &str = "id, org_id, checkout, way, amount, state, page, charge, created, look_at";
+const COLUMNS: &str = "id, org_id, checkout, way, amount, state, page, charge, created, look_at, refunded, dispute";
 
 pub(crate) async fn insert(connection: &mut Connection, payment: &Payment) -> Result<(), DatabaseFault> {
-    let text = format!("INSERT INTO payments ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+    let text = format!("INSERT INTO payments ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
     sqlx::query(sqlx::AssertSqlSafe(text))
         .bind(payment.id.bytes().to_vec())
         .bind(payment.org.bytes().to_vec())
@@ -22,6 +22,8 @@ pub(crate) async fn insert(connection: &mut Connection, payment: &Payment) -> Re
         .bind(payment.charge.as_deref())
         .bind(payment.created.0)
         .bind(payment.look_at.map(|at| at.0))
+        .bind(payment.refunded.0)
+        .bind(payment.dispute.map(DisputeState::as_str))
         .execute(connection)
         .await?;
     Ok(())
@@ -29,11 +31,13 @@ pub(crate) async fn insert(connection: &mut Connection, payment: &Payment) -> Re
 
 /// Writes what may change of a payment.
 pub(crate) async fn update(connection: &mut Connection, payment: &Payment) -> Result<(), DatabaseFault> {
-    sqlx::query("UPDATE payments SET state = $1, page = $2, charge = $3, look_at = $4 WHERE id = $5")
+    sqlx::query("UPDATE payments SET state = $1, page = $2, charge = $3, look_at = $4, refunded = $5, dispute = $6 WHERE id = $7")
         .bind(payment.state.as_str())
         .bind(payment.page.as_deref())
         .bind(payment.charge.as_deref())
         .bind(payment.look_at.map(|at| at.0))
+        .bind(payment.refunded.0)
+        .bind(payment.dispute.map(DisputeState::as_str))
         .bind(payment.id.bytes().to_vec())
         .execute(connection)
         .await?;
@@ -51,6 +55,19 @@ pub(crate) async fn of_checkout(connection: &mut Connection, checkout: CheckoutI
     let text = format!("SELECT {COLUMNS} FROM payments WHERE checkout = $1 AND way = $2 ORDER BY id DESC LIMIT 1");
     let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(checkout.bytes().to_vec()).bind(way.as_str());
     query.fetch_optional(connection).await?.as_ref().map(payment_of).transpose()
+}
+
+/// The one that whoever charges calls so.
+pub(crate) async fn of_charge(connection: &mut Connection, charge: &str) -> Result<Option<Payment>, DatabaseFault> {
+    let text = format!("SELECT {COLUMNS} FROM payments WHERE charge = $1");
+    let query = sqlx::query(sqlx::AssertSqlSafe(text)).bind(charge.to_owned());
+    query.fetch_optional(connection).await?.as_ref().map(payment_of).transpose()
+}
+
+/// How the dispute about a payment stands, from its column.
+pub(crate) fn dispute_of(row: &Row) -> Result<Option<DisputeState>, DatabaseFault> {
+    let dispute: Option<&str> = row.try_get("dispute")?;
+    dispute.map(|state| DisputeState::of_str(state).ok_or_else(|| value::unreadable("dispute", state))).transpose()
 }
 
 /// What is to be looked at by now, the longest waiting first.
@@ -73,6 +90,13 @@ pub(crate) async fn look_now(connection: &mut Connection, org: OrgId) -> Result<
 /// What was asked for a checkout was paid here.
 pub(crate) async fn paid_here(connection: &mut Connection, checkout: CheckoutId) -> Result<(), DatabaseFault> {
     let query = sqlx::query("UPDATE payments SET state = 'paid', look_at = NULL WHERE checkout = $1 AND state = 'asked'");
+    query.bind(checkout.bytes().to_vec()).execute(connection).await?;
+    Ok(())
+}
+
+/// Nobody is to pay what was asked for a checkout: it is too little.
+pub(crate) async fn give_up(connection: &mut Connection, checkout: CheckoutId) -> Result<(), DatabaseFault> {
+    let query = sqlx::query("UPDATE payments SET state = 'failed', look_at = NULL WHERE checkout = $1 AND state = 'asked'");
     query.bind(checkout.bytes().to_vec()).execute(connection).await?;
     Ok(())
 }
@@ -105,6 +129,8 @@ fn payment_of(row: &Row) -> Result<Payment, DatabaseFault> {
         charge: row.try_get("charge")?,
         created: value::time(row, "created")?,
         look_at: value::time_if_any(row, "look_at")?,
+        refunded: Money(row.try_get("refunded")?),
+        dispute: dispute_of(row)?,
     })
 }
 

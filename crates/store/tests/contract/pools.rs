@@ -24,7 +24,7 @@ const RELEASED: End = End::Settled(Settlement { input: None, output: 0 });
 
 fn ask(b: &Bench, org: domain::OrgId, pools: &[&PoolLimits], input: u64, output: u64) -> Result<Hold, Box<Refused>> {
     let entry = b.store.directory().org(org).unwrap();
-    b.store.pools().reserve(&entry, pools, Demand { request: b.request(), input, output }, b.now().mono_us)
+    b.store.pools().reserve(&entry, pools, None, Demand { request: b.request(), input, output }, b.now().mono_us)
 }
 
 fn views(b: &Bench, org: domain::OrgId) -> Vec<PoolView> {

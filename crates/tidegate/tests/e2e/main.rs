@@ -17,6 +17,7 @@ mod quotas;
 mod refusal;
 mod relay;
 mod shadow;
+mod shared_pool;
 mod shutdown;
 mod spend;
 mod usage;

@@ -22,13 +22,18 @@ async fn world(on_exhausted: &str, n: u64, limits: &str) -> (World, Org) {
 
 /// A stream of `words` tokens, each an event, all sent at once.
 fn words(words: u64) -> testkit::Script {
-    let sse = (0..words).fold(Sse::new(), |sse, n| sse.event(&chat_chunk("m", if n == 0 { "hello" } else { " hello" })));
+    words_after(Sse::new().event(&chat_chunk("m", "hello")), words)
+}
+
+/// The same, whose first has been said.
+pub(crate) fn words_after(first: Sse, words: u64) -> testkit::Script {
+    let sse = (1..words).fold(first, |sse, _| sse.event(&chat_chunk("m", " hello")));
     let stop = json!({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
                       "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
     sse.event(&stop).event(&chat_usage_chunk("m", 10, words)).done()
 }
 
-fn ask() -> Value {
+pub(crate) fn ask() -> Value {
     json!({"model": "short", "stream": true, "messages": [{"role": "user", "content": "Say hello."}]})
 }
 

@@ -120,6 +120,27 @@ async fn addresses_that_a_trusted_proxy_tells_are_counted_apart() {
 }
 
 #[tokio::test]
+async fn a_mail_that_must_be_tried_again_keeps_no_other_waiting() {
+    let server = MailServer::too_busy_for("eve@example.com").await;
+    let (host, port) = (server.addr.ip(), server.addr.port());
+    let email = format!("[email]\nhost = \"{host}\"\nport = {port}\nsecurity = \"none\"\nfrom = \"Tidegate <tide@example.com>\"\n");
+    let world = World::with("", &format!("{OPEN}{email}")).await;
+    // More than are tried at once; each would be tried again for more than a minute.
+    for n in 0..9 {
+        let invited = json!({"email": if n % 3 == 2 { format!("n{n}@example.com") } else { "eve@example.com".into() }});
+        world.operator("POST", "/people/invitations", invited).await;
+    }
+    until("the others have come", || async {
+        tokio::task::yield_now().await;
+        server.mails().len() == 3
+    })
+    .await;
+    let mut to: Vec<_> = server.mails().into_iter().flat_map(|mail| mail.to).collect();
+    to.sort();
+    assert_eq!(to, ["n2@example.com", "n5@example.com", "n8@example.com"]);
+}
+
+#[tokio::test]
 async fn who_signs_up_is_sent_a_link_also_by_a_server_that_is_busy_at_first() {
     let server = MailServer::start(1).await;
     let (host, port) = (server.addr.ip(), server.addr.port());

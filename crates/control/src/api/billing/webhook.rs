@@ -37,7 +37,7 @@ pub(crate) async fn hear_stripe(State(app): State<App>, headers: HeaderMap, Even
     })??;
     match settled {
         Settled::Nothing => {}
-        Settled::Failed | Settled::InForce | Settled::Refunding => tracing::info!(?settled, "Stripe told of a payment"),
+        Settled::Failed | Settled::InForce | Settled::Refunding | Settled::Reversed => tracing::info!(?settled, "Stripe told of a payment"),
     }
     Ok(Json(Taken { received: true }))
 }

@@ -12,5 +12,5 @@ use crate::shapes::status::Status;
 #[utoipa::path(get, path = "/status", tag = "installation",
     responses((status = 200, description = "How it stands", body = Status), ReadErrors))]
 pub(crate) async fn get_status(operator: Operator, State(app): State<App>) -> Json<Status> {
-    Json(Status::of(operator.store(), app.spend().spend(), app.now().wall))
+    Json(Status::of(operator.store(), app.spend().spend(), app.now()))
 }

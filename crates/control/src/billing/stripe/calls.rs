@@ -77,6 +77,11 @@ impl Refusal {
         matches!(self, Self::Answered { error, .. } if error.kind.as_deref() == Some("idempotency_error"))
     }
 
+    /// The amount is less than is charged in its currency, which differs from country to country.
+    pub(super) fn is_too_small(&self) -> bool {
+        self.code() == "amount_too_small"
+    }
+
     /// The same call will be refused whenever it is made.
     pub(super) fn is_final(&self) -> bool {
         matches!(self, Self::Answered { status: StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND, .. })
@@ -104,6 +109,9 @@ impl Refusal {
 
     /// For whoever wanted to pay; the operator is told more.
     pub(super) fn into_fault(self) -> ChargeFault {
+        if self.is_too_small() {
+            return ChargeFault::TooSmall;
+        }
         self.log();
         match self {
             Self::Unknown { .. } => ChargeFault::Unreachable,

@@ -3,11 +3,11 @@
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use store::Outcome;
+use store::{Outcome, Reversal};
 
 use super::Stripe;
-use super::objects::{Intent, Session};
-use crate::billing::{Heard, Standing};
+use super::objects::{Dispute, GivenBack, Intent, Other, Session};
+use crate::billing::{About, Heard, Standing};
 
 #[derive(Deserialize)]
 struct Event<'a> {
@@ -40,17 +40,30 @@ impl Stripe {
                     Standing::Settled(outcome) => Some(outcome),
                     Standing::Open | Standing::NeverAsked => failed.then_some(Outcome::Failed),
                 };
-                session.metadata.tidegate_payment.zip(outcome)
+                // A payment of another installation that shares the account has an id that isn't ours, or is unknown here.
+                let payment = session.metadata.tidegate_payment.and_then(|payment| payment.parse().ok());
+                payment.zip(outcome).map(|(payment, outcome)| About::Outcome(payment, outcome))
             }
             "payment_intent.succeeded" => {
                 let intent: Intent = serde_json::from_str(object).ok()?;
                 let outcome = Outcome::Paid(self.of_intent(&intent));
-                intent.metadata.tidegate_payment.map(|payment| (payment, outcome))
+                let payment = intent.metadata.tidegate_payment.and_then(|payment| payment.parse().ok());
+                payment.map(|payment| About::Outcome(payment, outcome))
+            }
+            "charge.refunded" => {
+                let charge: GivenBack = serde_json::from_str(object).ok()?;
+                let payment = charge.metadata.tidegate_payment.as_deref().and_then(|payment| payment.parse().ok());
+                let amount = self.given_back_of(&charge);
+                let charge = charge.payment_intent.map(Other::into_id);
+                amount.map(|amount| About::Reversal { payment, charge, reversal: Reversal::Refunded(amount) })
+            }
+            "charge.dispute.created" | "charge.dispute.updated" | "charge.dispute.closed" => {
+                let dispute: Dispute = serde_json::from_str(object).ok()?;
+                let reversal = Reversal::Disputed(dispute.state());
+                Some(About::Reversal { payment: None, charge: dispute.payment_intent.map(Other::into_id), reversal })
             }
             _ => None,
         };
-        // A payment of another installation that shares the account has an id that isn't ours, or is unknown here.
-        let about = about.and_then(|(payment, outcome)| Some((payment.parse().ok()?, outcome)));
         Some(Heard { event: id, about })
     }
 }

@@ -16,7 +16,7 @@ use super::{Bill, Called, ChargeFault, Charger, HearFault, Heard, Page, Standing
 use crate::caps::PAYMENTS_LOOKED_THROUGH;
 use calls::{Api, Refusal};
 use form::Form;
-use objects::{Customer, Intent, Link, List, PaymentMethod, Session};
+use objects::{Customer, Intent, Link, List, Named, Session};
 
 pub use calls::HttpClient;
 
@@ -75,7 +75,7 @@ impl Stripe {
             return Ok(Some(card.into_id()));
         }
         let query = Form::new().with("customer", customer).with("type", "card").with("limit", "1");
-        let cards: List<PaymentMethod> = self.api.get("/v1/payment_methods", &query).await.map_err(Refusal::into_fault)?;
+        let cards: List<Named> = self.api.get("/v1/payment_methods", &query).await.map_err(Refusal::into_fault)?;
         Ok(cards.data.into_iter().next().map(|card| card.id))
     }
 
@@ -91,7 +91,7 @@ impl Stripe {
             Err(refusal) if refusal.is_decline() => Ok(Standing::Settled(Outcome::Failed)),
             // With the card of today the call was another one: the first one's outcome is what counts.
             Err(refusal) if refusal.is_reused_key() => self.lost(bill, customer).await,
-            Err(refusal) if refusal.is_final() => {
+            Err(refusal) if refusal.is_final() && !refusal.is_too_small() => {
                 refusal.log();
                 Ok(Standing::Settled(Outcome::Failed))
             }

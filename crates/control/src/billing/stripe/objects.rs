@@ -1,7 +1,7 @@
 //! What is read of Stripe's objects: as little as is needed, so that other versions of its API can be read as well.
 
 use serde::Deserialize;
-use store::{Charged, Outcome};
+use store::{Charged, DisputeState, Outcome};
 
 use super::Stripe;
 use crate::billing::Standing;
@@ -14,7 +14,7 @@ pub(super) enum Other<T> {
     Whole(T),
 }
 
-impl Other<PaymentMethod> {
+impl Other<Named> {
     pub(super) fn into_id(self) -> String {
         match self {
             Self::Id(id) => id,
@@ -38,12 +38,43 @@ pub(super) struct Customer {
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct InvoiceSettings {
-    pub(super) default_payment_method: Option<Other<PaymentMethod>>,
+    pub(super) default_payment_method: Option<Other<Named>>,
 }
 
+/// Something of which only its name is read.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct PaymentMethod {
+pub(super) struct Named {
     pub(super) id: String,
+}
+
+/// A charge of which something was given back.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct GivenBack {
+    amount_refunded: i64,
+    currency: String,
+    pub(super) payment_intent: Option<Other<Named>>,
+    /// It has that of what was charged.
+    #[serde(default)]
+    pub(super) metadata: Metadata,
+}
+
+/// A dispute about a charge.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Dispute {
+    status: String,
+    pub(super) payment_intent: Option<Other<Named>>,
+}
+
+impl Dispute {
+    /// What it came to.
+    pub(super) fn state(&self) -> DisputeState {
+        match self.status.as_str() {
+            // The second: the bank only asked.
+            "won" | "warning_closed" => DisputeState::Won,
+            "lost" => DisputeState::Lost,
+            _ => DisputeState::Open,
+        }
+    }
 }
 
 /// What somebody is led to, or nothing of which anything is read.
@@ -93,6 +124,11 @@ pub(super) struct Session {
 impl Stripe {
     fn amount(&self, cents: i64, currency: &str) -> Option<domain::Money> {
         (currency == self.currency).then(|| domain::Money::of_cents(cents))
+    }
+
+    /// What was given back of a charge until now; `None`: in another currency.
+    pub(super) fn given_back_of(&self, charge: &GivenBack) -> Option<domain::Money> {
+        self.amount(charge.amount_refunded, &charge.currency)
     }
 
     /// What a charge that succeeded took.
