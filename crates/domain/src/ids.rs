@@ -122,6 +122,12 @@ ulid_id!(
 );
 
 ulid_id!(
+    /// Somebody as a provider of identities knows them: `identity_` and a ULID.
+    IdentityId,
+    "identity_"
+);
+
+ulid_id!(
     /// A wish for another plan: `plan_request_` and a ULID.
     PlanRequestId,
     "plan_request_"

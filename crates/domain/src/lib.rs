@@ -11,6 +11,7 @@ mod credential_id;
 mod email;
 mod feature;
 mod health;
+mod identity;
 mod ids;
 mod limit_row;
 mod model;
@@ -41,9 +42,10 @@ pub use credential_id::{CredentialId, ParseCredentialIdError};
 pub use email::{Email, ParseEmailError};
 pub use feature::{Feature, Features};
 pub use health::{Admits, Allowance, Attempt, Change, Health, HealthState, QuotaRead, Standing, Trouble, Why};
+pub use identity::{Identity, SameAddress};
 pub use ids::{
-    CheckoutId, InvoiceId, KeyId, LinkId, ModelId, OrgId, ParseIdError, PaymentId, PersonId, PlanId, PlanRequestId, ProviderName,
-    RequestId, SessionId,
+    CheckoutId, IdentityId, InvoiceId, KeyId, LinkId, ModelId, OrgId, ParseIdError, PaymentId, PersonId, PlanId, PlanRequestId,
+    ProviderName, RequestId, SessionId,
 };
 pub use limit_row::{LimitRow, Selector};
 pub use model::{Model, Target, Tokenizer};

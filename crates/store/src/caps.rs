@@ -10,6 +10,10 @@ pub(crate) const USES_KNOWN: usize = 10_000;
 pub(crate) const MAX_MEMBERS_PER_ORG: usize = 1_000;
 /// Invitations of one organisation that nobody has taken up.
 pub(crate) const MAX_INVITATIONS_PER_ORG: usize = 200;
+/// Identities of one person, each with a provider of them.
+pub(crate) const MAX_IDENTITIES: usize = 20;
+/// Invitations for one address that are looked through for one that still leads somewhere.
+pub(crate) const INVITATIONS_LOOKED_THROUGH: usize = 50;
 /// Sessions of one person; the oldest end first.
 pub(crate) const MAX_SESSIONS: usize = 20;
 /// Longest time that a session lasts, in microseconds: 30 days.

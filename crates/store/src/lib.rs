@@ -36,6 +36,7 @@ pub use ops::billing::{BillingError, Checkout, CheckoutState, Invoice, PlanChang
 pub use ops::credentials::{AddCredentialError, CredentialChange, CredentialInfo, CredentialKind, NewCredential, RemoveCredentialError};
 pub use ops::custom_limits::{LimitFact, ReadLimitFactsError, SetCustomLimitsError};
 pub use ops::diff::{Change, ChangeAction, Diff, FieldChange};
+pub use ops::identities::{Admitted, Arrival, ArriveError, Arrived, LinkIdentityError, LinkedIdentity, UnlinkIdentityError};
 pub use ops::input::InvalidInput;
 pub use ops::key_changes::ChangeKeyError;
 pub use ops::keys::{CreateKeyError, KeyInfo, NewKey, TooManyKeys};

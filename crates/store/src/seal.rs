@@ -7,6 +7,8 @@ use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use domain::Entropy;
 use sha2::{Digest as _, Sha256};
 
+use crate::Store;
+
 /// The key that seals credentials: 32 random bytes.
 #[derive(Clone)]
 pub struct SecretKey([u8; 32]);
@@ -102,6 +104,23 @@ impl Sealer {
         let payload = Payload { msg, aad: place.as_bytes() };
         self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| CannotUnseal)
     }
+}
+
+impl Store {
+    /// A text that only this installation can read and nobody can change, for somebody to keep; `place` is what for.
+    pub fn seal(&self, place: &str, text: &[u8]) -> Vec<u8> {
+        self.inner.sealer.seal(&handed_out(place), text, self.inner.entropy.as_ref())
+    }
+
+    /// What was sealed for that; `None`: it wasn't, or was changed.
+    pub fn unseal(&self, place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.inner.sealer.unseal(&handed_out(place), sealed).ok()
+    }
+}
+
+/// A place apart from those of what is kept here.
+fn handed_out(place: &str) -> String {
+    format!("handed out:{place}")
 }
 
 #[cfg(test)]

@@ -235,6 +235,7 @@ impl Store {
             let id = link.person.ok_or(LinkError::Spent)?;
             let known = sql::people::get(&mut transaction, id).await?.ok_or(LinkError::Spent)?;
             sql::people::set_verified(&mut transaction, id).await?;
+            sql::people::set_address_shown(&mut transaction, id).await?;
             sql::sessions::end_links(&mut transaction, LinkPurpose::Verify, Some(id)).await?;
             note(&mut transaction, Actor::Person(id), "person.verify", &id.to_string(), json!({"link": link.id}), now).await?;
             Database::commit(transaction).await?;
@@ -298,7 +299,7 @@ impl Store {
             }
             let id = PersonId::generate(now, inner.entropy.as_ref());
             let person = Person { id, email, name, is_operator: true, is_verified: true, created: now };
-            sql::people::insert(&mut transaction, &person, password.expose_secret()).await?;
+            sql::people::insert(&mut transaction, &person, Some(password.expose_secret())).await?;
             sql::sessions::end_links(&mut transaction, LinkPurpose::Setup, None).await?;
             let details = json!({"email": person.email, "operator": true});
             note(&mut transaction, Actor::Person(id), "person.create", &id.to_string(), details, now).await?;

@@ -8,6 +8,7 @@ pub(crate) mod credentials;
 pub(crate) mod custom_limits;
 pub(crate) mod definitions;
 pub(crate) mod diff;
+pub(crate) mod identities;
 pub(crate) mod input;
 pub(crate) mod key_changes;
 pub(crate) mod keys;

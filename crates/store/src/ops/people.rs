@@ -105,7 +105,7 @@ impl Store {
             let name = if new.name.trim().is_empty() { String::new() } else { input::name("name", &new.name)? };
             let is_verified = new.is_verified || link.is_some();
             let person = Person { id, email, name, is_operator: false, is_verified, created: now };
-            sql::people::insert(&mut transaction, &person, new.password.expose_secret()).await?;
+            sql::people::insert(&mut transaction, &person, Some(new.password.expose_secret())).await?;
             let details = json!({"email": person.email, "name": person.name});
             note(&mut transaction, Actor::Person(id), "person.create", &id.to_string(), details, now).await?;
             let invited_to = link.as_ref().and_then(|link| link.org.map(|org| (org, link.role.unwrap_or(Role::Viewer))));
@@ -179,7 +179,7 @@ impl Store {
 
 impl Inner {
     /// Writes an organisation and its owner.
-    async fn insert_own_org(
+    pub(crate) async fn insert_own_org(
         &self,
         connection: &mut sql::Connection,
         owner: PersonId,
@@ -218,7 +218,7 @@ impl Inner {
         Ok(())
     }
 
-    fn publish_new(&self, org: &Org) {
+    pub(crate) fn publish_new(&self, org: &Org) {
         self.directory.put_org(Arc::new(OrgEntry::new(org.id, state_of(org, Arc::from([]), self.window_us), self.window_us)));
     }
 }

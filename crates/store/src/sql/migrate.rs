@@ -30,6 +30,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 13, text: include_str!("migrations/sqlite/0013_usage_pending.sql") },
     Migration { version: 14, text: include_str!("migrations/sqlite/0014_carried.sql") },
     Migration { version: 15, text: include_str!("migrations/sqlite/0015_reversals.sql") },
+    Migration { version: 16, text: include_str!("migrations/sqlite/0016_identities.sql") },
 ];
 
 /// Why the schema can't be brought up to date.

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod billing;
 pub(crate) mod definitions;
 pub(crate) mod facts;
+pub(crate) mod identities;
 pub(crate) mod key_uses;
 pub(crate) mod keys;
 pub(crate) mod labels;

@@ -7,7 +7,7 @@ use super::value::{self, IdBytes as _};
 use super::{Connection, Pool, Row};
 use crate::DatabaseFault;
 
-const PERSON: &str = "p.id AS person, p.email, p.name, p.operator, p.verified, p.created";
+pub(crate) const PERSON: &str = "p.id AS person, p.email, p.name, p.operator, p.verified, p.created";
 
 /// Somebody with the hash of their password.
 pub(crate) struct Known {
@@ -15,7 +15,8 @@ pub(crate) struct Known {
     pub(crate) password: Option<String>,
 }
 
-pub(crate) async fn insert(connection: &mut Connection, person: &Person, password: &str) -> Result<(), DatabaseFault> {
+/// `password`: `None`: they can't log in with one.
+pub(crate) async fn insert(connection: &mut Connection, person: &Person, password: Option<&str>) -> Result<(), DatabaseFault> {
     sqlx::query(
         "INSERT INTO people (id, email, email_folded, name, password, operator, verified, created) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
@@ -53,6 +54,18 @@ pub(crate) async fn set_password(connection: &mut Connection, id: PersonId, pass
 pub(crate) async fn set_verified(connection: &mut Connection, id: PersonId) -> Result<(), DatabaseFault> {
     sqlx::query("UPDATE people SET verified = 1 WHERE id = $1").bind(id.bytes().as_slice()).execute(connection).await?;
     Ok(())
+}
+
+/// They read what is sent to their address.
+pub(crate) async fn set_address_shown(connection: &mut Connection, id: PersonId) -> Result<(), DatabaseFault> {
+    sqlx::query("UPDATE people SET address_shown = 1 WHERE id = $1").bind(id.bytes().as_slice()).execute(connection).await?;
+    Ok(())
+}
+
+/// Whether it was shown that they read what is sent to their address.
+pub(crate) async fn is_address_shown(connection: &mut Connection, id: PersonId) -> Result<bool, DatabaseFault> {
+    let query = sqlx::query("SELECT COUNT(*) AS n FROM people WHERE id = $1 AND address_shown = 1").bind(id.bytes().to_vec());
+    Ok(value::count(&query.fetch_one(connection).await?, "n")? > 0)
 }
 
 /// Whether anybody runs the installation.

@@ -94,18 +94,22 @@ fn session(row: &Row) -> Result<Session, DatabaseFault> {
 }
 
 pub(crate) async fn insert_link(connection: &mut Connection, link: &Link, hash: TokenHash) -> Result<(), DatabaseFault> {
-    sqlx::query("INSERT INTO links (id, hash, purpose, person_id, org_id, email, role, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
-        .bind(link.id.bytes().to_vec())
-        .bind(hash.0.to_vec())
-        .bind(link.purpose.as_str())
-        .bind(link.person.map(|id| id.bytes().to_vec()))
-        .bind(link.org.map(|id| id.bytes().to_vec()))
-        .bind(link.email.as_ref().map(Email::as_str))
-        .bind(link.role.map(Role::as_str))
-        .bind(link.created.0)
-        .bind(link.expires.0)
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO links (id, hash, purpose, person_id, org_id, email, role, created, expires, email_folded) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    )
+    .bind(link.id.bytes().to_vec())
+    .bind(hash.0.to_vec())
+    .bind(link.purpose.as_str())
+    .bind(link.person.map(|id| id.bytes().to_vec()))
+    .bind(link.org.map(|id| id.bytes().to_vec()))
+    .bind(link.email.as_ref().map(Email::as_str))
+    .bind(link.role.map(Role::as_str))
+    .bind(link.created.0)
+    .bind(link.expires.0)
+    .bind(link.email.as_ref().map(Email::folded))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -121,6 +125,21 @@ pub(crate) async fn links_to(pool: &Pool, org: OrgId, now: UnixMicros) -> Result
          WHERE org_id = $1 AND purpose = 'invitation' AND expires > $2 ORDER BY id",
     );
     query.bind(org.bytes().to_vec()).bind(now.0).fetch_all(pool).await?.iter().map(link_of).collect()
+}
+
+/// The newest invitations for this address that nobody has taken up.
+pub(crate) async fn invitations_for(
+    connection: &mut Connection,
+    email: &Email,
+    now: UnixMicros,
+    most: usize,
+) -> Result<Vec<Link>, DatabaseFault> {
+    let query = sqlx::query(
+        "SELECT id, purpose, person_id, org_id, email, role, created, expires FROM links \
+         WHERE email_folded = $1 AND purpose = 'invitation' AND expires > $2 ORDER BY id DESC LIMIT $3",
+    );
+    let query = query.bind(email.folded()).bind(now.0).bind(value::int(most as u64));
+    query.fetch_all(connection).await?.iter().map(link_of).collect()
 }
 
 pub(crate) async fn end_link(connection: &mut Connection, id: LinkId) -> Result<(), DatabaseFault> {

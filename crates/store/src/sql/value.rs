@@ -1,6 +1,8 @@
 //! How values of the domain are kept in columns, and read back.
 
-use domain::{CheckoutId, InvoiceId, KeyId, LinkId, OrgId, PaymentId, PersonId, PlanRequestId, RequestId, SessionId, UnixMicros};
+use domain::{
+    CheckoutId, IdentityId, InvoiceId, KeyId, LinkId, OrgId, PaymentId, PersonId, PlanRequestId, RequestId, SessionId, UnixMicros,
+};
 use sqlx::{Row as _, ValueRef as _};
 
 use super::Row;
@@ -43,7 +45,7 @@ macro_rules! id_bytes {
     };
 }
 
-id_bytes! { OrgId KeyId RequestId PersonId SessionId LinkId PlanRequestId CheckoutId InvoiceId PaymentId }
+id_bytes! { OrgId KeyId RequestId PersonId SessionId LinkId IdentityId PlanRequestId CheckoutId InvoiceId PaymentId }
 
 pub(crate) fn id_bits(row: &Row, column: &str) -> Result<u128, DatabaseFault> {
     let bytes: &[u8] = row.try_get(column)?;

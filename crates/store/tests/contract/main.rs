@@ -6,6 +6,7 @@ mod apply;
 mod concurrency;
 mod credentials;
 mod definitions;
+mod identities;
 mod keys;
 mod once;
 mod orgs;
@@ -43,6 +44,14 @@ contract! { sqlite:
         a_revoked_key_and_a_deleted_organisation_are_refused_at_once,
         wishes_are_checked,
         lists_page_and_tell_revoked_ones,
+    }
+    identities {
+        who_came_before_is_known_whatever_their_address_is_now,
+        an_account_of_the_same_address_is_theirs_only_where_it_was_shown,
+        an_account_is_made_for_whom_the_mode_admits,
+        an_invitation_is_taken_up_by_coming,
+        one_is_linked_by_whoever_is_logged_in_and_taken_away_but_for_the_last_way,
+        what_is_handed_out_sealed_comes_back_whole_or_not_at_all,
     }
     once {
         an_answer_outlives_a_restart_and_is_kept_sealed_for_a_day,
