@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use control::{Cashier, ControlConfig, ControlParts};
+use control::{Cashier, ControlConfig, ControlParts, Oidc, OidcConfig};
 use domain::{Clock, Entropy};
 use gateway::{Gateway, GatewayConfig, GatewayParts};
 use http::Uri;
@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{Config, is_unspecified};
+use crate::config::{self, Config, is_unspecified};
+use crate::fetcher::Fetcher;
 use crate::first_run::{self, DemoAccess};
 use crate::mailer::{Courier, Queue, mailer};
 use crate::running::{Running, Stopping};
@@ -221,6 +222,13 @@ fn mail(config: &Config) -> Result<Option<(Queue, Courier)>, StartError> {
     Ok(Some(mailer(email).map_err(|source| StartError::Mail { host: email.host.clone(), source })?))
 }
 
+/// Who else can say who somebody is, where that is configured.
+fn oidc(config: &Config, own_url: &Uri, gateway: &Arc<Gateway>) -> Option<Arc<Oidc>> {
+    let config::Oidc { issuer, client_id, client_secret, scopes, name, allowed_domains, .. } = config.oidc.clone()?;
+    let config = OidcConfig { issuer, client_id, client_secret, scopes, name, allowed_domains, own_url: own_url.clone() };
+    Some(Arc::new(Oidc::new(config, Box::new(Fetcher(Arc::clone(gateway))))))
+}
+
 fn control_plane(
     config: &Config,
     own_url: Uri,
@@ -231,6 +239,7 @@ fn control_plane(
 ) -> ControlPlane {
     let Beside { cashier, mailer, tasks, clock, entropy } = beside;
     let parts = ControlParts {
+        oidc: oidc(config, &own_url, gateway),
         config: ControlConfig {
             operator_token_hash: control::hash_operator_token(token.expose_secret()),
             public_url: config.server.public_url.as_ref().and_then(|url| url.parse().ok()),

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 mod discovery;
 mod entries;
+mod fetcher;
 pub mod first_run;
 mod mailer;
 mod memory;

@@ -1,33 +1,19 @@
-//! How the control plane calls whoever charges: over the data plane's client, so that there is one way out of the program.
+//! Who sells plans, as it is configured, and the minute in which what is due is done.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use control::{Cashier, CashierParts, Charger, HttpClient, Manual, Stripe, StripeConfig, TestCards};
+use control::{Cashier, CashierParts, Charger, Manual, Stripe, StripeConfig, TestCards};
 use domain::Clock;
 use gateway::Gateway;
-use http::{Request, Response, Uri};
+use http::Uri;
 use store::Store;
 
 use crate::config::{Billing, Config};
+use crate::fetcher::Fetcher;
 
 /// How often it is looked whether something is to be renewed, and what became of payments.
 const BILLING_INTERVAL: Duration = Duration::from_secs(60);
-
-struct Client(Arc<Gateway>);
-
-impl HttpClient for Client {
-    fn send(
-        &self,
-        request: Request<Bytes>,
-        within: Duration,
-        most: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, String>> + Send + '_>> {
-        Box::pin(self.0.fetch(request, within, most))
-    }
-}
 
 /// Whoever sells plans, as it is configured.
 pub(crate) fn cashier(config: &Config, own_url: Uri, store: &Store, gateway: &Arc<Gateway>, clock: &Arc<dyn Clock>) -> Cashier {
@@ -36,7 +22,7 @@ pub(crate) fn cashier(config: &Config, own_url: Uri, store: &Store, gateway: &Ar
         Billing::Test => Box::new(TestCards::new(own_url)),
         Billing::Stripe { secret_key, webhook_secret, api_base, currency } => {
             let config = StripeConfig { secret_key, webhook_secret, api_base, currency, own_url };
-            Box::new(Stripe::new(config, Box::new(Client(Arc::clone(gateway)))))
+            Box::new(Stripe::new(config, Box::new(Fetcher(Arc::clone(gateway)))))
         }
     };
     Cashier::new(CashierParts { store: store.clone(), charger, unpaid: config.sign_up.plan.clone(), clock: Arc::clone(clock) })

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::Vault;
 use crate::billing::Cashier;
 use crate::mail::Mailer;
+use crate::oidc::Oidc;
 use crate::passwords::Passwords;
 use crate::shapes::org::Org;
 
@@ -71,6 +72,8 @@ pub struct ControlParts {
     pub tester: Arc<dyn ProviderTester>,
     /// Who sends mail; `None`: nobody does, and addresses are taken as they are given.
     pub mailer: Option<Arc<dyn Mailer>>,
+    /// Who else can say who somebody is; `None`: nobody.
+    pub oidc: Option<Arc<Oidc>>,
     /// What is done after the answer runs among these.
     pub tasks: TaskTracker,
     /// The time.
@@ -92,6 +95,7 @@ struct Parts {
     spend: Arc<dyn SpendRuntime>,
     tester: Arc<dyn ProviderTester>,
     mailer: Option<Arc<dyn Mailer>>,
+    oidc: Option<Arc<Oidc>>,
     tasks: TaskTracker,
     clock: Arc<dyn Clock>,
 }
@@ -99,9 +103,9 @@ struct Parts {
 impl App {
     /// Shares the parts.
     pub(crate) fn new(parts: ControlParts) -> Self {
-        let ControlParts { config, store, providers, spend, cashier, tester, mailer, tasks, clock, entropy } = parts;
+        let ControlParts { config, store, providers, spend, cashier, tester, mailer, oidc, tasks, clock, entropy } = parts;
         let (vault, passwords) = (Vault::new(store, cashier), Passwords::new(Arc::clone(&entropy)));
-        Self(Arc::new(Parts { config, vault, passwords, entropy, providers, spend, tester, mailer, tasks, clock }))
+        Self(Arc::new(Parts { config, vault, passwords, entropy, providers, spend, tester, mailer, oidc, tasks, clock }))
     }
 
     pub(crate) fn config(&self) -> &ControlConfig {
@@ -135,6 +139,11 @@ impl App {
     /// Who sends mail, if anybody does.
     pub(crate) fn mailer(&self) -> Option<&dyn Mailer> {
         self.0.mailer.as_deref()
+    }
+
+    /// Who else can say who somebody is.
+    pub(crate) fn oidc(&self) -> Option<&Oidc> {
+        self.0.oidc.as_deref()
     }
 
     /// Does this after the answer, which so takes as long whatever is to be done.

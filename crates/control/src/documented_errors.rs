@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::problem::ErrorBody;
@@ -44,6 +45,46 @@ pub(crate) struct NotFound;
 
 /// The name is taken, or something still depends on it.
 pub(crate) struct Conflict;
+
+/// What goes wrong where a browser is sent, told on a page.
+pub(crate) struct PageErrors;
+
+/// A query parameter is wrong or unknown.
+pub(crate) struct QueryErrors;
+
+/// Somebody else who is asked doesn't answer.
+pub(crate) struct UpstreamErrors;
+
+impl IntoResponses for PageErrors {
+    fn responses() -> Documented {
+        let of = |(status, text): (&str, &str)| {
+            let content = ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String))).build();
+            (status.to_owned(), RefOr::T(ResponseBuilder::new().description(text).content("text/html", content).build()))
+        };
+        let all = [
+            ("400", "It was not begun with this browser, is used or too old; or the address to go on to is not right"),
+            ("403", "Who comes is not let in, there or here"),
+            ("404", "No provider of identities is configured"),
+            ("409", "There is an account with this address, or an account can't be made or linked"),
+            ("429", "There were too many attempts; Retry-After says when there may be another"),
+            ("502", "The provider of identities can't be asked, or its answer can't be believed"),
+            ("503", "The store can't be reached, or too many log in at this moment"),
+        ];
+        all.into_iter().map(of).collect()
+    }
+}
+
+impl IntoResponses for QueryErrors {
+    fn responses() -> Documented {
+        documented(&[INVALID])
+    }
+}
+
+impl IntoResponses for UpstreamErrors {
+    fn responses() -> Documented {
+        documented(&[("502", "Somebody else who is asked for this doesn't answer; nothing was changed")])
+    }
+}
 
 impl IntoResponses for ReadErrors {
     fn responses() -> Documented {

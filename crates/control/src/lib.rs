@@ -10,8 +10,11 @@ mod body;
 mod caps;
 mod documented_errors;
 mod errors;
+mod form;
+mod http_client;
 mod layers;
 mod mail;
+mod oidc;
 mod pages;
 mod passwords;
 mod problem;
@@ -30,10 +33,11 @@ use tower::util::MapRequestLayer;
 pub use access::{ClientAddress, hash_operator_token};
 pub use app::{ControlConfig, ControlParts, SignUpConfig, SignUpMode};
 pub use billing::{
-    Bill, Called, Cashier, CashierParts, ChargeFault, Charger, HearFault, Heard, HttpClient, Manual, Page, Standing, Stripe, StripeConfig,
-    TestCards,
+    Bill, Called, Cashier, CashierParts, ChargeFault, Charger, HearFault, Heard, Manual, Page, Standing, Stripe, StripeConfig, TestCards,
 };
+pub use http_client::HttpClient;
 pub use mail::{Mail, Mailer};
+pub use oidc::{Oidc, OidcConfig};
 pub use pages::is_page;
 
 /// The link to `page` at `base` with a secret, which stands in the fragment: so browsers send it to no server.

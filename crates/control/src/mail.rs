@@ -48,6 +48,12 @@ pub(crate) fn verification(to: &Email, link: &str) -> Mail {
     mail(to, "Confirm your address", &[asked, link, "If you did not sign up, you need do nothing."])
 }
 
+pub(crate) fn linked(to: &Email, name: &str) -> Mail {
+    let told = format!("You can log in to your account with {name} from now on.");
+    let otherwise = "If that wasn't you, choose a new password, which logs everybody out, and take it away from your account.";
+    mail(to, "There is another way to log in", &[&told, otherwise])
+}
+
 pub(crate) fn known_already(to: &Email, base: &Uri) -> Mail {
     let told = "Somebody, perhaps you, wanted to sign up with this address, which has an account already. Nothing has changed. Log in here, or \
                 ask for a link to choose a new password:";

@@ -10,7 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::access::IDEMPOTENCY_KEY;
-use crate::api::{apply, audit, auth, billing, models, openapi, orgs, people, plan_requests, plans, providers, requests, route, status};
+use crate::api::{
+    apply, audit, auth, billing, models, oidc, openapi, orgs, people, plan_requests, plans, providers, requests, route, status,
+};
 use crate::app::App;
 use crate::documented_errors::Conflict;
 use crate::problem::ErrorBody;
@@ -45,6 +47,13 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(auth::signup::sign_up))
         .routes(routes!(auth::login::log_in))
         .routes(routes!(auth::logout::log_out))
+        .routes(routes!(auth::methods::get_login_methods))
+        .routes(routes!(auth::oidc::login::begin_oidc_login))
+        .routes(routes!(auth::oidc::callback::finish_oidc_login))
+        .routes(routes!(auth::oidc::links::link_oidc))
+        .routes(routes!(oidc::test::test_oidc))
+        .routes(routes!(auth::identities::list_identities))
+        .routes(routes!(auth::identities::unlink_identity))
         .routes(routes!(auth::session::who_am_i))
         .routes(routes!(auth::sessions::list_sessions))
         .routes(routes!(auth::sessions::end_session))

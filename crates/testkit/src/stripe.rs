@@ -8,6 +8,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::form::form_pairs;
+
 /// A card that pays.
 pub const CARD_PAYS: &str = "4242424242424242";
 /// A card that its bank declines.
@@ -79,7 +81,7 @@ impl FakeStripe {
         if state.trouble == Trouble::Down {
             return refused(503, "api_error", None);
         }
-        let form = decoded(if method == "GET" { query } else { body });
+        let form = form_pairs(if method == "GET" { query } else { body });
         let key = header("idempotency-key");
         let said = format!("{path} {body}");
         let known = key.as_ref().and_then(|key| state.answers.get(key).cloned());
@@ -361,30 +363,6 @@ fn metadata(form: &Form, prefix: &str) -> Value {
         Some((name.to_owned(), json!(value)))
     });
     Value::Object(members.collect())
-}
-
-fn decoded(text: &str) -> Form {
-    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (plain(name), plain(value))).collect()
-}
-
-fn plain(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = (first == b'%').then(|| after.get(..2)).flatten().and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(if first == b'+' { b' ' } else { first });
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use http::Method;
 use serde_json::{Value, json};
 
 use super::args::{Common, ServeArgs};
@@ -46,11 +47,11 @@ impl Findings {
 pub(crate) async fn run(common: &Common, surroundings: &Surroundings, output: &mut Output<'_>) -> anyhow::Result<Exit> {
     let mut findings = Findings(Vec::new());
     let place = Whereabouts::find(common, surroundings)?;
-    configuration(common, surroundings, &mut findings)?;
+    let oidc = configuration(common, surroundings, &mut findings)?.and_then(|config| config.oidc);
     data_folder(&place.data_dir, &mut findings);
     open_files(&mut findings);
     match Client::of(&place, surroundings) {
-        Ok(client) => server(&client, &place.url, &mut findings).await,
+        Ok(client) => server(&client, &place.url, oidc.as_ref().map(|oidc| oidc.issuer.as_str()), &mut findings).await,
         Err(error) => findings.add(Verdict::Wrong, "server", error.to_string()),
     }
     let is_sound = findings.0.iter().all(|f| f.verdict != Verdict::Wrong);
@@ -66,18 +67,23 @@ pub(crate) async fn run(common: &Common, surroundings: &Surroundings, output: &m
     Ok(if is_sound { Exit::Done } else { Exit::Failed })
 }
 
-fn configuration(common: &Common, surroundings: &Surroundings, findings: &mut Findings) -> anyhow::Result<()> {
+fn configuration(common: &Common, surroundings: &Surroundings, findings: &mut Findings) -> anyhow::Result<Option<Config>> {
     let sources = file::sources(common, &ServeArgs::default(), surroundings)?;
     let name = sources.file.as_ref().map_or("none: the defaults", |(name, _)| name);
-    match Config::read(&sources) {
-        Ok(config) if config.warnings.is_empty() => findings.add(Verdict::Fine, "configuration", name),
-        Ok(config) => {
-            let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
-            findings.add(Verdict::Note, "configuration", warnings.join("\n"));
+    let config = match Config::read(&sources) {
+        Ok(config) => config,
+        Err(faults) => {
+            findings.add(Verdict::Wrong, "configuration", faults.to_string());
+            return Ok(None);
         }
-        Err(faults) => findings.add(Verdict::Wrong, "configuration", faults.to_string()),
+    };
+    if config.warnings.is_empty() {
+        findings.add(Verdict::Fine, "configuration", name);
+    } else {
+        let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+        findings.add(Verdict::Note, "configuration", warnings.join("\n"));
     }
-    Ok(())
+    Ok(Some(config))
 }
 
 fn data_folder(path: &Path, findings: &mut Findings) {
@@ -120,7 +126,7 @@ fn open_files(findings: &mut Findings) {
     }
 }
 
-async fn server(client: &Client, url: &str, findings: &mut Findings) {
+async fn server(client: &Client, url: &str, oidc: Option<&str>, findings: &mut Findings) {
     let providers = match client.all("/providers").await {
         Ok(providers) => providers,
         Err(error) => return findings.add(Verdict::Wrong, "server", error.to_string()),
@@ -131,6 +137,9 @@ async fn server(client: &Client, url: &str, findings: &mut Findings) {
     }
     for provider in &providers {
         standing(client, &text(provider, "name"), findings).await;
+    }
+    if let Some(oidc) = oidc {
+        identities(client, oidc, findings).await;
     }
     match client.all("/models").await {
         Ok(models) => {
@@ -157,6 +166,17 @@ fn quotas(providers: &[Value], models: &[Value], findings: &mut Findings) {
                 text(target, "provider")
             );
             findings.add(Verdict::Note, "quota", said);
+        }
+    }
+}
+
+/// Whether the server can have what the provider of identities publishes.
+async fn identities(client: &Client, issuer: &str, findings: &mut Findings) {
+    match client.send(Method::POST, "/oidc/test", &json!({})).await {
+        Err(error) => findings.add(Verdict::Wrong, "log-in", format!("{issuer}: {error}")),
+        Ok(test) => {
+            let verdict = if test.get("ok") == Some(&Value::Bool(true)) { Verdict::Fine } else { Verdict::Wrong };
+            findings.add(verdict, "log-in", format!("{}: {}", text(&test, "issuer"), text(&test, "message")));
         }
     }
 }

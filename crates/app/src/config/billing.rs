@@ -1,12 +1,12 @@
 //! `[billing]`: how plans are paid.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use http::Uri;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+use super::secret::secret;
 use super::table::Table;
 use super::written::Word;
 
@@ -47,9 +47,9 @@ const OTHER_PARTS: &str = "bif clp djf gnf isk jpy kmf krw mga pyg rwf ugx vnd v
 pub(super) fn read(table: Table<'_>, environment: &BTreeMap<String, String>) -> Billing {
     let provider = table.get("provider").map_or(Written::Manual, |Word(provider)| provider);
     let stripe = table.section("stripe");
-    let is_stripe = provider == Written::Stripe;
-    let secret_key = secret(&stripe, ["secret_key", "secret_key_env", "secret_key_file"], environment, is_stripe);
-    let webhook_secret = secret(&stripe, ["webhook_secret", "webhook_secret_env", "webhook_secret_file"], environment, is_stripe);
+    let needed = (provider == Written::Stripe).then_some("provider = \"stripe\" in [billing]");
+    let secret_key = secret(&stripe, ["secret_key", "secret_key_env", "secret_key_file"], environment, needed);
+    let webhook_secret = secret(&stripe, ["webhook_secret", "webhook_secret_env", "webhook_secret_file"], environment, needed);
     let api_base = stripe.checked("api_base", |text: String| api_base(&text)).unwrap_or_else(|| Uri::from_static(API_BASE));
     let currency = stripe.checked("currency", |text: String| currency(&text)).unwrap_or_else(|| "usd".into());
     stripe.close();
@@ -60,31 +60,6 @@ pub(super) fn read(table: Table<'_>, environment: &BTreeMap<String, String>) -> 
         (Written::Manual, _, _) | (Written::Stripe, _, _) => Billing::Manual,
         (Written::Test, _, _) => Billing::Test,
     }
-}
-
-/// A secret that is written, or where it is found.
-fn secret(table: &Table<'_>, keys: [&'static str; 3], environment: &BTreeMap<String, String>, is_needed: bool) -> Option<SecretString> {
-    let [written, variable, file] = keys;
-    let found = [table.has(written), table.has(variable), table.has(file)];
-    let text = table.get::<SecretString>(written);
-    let of_variable = table.checked(variable, |name: String| {
-        let value = environment.get(&name).map(|value| value.trim()).filter(|value| !value.is_empty());
-        value.map(SecretString::from).ok_or_else(|| format!("environment variable {name} is not set"))
-    });
-    let of_file = table.checked(file, |path: PathBuf| read_file(&path));
-    if found.iter().filter(|is_there| **is_there).count() > 1 {
-        table.fault(table.place(), format!("give exactly one of {written}, {variable}, {file}"));
-    }
-    let secret = text.or(of_variable).or(of_file);
-    if secret.is_none() && is_needed && !found.contains(&true) {
-        table.fault(table.place(), format!("provider = \"stripe\" needs {written} in [billing.stripe] (or {variable}, or {file})"));
-    }
-    secret
-}
-
-fn read_file(path: &Path) -> Result<SecretString, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("can't read {}: {error}", path.display()))?;
-    if text.trim().is_empty() { Err(format!("{} is empty", path.display())) } else { Ok(text.trim().into()) }
 }
 
 fn api_base(text: &str) -> Result<Uri, String> {

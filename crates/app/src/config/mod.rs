@@ -13,8 +13,10 @@ mod limits;
 mod log;
 mod metrics;
 mod models;
+mod oidc;
 mod plans;
 mod providers;
+mod secret;
 mod server;
 mod signup;
 mod spend;
@@ -38,6 +40,7 @@ pub use limits::Limits;
 pub use listener::{Network, TlsFiles};
 pub use log::{Log, LogFormat};
 pub use metrics::MetricsSection;
+pub use oidc::Oidc;
 pub use providers::{ConfiguredProvider, Credential};
 pub use server::Server;
 pub use spend::Spend;
@@ -68,6 +71,8 @@ pub struct Config {
     pub billing: Billing,
     /// `[email]`; `None`: no mail is sent.
     pub email: Option<Email>,
+    /// `[oidc]`; `None`: people log in with passwords alone.
+    pub oidc: Option<Oidc>,
     /// `[errors]`
     pub errors: Errors,
     /// `[metrics]`
@@ -174,6 +179,10 @@ fn read(sources: &Sources, base: Option<seed::Base>) -> (Result<Config, Faults>,
     if let Some(data_dir) = &sources.data_dir {
         config.server.data_dir.clone_from(data_dir);
     }
+    if let Some(oidc) = config.oidc.as_ref().filter(|_| config.server.public_url.is_none() && !config.server.is_loopback()) {
+        let message = "[oidc] needs public_url in [server]: the address under which browsers reach this server, and come back to it";
+        reading.fault(oidc.place.clone(), message);
+    }
     let notes = reading.finish();
     let known = notes.known_keys().map(Into::into).collect();
     config.warnings = notes.warnings;
@@ -183,7 +192,7 @@ fn read(sources: &Sources, base: Option<seed::Base>) -> (Result<Config, Faults>,
 fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sources, places: &mut Places) -> Config {
     let root = reading.root(body);
     store::read(root.section("store"));
-    for name in ["oidc", "retention", "otel"] {
+    for name in ["retention", "otel"] {
         later::empty(root.section(name), name);
     }
     let (sign_up, total_tpm) = signup::read(root.section("signup"), places);
@@ -195,6 +204,7 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
         total_tpm,
         billing: billing::read(root.section("billing"), &sources.environment),
         email: Email::read(root.section("email")),
+        oidc: Oidc::read(root.section("oidc"), &sources.environment),
         errors: Errors::read(root.section("errors")),
         metrics: MetricsSection::read(root.section("metrics")),
         log: Log::read(root.section("log")),

@@ -39,7 +39,9 @@ const FAULTY: &[(&str, &[(&str, &str)])] = &[
     ("[signup]\nmode = \"everybody\"", &[("2:8", "unknown choice \"everybody\"")]),
     ("[billing]\nprovider = \"paypal\"", &[("2:12", "unknown choice \"paypal\"")]),
     ("[email]\nsmtp = \"x\"", &[("2:1", "unknown key \"smtp\"; known here: from, host,")]),
-    ("[oidc]\nissuer = \"x\"", &[("2:1", "[oidc] has no keys in this version")]),
+    ("[otel]\nendpoint = \"x\"", &[("2:1", "[otel] has no keys in this version")]),
+    ("[oidc]\nissuer = \"x\"", &[("1:1", "[oidc] needs client_secret"), ("1:1", "client_id is missing"), ("2:10", "issuer: ")]),
+    ("[oidc]\nclient = \"x\"", &[("2:1", "unknown key \"client\"; did you mean")]),
     ("[[providers]]\n", &[("1:1", "kind is missing"), ("1:1", "name is missing")]),
     ("[[providers]]\nname = \"a\"\nkind = \"anthropic\"", &[("3:8", "\"anthropic\" is not in this version")]),
     ("[[providers]]\nname = \"a\"\nkind = \"opnai\"", &[("3:8", "unknown kind \"opnai\"; the kinds are")]),
@@ -195,7 +197,7 @@ fn waits_and_pauses_are_read_with_their_defaults() {
 
 #[test]
 fn what_has_no_effect_yet_is_named_in_a_warning() {
-    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[oidc]\n[otel]\n";
+    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[retention]\n[otel]\n";
     let config = Config::from_toml(text).unwrap();
     let lines: Vec<_> = config.warnings.iter().map(|w| w.place.to_string().replace("configuration:", "")).collect();
     assert_eq!(lines, ["4:1", "5:1"]);
@@ -244,6 +246,59 @@ fn how_plans_are_paid_is_configured() {
     let read = Config::read(&sources(&other.replace("jpy", "eur"), &[("STRIPE", "sk_very-secret")])).unwrap().billing;
     assert!(matches!(read, Billing::Stripe { currency, .. } if currency == "eur"));
     assert!(faults(&stripe.replace("webhook_secret =", "secret_key_env = \"A\", webhook_secret ="), &[("A", "b")]).contains("exactly one"));
+}
+
+#[test]
+fn the_provider_of_identities_is_configured() {
+    let read = |text: &str, environment: &[(&str, &str)]| Config::read(&sources(text, environment));
+    let faults = |text: &str, environment: &[(&str, &str)]| faults_in(&sources(text, environment)).join("\n");
+    assert!(read("[oidc]\nname = \"x\"", &[]).unwrap().oidc.is_none(), "nobody is named");
+    let given = "[oidc]\nissuer = \"https://id.example.com/realm/\"\nclient_id = \"tide\"\nclient_secret = \"very-secret\"\n";
+    let config = read(given, &[]).unwrap();
+    assert!(!format!("{config:?}").contains("very-secret"));
+    let oidc = config.oidc.unwrap();
+    assert_eq!((oidc.issuer.as_str(), oidc.client_id.as_str()), ("https://id.example.com/realm/", "tide"), "to the letter");
+    assert_eq!((oidc.scopes.as_str(), oidc.name.as_str(), oidc.allowed_domains.len()), ("openid email profile", "single sign-on", 0));
+    let more = format!("{given}scopes = \"openid  email\"\nname = \" Acme \"\nallowed_domains = [\"Example.com\", \"x.org\"]");
+    let oidc = read(&more, &[]).unwrap().oidc.unwrap();
+    assert_eq!(
+        (oidc.scopes.as_str(), oidc.name.as_str(), oidc.allowed_domains.join(" ")),
+        ("openid email", "Acme", "example.com x.org".into())
+    );
+
+    let variables = [
+        ("TIDEGATE_OIDC__ISSUER", "http://127.0.0.1:9/"),
+        ("TIDEGATE_OIDC__CLIENT_ID", "tide"),
+        ("TIDEGATE_OIDC__CLIENT_SECRET", "very-secret"),
+        ("TIDEGATE_OIDC__ALLOWED_DOMAINS", "a.org, b.org"),
+    ];
+    assert_eq!(read("", &variables).unwrap().oidc.unwrap().allowed_domains, ["a.org", "b.org"]);
+    let by_name = given.replace("client_secret = \"very-secret\"", "client_secret_env = \"MINE\"");
+    assert!(read(&by_name, &[("MINE", "very-secret")]).unwrap().oidc.is_some() && faults(&by_name, &[]).contains("MINE is not set"));
+
+    for (key, value, part) in [
+        ("issuer", "\"http://id.example.com\"", "expected an address with https"),
+        ("issuer", "\"https://169.254.169.254\"", "link-local"),
+        ("issuer", "\"https://id.example.com/?x=1\"", "issuer: expected"),
+        ("client_id", "\"\"", "client_id: expected"),
+        ("client_secret", "\"\"", "must not be empty"),
+    ] {
+        let lines: Vec<_> =
+            given.lines().map(|line| if line.starts_with(&format!("{key} ")) { format!("{key} = {value}") } else { line.into() }).collect();
+        let said = faults(&lines.join("\n"), &[]);
+        assert!(said.contains(part) && !said.contains("very-secret") && said.lines().count() == 1, "{key} = {value}: {said}");
+    }
+    for (line, part) in [
+        ("scopes = \"email\"", "openid must be among them"),
+        ("name = \"\"", "name: expected 1 to 60"),
+        ("allowed_domains = [\"@example.com\"]", "is no domain"),
+        ("client_secret_file = \"/no/such\"", "give exactly one of"),
+    ] {
+        assert!(faults(&format!("{given}{line}"), &[]).contains(part), "{line}: {}", faults(&format!("{given}{line}"), &[]));
+    }
+    let beyond = |server: &str| faults(&format!("[server]\nlisten = \"0.0.0.0:80\"\n{server}\n{given}"), &[]);
+    assert_eq!(beyond("public_url = \"https://tide.example.com\""), "");
+    assert!(beyond("").starts_with("t.toml:4:1: [oidc] needs public_url in [server]"), "{}", beyond(""));
 }
 
 #[test]

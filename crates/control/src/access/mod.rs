@@ -11,7 +11,7 @@ mod person;
 mod vault;
 
 pub use caller::{ClientAddress, hash_operator_token};
-pub(crate) use cookie::{cleared, set};
+pub(crate) use cookie::{cleared, cleared_log_in, log_in, set, set_log_in};
 pub(crate) use maker::OrgMaker;
 pub(crate) use once::{IDEMPOTENCY_KEY, answered_before, keep_answer};
 pub(crate) use operator::Operator;

@@ -1,11 +1,11 @@
 //! Somebody who is logged in, as they reach themselves: their account, sessions and organisations.
 
 use axum::extract::FromRequestParts;
-use domain::{Org, OrgId, Person, PlanId, Role, SecretToken, SessionId, TokenHash};
+use domain::{IdentityId, Org, OrgId, Person, PlanId, Role, SecretToken, SessionId, TokenHash};
 use http::StatusCode;
 use http::request::Parts;
 use secrecy::SecretString;
-use store::{Account, AccountError, Session, SignUpError, Store};
+use store::{Account, AccountError, LinkedIdentity, Session, SignUpError, Store, UnlinkIdentityError};
 
 use super::caller::Caller;
 use crate::app::App;
@@ -65,6 +65,15 @@ impl SignedIn {
     pub(crate) async fn set_password(&self, password: SecretString) -> Result<(Session, SecretToken), AccountError> {
         self.store.set_password(self.person().id, password).await?;
         self.store.begin_session(self.person().clone(), &self.session.agent).await
+    }
+
+    /// Who they are to providers of identities.
+    pub(crate) async fn identities(&self) -> Result<Vec<LinkedIdentity>, AccountError> {
+        self.store.identities_of(self.person().id).await
+    }
+
+    pub(crate) async fn unlink_identity(&self, id: IdentityId) -> Result<(), UnlinkIdentityError> {
+        self.store.unlink_identity(self.person().id, id).await
     }
 
     pub(crate) async fn accept_invitation(&self, token: &str) -> Result<OrgId, SignUpError> {

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use domain::{Catalogue, Email, OrgId, Person, PersonId, SecretToken, TokenHash, UnixMicros};
+use domain::{Catalogue, Email, Identity, OrgId, Person, PersonId, SecretToken, SessionId, TokenHash, UnixMicros};
 use secrecy::SecretString;
 use store::{
-    Account, AccountError, Actor, Attempt, Attempted, BillingError, Link, LinkError, Session, Settled, SignUp, SignUpError, Store,
-    TooManyAttempts,
+    Account, AccountError, Actor, Arrival, ArriveError, Arrived, Attempt, Attempted, BillingError, Link, LinkError, LinkIdentityError,
+    Session, Settled, SignUp, SignUpError, Store, TooManyAttempts,
 };
 
 use crate::billing::{Cashier, HearFault};
@@ -60,7 +60,12 @@ impl Vault {
         self.0.account(email).await
     }
 
-    /// For somebody whose password or link was right.
+    /// The account of somebody who has linked an identity.
+    pub(crate) async fn account_of(&self, person: PersonId) -> Result<Option<Account>, AccountError> {
+        self.0.account_of(person).await
+    }
+
+    /// For somebody whose password or link was right, or for whom their provider vouches.
     pub(crate) async fn begin_session(&self, person: Person, agent: &str) -> Result<(Session, SecretToken), AccountError> {
         self.0.begin_session(person, agent).await
     }
@@ -68,6 +73,31 @@ impl Vault {
     /// Until when a session lasts that begins now.
     pub(crate) fn session_end(&self, now: UnixMicros) -> UnixMicros {
         Store::session_end(now)
+    }
+
+    /// A text for somebody's browser to keep, which it can't read.
+    pub(crate) fn seal(&self, place: &str, text: &[u8]) -> Vec<u8> {
+        self.0.seal(place, text)
+    }
+
+    /// What a browser has kept.
+    pub(crate) fn unseal(&self, place: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        self.0.unseal(place, sealed)
+    }
+
+    /// Whose identity this is, for which its provider vouches.
+    pub(crate) async fn person_of(&self, identity: &Identity) -> Result<Option<Person>, AccountError> {
+        self.0.person_of(identity).await
+    }
+
+    /// For somebody for whom their provider vouches.
+    pub(crate) async fn arrive(&self, arrival: Arrival) -> Result<Arrived, ArriveError> {
+        self.0.arrive(arrival).await
+    }
+
+    /// For somebody who began this while they were logged in, and for whom their provider vouches.
+    pub(crate) async fn link_identity(&self, person: PersonId, session: SessionId, identity: Identity) -> Result<(), LinkIdentityError> {
+        self.0.link_identity(person, session, identity).await
     }
 
     pub(crate) async fn reset_password(&self, token: &str, password: SecretString) -> Result<Person, LinkError> {

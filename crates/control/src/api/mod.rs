@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod auth;
 pub(crate) mod billing;
 pub(crate) mod models;
+pub(crate) mod oidc;
 pub(crate) mod openapi;
 pub(crate) mod orgs;
 pub(crate) mod people;

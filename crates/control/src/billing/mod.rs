@@ -14,7 +14,7 @@ use store::{ErrorClass, OperationError, Outcome, Payment, Reversal};
 pub(crate) use cashier::CashierError;
 pub use cashier::{Cashier, CashierParts};
 pub use manual::Manual;
-pub use stripe::{HttpClient, Stripe, StripeConfig};
+pub use stripe::{Stripe, StripeConfig};
 pub use test::TestCards;
 
 /// What a call to somebody who charges gives, some time.

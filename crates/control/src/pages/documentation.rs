@@ -174,18 +174,7 @@ impl Text for &str {
 }
 
 fn escaped(text: impl Text) -> String {
-    let mut escaped = String::new();
-    for c in text.text().chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
+    super::escaped(text.text())
 }
 
 #[cfg(test)]

@@ -2,11 +2,14 @@
 //! server gives them, hold no secret and need no session.
 
 mod documentation;
+mod said;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderName, HeaderValue, header};
+
+pub(crate) use said::Said;
 
 /// A page that a link leads to: what all of them have, and what is its own.
 macro_rules! page {
@@ -57,13 +60,23 @@ pub(crate) fn routes() -> Router {
 }
 
 fn answered(content_type: &'static str, text: &'static str) -> Response {
-    let headers: [(HeaderName, &'static str); 6] = [
+    (headers(content_type, "no-cache"), text).into_response()
+}
+
+/// The headers of every page.
+fn headers(content_type: &'static str, caching: &'static str) -> [(HeaderName, HeaderValue); 6] {
+    let headers = [
         (header::CONTENT_TYPE, content_type),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-cache"),
+        (header::CACHE_CONTROL, caching),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
-    (headers.map(|(name, value)| (name, HeaderValue::from_static(value))), text).into_response()
+    headers.map(|(name, value)| (name, HeaderValue::from_static(value)))
+}
+
+/// A text as a page's text or attribute.
+pub(crate) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

@@ -29,6 +29,18 @@ macro_rules! mirror {
 }
 
 mirror! {
+    /// Who may make an account.
+    SignUpMode = crate::app::SignUpMode, "lowercase", {
+        /// Whoever has an invitation.
+        Invite,
+        /// Everybody.
+        Open,
+        /// Nobody.
+        Closed,
+    }
+}
+
+mirror! {
     /// How much of a ceiling is spent.
     SpendLevel = domain::SpendLevel, "lowercase", {
         /// Less than 80 %.

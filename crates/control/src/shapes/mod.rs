@@ -7,6 +7,7 @@ pub(crate) mod audit;
 pub(crate) mod choice;
 pub(crate) mod key;
 pub(crate) mod limit_row;
+pub(crate) mod log_in;
 pub(crate) mod member;
 pub(crate) mod model;
 pub(crate) mod org;

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Api, Browser, CREDENTIAL, Document, HEADER_VALUE, PASSWORD, request, with_body};
+use crate::support::{Api, Browser, CREDENTIAL, Document, HEADER_VALUE, PASSWORD, Visitor, request, with_body};
 
 /// What two entries tell: the session that begins with it, the organisation that changes with what was decided or paid, the membership.
-const SEVERAL: [(&str, usize); 7] = [
+const SEVERAL: [(&str, usize); 9] = [
     ("sign_up", 3),
     ("set_up", 2),
     ("change_password", 2),
@@ -17,6 +17,9 @@ const SEVERAL: [(&str, usize); 7] = [
     ("decide_plan_request", 2),
     ("pay_with_test_card", 2),
     ("test_provider", 0),
+    ("test_oidc", 0),
+    // What it leads to leaves one, when the browser has come back.
+    ("link_oidc", 0),
 ];
 
 /// What needs Stripe, and changes nothing but by a payment, whose entries the tests of payments look at.
@@ -175,6 +178,22 @@ async fn of_addresses(log: &mut Log) {
     log.call(Method::POST, "/auth/reset-requests", json!({"email": "ada@example.com"})).await;
 }
 
+async fn of_identities(log: &mut Log) {
+    let ada = log.api.sign_up("ada@example.org", "Analytical").await;
+    log.seen = entries(&log.api).await.len();
+    let to = log.called(Method::POST, "/auth/oidc/links", json!(null), Some(&ada)).await;
+    let answer = ada.call(&log.api, Method::POST, "/auth/oidc/links", None).await;
+    let visitor = Visitor::of(&answer, answer.body["url"].as_str().unwrap());
+    assert_ne!(to["url"], json!(visitor.url), "each has its own secrets");
+    assert_eq!(visitor.logs_in(&log.api, &json!({"sub": "ada-1", "email": "ada@example.org", "email_verified": true})).await.status, 200);
+    let id = text(&ada.get(&log.api, "/auth/identities").await.expect(200)["data"][0], "id");
+    let linked = entries(&log.api).await.split_off(log.seen);
+    log.seen += linked.len();
+    log.told.extend(linked.iter().map(|entry| format!("linked: {} {}", entry["action"].as_str().unwrap(), masked(&entry["details"]))));
+    log.called(Method::DELETE, &format!("/auth/identities/{id}"), json!(null), Some(&ada)).await;
+    log.call(Method::POST, "/oidc/test", json!(null)).await;
+}
+
 async fn of_the_installation(log: &mut Log) {
     let provider = json!({"name": "p", "kind": "openai", "api_key": CREDENTIAL, "headers": {"x-a": HEADER_VALUE}});
     log.call(Method::POST, "/providers", provider).await;
@@ -201,6 +220,7 @@ async fn every_operation_that_changes_something_leaves_what_changed() {
     of_organisations(&mut log).await;
     of_people(&mut log).await;
     of_the_installation(&mut log).await;
+    of_identities(&mut log).await;
     let mut with_mail = Log::on(Api::with_mail().await).await;
     of_addresses(&mut with_mail).await;
     log.done.extend(with_mail.done);

@@ -17,6 +17,7 @@ mod lists;
 mod mail;
 mod members;
 mod models;
+mod oidc;
 mod once;
 mod orgs;
 mod origin;

@@ -195,16 +195,14 @@ impl Store {
     pub async fn unlink_identity(&self, person: PersonId, id: IdentityId) -> Result<(), UnlinkIdentityError> {
         self.turn(move |inner| async move {
             let mut transaction = inner.database.begin().await?;
+            let linked = sql::identities::get(&mut transaction, person, id).await?.ok_or(UnlinkIdentityError::NotFound(id))?;
             let count = sql::identities::count(&mut transaction, person).await?;
-            if !sql::identities::remove(&mut transaction, person, id).await? {
-                return Err(UnlinkIdentityError::NotFound(id));
-            }
             let has_password = sql::people::get(&mut transaction, person).await?.is_some_and(|known| known.password.is_some());
             if count <= 1 && !has_password {
                 return Err(UnlinkIdentityError::LastWay);
             }
-            let details = json!({ "identity": id });
-            note(&mut transaction, Actor::Person(person), "person.unlink", &person.to_string(), details, inner.now().wall).await?;
+            sql::identities::remove(&mut transaction, id).await?;
+            note(&mut transaction, Actor::Person(person), "person.unlink", &person.to_string(), told(&linked), inner.now().wall).await?;
             Ok(Database::commit(transaction).await?)
         })
         .await
@@ -221,8 +219,7 @@ impl Inner {
     ) -> Result<(), DatabaseFault> {
         let linked = LinkedIdentity { id: IdentityId::generate(now, self.entropy.as_ref()), identity, created: now };
         sql::identities::insert(connection, person, &linked).await?;
-        let details = json!({"identity": linked.id, "issuer": linked.identity.issuer, "subject": linked.identity.subject});
-        note(connection, Actor::Person(person), "person.link", &person.to_string(), details, now).await
+        note(connection, Actor::Person(person), "person.link", &person.to_string(), told(&linked), now).await
     }
 
     /// Makes an account without a password, and what goes with it.
@@ -270,6 +267,11 @@ impl Inner {
 /// Where an invitation leads; `None`: to an organisation of their own.
 fn invited_to(link: &Link) -> Option<(OrgId, Role)> {
     link.org.map(|org| (org, link.role.unwrap_or(Role::Viewer)))
+}
+
+/// As the audit log tells it.
+fn told(linked: &LinkedIdentity) -> serde_json::Value {
+    json!({"identity": linked.id, "issuer": linked.identity.issuer, "subject": linked.identity.subject})
 }
 
 /// What may stand as a name of what others call somebody.

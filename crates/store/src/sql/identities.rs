@@ -41,11 +41,15 @@ pub(crate) async fn count(connection: &mut Connection, person: PersonId) -> Resu
     value::count(&query.fetch_one(connection).await?, "n")
 }
 
-/// Removes one of this person; whether there was one.
-pub(crate) async fn remove(connection: &mut Connection, person: PersonId, id: IdentityId) -> Result<bool, DatabaseFault> {
-    let query =
-        sqlx::query("DELETE FROM identities WHERE id = $1 AND person_id = $2").bind(id.bytes().to_vec()).bind(person.bytes().to_vec());
-    Ok(query.execute(connection).await?.rows_affected() > 0)
+/// One of this person.
+pub(crate) async fn get(connection: &mut Connection, person: PersonId, id: IdentityId) -> Result<Option<LinkedIdentity>, DatabaseFault> {
+    let query = sqlx::query("SELECT id, issuer, subject, created FROM identities WHERE id = $1 AND person_id = $2");
+    query.bind(id.bytes().to_vec()).bind(person.bytes().to_vec()).fetch_optional(connection).await?.as_ref().map(linked).transpose()
+}
+
+pub(crate) async fn remove(connection: &mut Connection, id: IdentityId) -> Result<(), DatabaseFault> {
+    sqlx::query("DELETE FROM identities WHERE id = $1").bind(id.bytes().to_vec()).execute(connection).await?;
+    Ok(())
 }
 
 fn linked(row: &Row) -> Result<LinkedIdentity, DatabaseFault> {

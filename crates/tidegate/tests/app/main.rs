@@ -9,6 +9,7 @@ mod http2;
 mod lifecycle;
 mod listener;
 mod metrics;
+mod oidc;
 mod process;
 mod replay;
 mod server;

@@ -14,13 +14,13 @@ fn tidegate(folder: &Path, args: &[&str]) -> Command {
     command
 }
 
-fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
+pub(crate) fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
     let Output { status, stdout, stderr } = tidegate(folder, args).output().unwrap();
     (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 /// A server on a free port, ready to serve, with the first line it printed as JSON.
-fn serve(folder: &Path, further: &[&str]) -> (Process, Value) {
+pub(crate) fn serve(folder: &Path, further: &[&str]) -> (Process, Value) {
     let args = [&["serve", "--listen", "127.0.0.1:0", "--json"], further].concat();
     let mut command = tidegate(folder, &args);
     let mut child = Process(command.env("TIDEGATE_LOG__FILTER", "trace").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
@@ -30,7 +30,7 @@ fn serve(folder: &Path, further: &[&str]) -> (Process, Value) {
 }
 
 /// A child that does not outlive its test.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -40,7 +40,7 @@ impl Drop for Process {
     }
 }
 
-fn signal(child: &Child, signal: rustix::process::Signal) {
+pub(crate) fn signal(child: &Child, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, signal).unwrap();
 }

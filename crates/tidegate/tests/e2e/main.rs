@@ -9,6 +9,7 @@ mod disconnect;
 mod fallback;
 mod hundred;
 mod keys;
+mod oidc;
 mod pace;
 mod payments;
 mod people;

@@ -1,8 +1,11 @@
 //! `/auth`: accounts and sessions.
 
+pub(crate) mod identities;
 pub(crate) mod invitations;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod methods;
+pub(crate) mod oidc;
 pub(crate) mod password;
 pub(crate) mod reset;
 pub(crate) mod reset_requests;

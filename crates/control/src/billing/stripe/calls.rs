@@ -1,32 +1,19 @@
 //! Calls of Stripe's API, each within its time and with an answer of bounded length. What it refuses is told apart by what is to be done
 //! about it. Neither the key nor an answer's text reaches whoever wanted to pay.
 
-use std::pin::Pin;
-use std::time::Duration;
-
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::form::Form;
 use crate::billing::ChargeFault;
 use crate::caps::{CHARGER_TIMEOUT, MAX_CHARGER_ANSWER_BYTES};
+use crate::form::Form;
+use crate::http_client::HttpClient;
 
 /// The version of the API that is spoken; events come in the version of the webhook.
 const VERSION: &str = "2024-06-20";
-
-/// Whoever can send a request and wait for the whole answer. The binary hands one over, since the control plane has no network.
-pub trait HttpClient: Send + Sync {
-    /// Sends it. An answer that is longer than `most` bytes or takes longer than `within` is a fault: a line for the log.
-    fn send(
-        &self,
-        request: Request<Bytes>,
-        within: Duration,
-        most: usize,
-    ) -> Pin<Box<dyn Future<Output = Result<Response<Bytes>, String>> + Send + '_>>;
-}
 
 /// The API under its key.
 pub(super) struct Api {

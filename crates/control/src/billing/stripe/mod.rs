@@ -3,7 +3,6 @@
 
 mod calls;
 mod event;
-mod form;
 mod objects;
 mod signature;
 
@@ -14,11 +13,10 @@ use store::{Charged, Outcome, Payment, PaymentState, Way};
 
 use super::{Bill, Called, ChargeFault, Charger, HearFault, Heard, Page, Standing};
 use crate::caps::PAYMENTS_LOOKED_THROUGH;
+use crate::form::{self, Form};
+use crate::http_client::HttpClient;
 use calls::{Api, Refusal};
-use form::Form;
 use objects::{Customer, Intent, Link, List, Named, Session};
-
-pub use calls::HttpClient;
 
 /// How Stripe is reached.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! The application under test: the router on a store in a temporary folder, with a clock and randomness of its own.
 //! Every answer is checked against the document, for its headers, and for secrets that must not be in it.
 
+mod oidc;
 mod schema;
 mod stripe;
 
@@ -22,10 +23,11 @@ use domain::{
 };
 use serde_json::{Value, json};
 use store::{Actor, ApplyOptions, Desired, Origin, Store, StoreConfig};
-use testkit::{ManualClock, SeededEntropy};
+use testkit::{FakeOidc, ManualClock, SeededEntropy};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+pub(crate) use oidc::{CLIENT_SECRET, Visitor};
 pub(crate) use schema::Document;
 pub(crate) use stripe::{SECRET_KEY, WEBHOOK_SECRET};
 
@@ -105,12 +107,20 @@ pub(crate) struct Api {
     pub(crate) providers: Arc<Providers>,
     /// Empty where nobody sends mail.
     pub(crate) mailbox: Arc<Mailbox>,
+    /// Who else says who somebody is.
+    pub(crate) oidc: Arc<FakeOidc>,
     afterwards: TaskTracker,
     router: axum::Router,
     document: Document,
     secrets: Mutex<Vec<String>>,
     _tasks: TaskTracker,
     _folder: tempfile::TempDir,
+}
+
+/// What there is besides.
+struct Has {
+    mail: bool,
+    oidc: bool,
 }
 
 /// An answer.
@@ -168,7 +178,13 @@ impl Api {
     /// The same, where mail is sent.
     pub(crate) async fn with_mail() -> Self {
         let clock = Arc::new(ManualClock::at("2026-02-05T15:30:00Z"));
-        Self::made(clock, Duration::from_secs(30), SignUpMode::Open, Box::new(Manual), true).await
+        Self::made(clock, Duration::from_secs(30), SignUpMode::Open, Box::new(Manual), Has { mail: true, oidc: true }).await
+    }
+
+    /// The same, where people log in with passwords alone.
+    pub(crate) async fn without_oidc() -> Self {
+        let clock = Arc::new(ManualClock::at("2026-02-05T15:30:00Z"));
+        Self::made(clock, Duration::from_secs(30), SignUpMode::Open, Box::new(Manual), Has { mail: false, oidc: false }).await
     }
 
     async fn with(body_timeout: Duration, mode: SignUpMode, charger: Box<dyn Charger>) -> Self {
@@ -176,10 +192,10 @@ impl Api {
     }
 
     async fn at(clock: Arc<ManualClock>, body_timeout: Duration, mode: SignUpMode, charger: Box<dyn Charger>) -> Self {
-        Self::made(clock, body_timeout, mode, charger, false).await
+        Self::made(clock, body_timeout, mode, charger, Has { mail: false, oidc: true }).await
     }
 
-    async fn made(clock: Arc<ManualClock>, body_timeout: Duration, mode: SignUpMode, charger: Box<dyn Charger>, has_mail: bool) -> Self {
+    async fn made(clock: Arc<ManualClock>, body_timeout: Duration, mode: SignUpMode, charger: Box<dyn Charger>, has: Has) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let entropy = Arc::new(SeededEntropy::new(7));
         let tasks = TaskTracker::new();
@@ -196,6 +212,7 @@ impl Api {
         let afterwards = TaskTracker::new();
         let (providers, mailbox) = (Arc::new(Providers::default()), Arc::new(Mailbox::default()));
         let own_clock = Arc::clone(&clock) as Arc<dyn Clock>;
+        let oidc = oidc::provider();
         let cashier = Cashier::new(CashierParts { store: store.clone(), charger, unpaid: "free".into(), clock: own_clock });
         let parts = ControlParts {
             config: ControlConfig {
@@ -211,15 +228,17 @@ impl Api {
             spend: Arc::clone(&providers) as Arc<dyn SpendRuntime>,
             cashier: cashier.clone(),
             tester: Arc::clone(&providers) as Arc<dyn ProviderTester>,
-            mailer: has_mail.then(|| Arc::clone(&mailbox) as Arc<dyn Mailer>),
+            mailer: has.mail.then(|| Arc::clone(&mailbox) as Arc<dyn Mailer>),
+            oidc: has.oidc.then(|| oidc::way_to(&oidc, &clock)),
             tasks: afterwards.clone(),
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             entropy: Arc::clone(&entropy) as Arc<dyn Entropy>,
         };
-        let secrets = Mutex::new([TOKEN, CREDENTIAL, HEADER_VALUE, PASSWORD, "argon2id"].map(String::from).to_vec());
+        let secrets = [TOKEN, CREDENTIAL, HEADER_VALUE, PASSWORD, CLIENT_SECRET, "argon2id"];
+        let secrets = Mutex::new(secrets.map(String::from).to_vec());
         let router = control::router(parts);
         let document = Document::new();
-        Self { store, cashier, clock, providers, mailbox, afterwards, router, document, secrets, _tasks: tasks, _folder: folder }
+        Self { store, cashier, clock, providers, mailbox, oidc, afterwards, router, document, secrets, _tasks: tasks, _folder: folder }
     }
 
     /// Waits for what is done after answers.
@@ -233,8 +252,13 @@ impl Api {
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let (parts, text) = self.send_for_text(request).await;
-        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
         assert_eq!(parts.headers.get(header::CONTENT_TYPE).is_some(), !text.is_empty());
+        let is_page = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/html; charset=utf-8");
+        if is_page {
+            self.document.check_page(&method, &path, parts.status);
+            return Answer { status: parts.status, headers: parts.headers, body: Value::String(text) };
+        }
+        let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
         if method != Method::HEAD {
             self.document.check(&method, &path, parts.status, &body);
         }

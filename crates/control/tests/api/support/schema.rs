@@ -69,6 +69,14 @@ impl Document {
         }
     }
 
+    /// Fails unless the document says that this may be answered with a page.
+    #[track_caller]
+    pub(crate) fn check_page(&self, method: &Method, path: &str, status: StatusCode) {
+        let operation = self.operation(method, path).unwrap_or_else(|| panic!("{method} {path} is not in the document"));
+        let content = &operation["responses"][status.as_str()]["content"]["text/html"];
+        assert!(content.is_object(), "{method} {path} answered {status} with a page, which is not in the document");
+    }
+
     #[track_caller]
     fn validate(&self, body: &Value, reference: &str) {
         let schema = Value::Object(Map::from_iter([("$ref".into(), reference.into())]));

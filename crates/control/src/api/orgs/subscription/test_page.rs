@@ -12,6 +12,7 @@ use super::test_payment::{CARDS, pay_with};
 use crate::access::{Billing, OrgAccess};
 use crate::app::App;
 use crate::body::Event;
+use crate::pages::escaped;
 use crate::problem::Problem;
 use crate::segments::Segments;
 
@@ -70,8 +71,4 @@ async fn page(org: &OrgAccess<Billing>, app: &App, segment: &str, status: Status
         (header::REFERRER_POLICY, "same-origin".to_owned()),
     ];
     Ok((status, headers, html).into_response())
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

@@ -1,30 +1,30 @@
-//! `application/x-www-form-urlencoded`, as Stripe's API takes it: in bodies and in queries.
+//! `application/x-www-form-urlencoded`, as others' APIs take it: in bodies and in queries.
 
 use std::fmt::Write as _;
 
 /// Names and values, encoded.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Form(String);
+pub(crate) struct Form(String);
 
 impl Form {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// One more pair.
-    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         let between = if self.0.is_empty() { "" } else { "&" };
         self.0 += &format!("{between}{}={}", encoded(name), encoded(value));
         self
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 /// A text of which only what RFC 3986 reserves for nothing stays as it is.
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

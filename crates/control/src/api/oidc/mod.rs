@@ -1,0 +1,3 @@
+//! `/oidc`: the provider of identities, for operators. Log-in with it is below `/auth`.
+
+pub(crate) mod test;
