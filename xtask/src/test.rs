@@ -18,6 +18,10 @@ pub(crate) fn steps() -> Vec<Step> {
             name: "a Stripe of others (localstripe)",
             run: |shell| python::run(shell, "tests/stripe", &[("TIDEGATE_BIN", &binary(shell)?)]),
         },
+        Step {
+            name: "an OpenID Connect provider of others (oidc-provider)",
+            run: |shell| node::run(shell, "tests/oidc", &[("TIDEGATE_BIN", &binary(shell)?)]),
+        },
         Step { name: "SDK for Node", run: |shell| node::run(shell, "tests/sdk/node", &[("TIDEGATE_BIN", &binary(shell)?)]) },
         Step {
             name: "the API's document (Schemathesis)",

@@ -18,6 +18,33 @@ use crate::documented_errors::Conflict;
 use crate::problem::ErrorBody;
 use crate::shapes::choice::{Bucket, GroupBy};
 
+/// Accounts, sessions, and links that work once.
+fn accounts() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(auth::signup::sign_up))
+        .routes(routes!(auth::login::log_in))
+        .routes(routes!(auth::logout::log_out))
+        .routes(routes!(auth::methods::get_login_methods))
+        .routes(routes!(auth::oidc::login::begin_oidc_login))
+        .routes(routes!(auth::oidc::callback::finish_oidc_login))
+        .routes(routes!(auth::oidc::links::link_oidc))
+        .routes(routes!(auth::identities::list_identities))
+        .routes(routes!(auth::identities::unlink_identity))
+        .routes(routes!(auth::session::who_am_i))
+        .routes(routes!(auth::sessions::list_sessions))
+        .routes(routes!(auth::sessions::end_session))
+        .routes(routes!(auth::password::change_password))
+        .routes(routes!(auth::reset::reset_password))
+        .routes(routes!(auth::reset_requests::request_reset))
+        .routes(routes!(auth::verify::verify_address))
+        .routes(routes!(auth::verification_mails::send_verification))
+        .routes(routes!(auth::setup::set_up))
+        .routes(routes!(auth::invitations::accept_invitation))
+        .routes(routes!(people::invitations::invite_person))
+        .routes(routes!(people::reset_links::make_reset_link))
+        .routes(routes!(people::setup_links::make_setup_link))
+}
+
 /// The routes below `/api/v1` and their documentation.
 pub(crate) fn routes() -> OpenApiRouter<App> {
     let routes = OpenApiRouter::new()
@@ -44,29 +71,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(orgs::invoices::list::list_invoices))
         .routes(routes!(plan_requests::list::list_plan_requests))
         .routes(routes!(plan_requests::patch::decide_plan_request))
-        .routes(routes!(auth::signup::sign_up))
-        .routes(routes!(auth::login::log_in))
-        .routes(routes!(auth::logout::log_out))
-        .routes(routes!(auth::methods::get_login_methods))
-        .routes(routes!(auth::oidc::login::begin_oidc_login))
-        .routes(routes!(auth::oidc::callback::finish_oidc_login))
-        .routes(routes!(auth::oidc::links::link_oidc))
+        .merge(accounts())
         .routes(routes!(oidc::test::test_oidc))
-        .routes(routes!(auth::identities::list_identities))
-        .routes(routes!(auth::identities::unlink_identity))
-        .routes(routes!(auth::session::who_am_i))
-        .routes(routes!(auth::sessions::list_sessions))
-        .routes(routes!(auth::sessions::end_session))
-        .routes(routes!(auth::password::change_password))
-        .routes(routes!(auth::reset::reset_password))
-        .routes(routes!(auth::reset_requests::request_reset))
-        .routes(routes!(auth::verify::verify_address))
-        .routes(routes!(auth::verification_mails::send_verification))
-        .routes(routes!(auth::setup::set_up))
-        .routes(routes!(auth::invitations::accept_invitation))
-        .routes(routes!(people::invitations::invite_person))
-        .routes(routes!(people::reset_links::make_reset_link))
-        .routes(routes!(people::setup_links::make_setup_link))
         .routes(routes!(providers::create::create_provider, providers::list::list_providers))
         .routes(routes!(
             providers::get::get_provider,

@@ -32,7 +32,7 @@ pub(crate) struct SigningKey {
 }
 
 enum Pair {
-    P256(EcdsaKeyPair),
+    P256(Box<EcdsaKeyPair>),
     Rsa(Box<RsaKeyPair>),
 }
 
@@ -42,7 +42,7 @@ impl SigningKey {
         let random = SystemRandom::new();
         let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).expect("the machine has random bytes");
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random).expect("a new key is a key");
-        Self { name: name.into(), pair: Pair::P256(pair) }
+        Self { name: name.into(), pair: Pair::P256(Box::new(pair)) }
     }
 
     /// The RSA key of the standard.

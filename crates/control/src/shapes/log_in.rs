@@ -35,7 +35,7 @@ pub(crate) struct NextQuery {
 }
 
 /// What a provider of identities sends a browser back with. It may send more, which is passed over.
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct BackQuery {
     /// Shows that the browser comes back from where it was sent.

@@ -3,8 +3,9 @@
 
 use std::io::Read as _;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use app::SystemClock;
+use domain::Clock as _;
 use serde_json::json;
 use tempfile::TempDir;
 use testkit::{Call, FakeOidc, Lie, Script, Upstream};
@@ -14,7 +15,7 @@ use crate::process::{run, serve, signal};
 const SECRET: &str = "the-secret-of-the-client";
 
 fn now_s() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().try_into().unwrap()
+    SystemClock.now().wall.0 / 1_000_000
 }
 
 async fn provider() -> (Arc<FakeOidc>, Upstream) {

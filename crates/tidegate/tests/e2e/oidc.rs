@@ -130,6 +130,10 @@ async fn each_refusal_is_a_page_and_changes_nothing() {
     let uninvited = back(&world, &cookie, &provider.oidc.log_in(&url, &ada())).await;
     assert!(uninvited.status == 403 && uninvited.text().contains("You need an invitation"), "{}", uninvited.text());
     let (url, cookie) = begin(&world, "").await;
+    let unconfirmed = json!({"sub": "ada-1", "email": "ada@example.com", "email_verified": false});
+    let unconfirmed = back(&world, &cookie, &provider.oidc.log_in(&url, &unconfirmed)).await;
+    assert!(unconfirmed.status == 403 && unconfirmed.text().contains("Your address is not confirmed"), "{}", unconfirmed.text());
+    let (url, cookie) = begin(&world, "").await;
     let denied = back(&world, &cookie, &provider.oidc.refuse(&url, "access_denied")).await;
     assert!(denied.status == 403 && denied.text().contains("did not let you in"), "{}", denied.text());
     let (url, _) = begin(&world, "").await;

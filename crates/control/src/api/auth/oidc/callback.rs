@@ -33,23 +33,24 @@ pub(crate) async fn finish_oidc_login(
     State(app): State<App>,
     uri: Uri,
 ) -> Response {
-    let said = match finished(&app, address, &headers, &uri).await {
-        Ok(said) => said,
-        Err(refused) => refused.said(app.oidc()),
-    };
+    let Some(oidc) = app.oidc() else { return Refused::NotHere.said(None).into_response() };
+    let back = axum::extract::Query::<BackQuery>::try_from_uri(&uri).map(|axum::extract::Query(back)| back).unwrap_or_default();
+    // What else the browser keeps belongs to another window, which is still to come back.
+    let Some(flow) = come_back(&app, &headers, back.state.as_deref()) else { return Refused::Stale.said(Some(oidc)).into_response() };
+    let said = finished(&app, oidc, address, &headers, &flow, &back).await.unwrap_or_else(|refused| refused.said(Some(oidc)));
     // Whatever came of it, it doesn't come again.
     said.with(cleared_log_in(app.config().is_secure)).into_response()
 }
 
-async fn finished(app: &App, address: IpAddr, headers: &HeaderMap, uri: &Uri) -> Result<Said, Refused> {
-    let oidc = app.oidc().ok_or(Refused::NotHere)?;
-    let axum::extract::Query(back) = axum::extract::Query::<BackQuery>::try_from_uri(uri).map_err(|_| Refused::Stale)?;
-    let flow = come_back(app, headers, back.state.as_deref()).filter(|flow| oidc.spend(flow, app.now().wall)).ok_or(Refused::Stale)?;
+async fn finished(app: &App, oidc: &Oidc, address: IpAddr, headers: &HeaderMap, flow: &Flow, back: &BackQuery) -> Result<Said, Refused> {
+    if !oidc.spend(flow, app.now().wall) {
+        return Err(Refused::Stale);
+    }
     if let Some(error) = &back.error {
         return Err(denied(error));
     }
     let attempt = app.vault().attempt(Attempted::LogInFrom(address))?;
-    let vouched = oidc.finish(&flow, back.code.as_deref().unwrap_or_default(), back.iss.as_deref(), || app.now()).await;
+    let vouched = oidc.finish(flow, back.code.as_deref().unwrap_or_default(), back.iss.as_deref(), || app.now()).await;
     let vouched = match vouched {
         Ok(vouched) => vouched,
         Err(fault) => {
