@@ -47,6 +47,7 @@ impl Oidc {
         let is_meant =
             issuer.is_some() || client_id.is_some() || ["issuer", "client_id"].into_iter().chain(SECRET).any(|key| table.has(key));
         let client_secret = secret(&table, SECRET, environment, is_meant.then_some("[oidc]"));
+        let is_meant = is_meant || client_secret.is_some();
         let scopes = table.checked("scopes", scopes).unwrap_or_else(|| SCOPES.into());
         let name = table.checked("name", name).unwrap_or_else(|| NAME.into());
         let allowed_domains = table.checked("allowed_domains", domains).unwrap_or_default();

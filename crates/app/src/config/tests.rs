@@ -273,6 +273,8 @@ fn the_provider_of_identities_is_configured() {
         ("TIDEGATE_OIDC__ALLOWED_DOMAINS", "a.org, b.org"),
     ];
     assert_eq!(read("", &variables).unwrap().oidc.unwrap().allowed_domains, ["a.org", "b.org"]);
+    let alone = faults("", &[("TIDEGATE_OIDC__CLIENT_SECRET", "very-secret")]);
+    assert!(alone.contains("issuer is missing") && alone.contains("client_id is missing") && !alone.contains("very-secret"), "{alone}");
     let by_name = given.replace("client_secret = \"very-secret\"", "client_secret_env = \"MINE\"");
     assert!(read(&by_name, &[("MINE", "very-secret")]).unwrap().oidc.is_some() && faults(&by_name, &[]).contains("MINE is not set"));
 
