@@ -2,6 +2,7 @@
 //! that fails.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::{Answer, Call, FakeOidc, Lie, Script, Upstream};
@@ -186,4 +187,21 @@ async fn a_provider_that_fails_is_told_and_passwords_go_on() {
     let gone = back(&world, &cookie, &target).await;
     assert!(gone.status == 502 && gone.text().contains("log in with your password"), "{}", gone.text());
     assert_eq!(log_in().await, 200);
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_waited_for_ten_seconds() {
+    let provider = Provider::start().await;
+    let world = World::with("", &provider.sections("open")).await;
+    provider.server.otherwise(|_| Script::hang());
+    let call = Call::get("/api/v1/auth/oidc/login");
+    let ten_seconds = async {
+        provider.server.arrived(1).await;
+        tokio::time::pause();
+        tokio::time::advance(Duration::from_secs(10)).await;
+        tokio::time::resume();
+    };
+    let (answer, ()) = tokio::join!(call.send(world.addr()), ten_seconds);
+    assert!(answer.status == 502 && answer.text().contains("Try again in a minute"), "{}", answer.text());
+    provider.server.abandoned(1).await;
 }
