@@ -217,6 +217,20 @@ mod tests {
         assert_eq!(loaded.definitions.providers.0.len(), 3);
     }
 
+    #[tokio::test]
+    async fn an_invitation_of_an_older_schema_is_found_by_its_address() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = database(&folder).await;
+        migrate(&database, &MIGRATIONS[..13], NOW).await.unwrap();
+        let old = "INSERT INTO links (id, hash, purpose, email, created, expires) VALUES \
+                   (zeroblob(16), X'01', 'invitation', 'Ada@Example.com', 1, 9), (X'00000000000000000000000000000001', X'02', 'reset', NULL, 1, 9)";
+        sqlx::raw_sql(old).execute(&database.writes).await.unwrap();
+        migrate(&database, MIGRATIONS, NOW).await.unwrap();
+        let mut connection = database.reads.acquire().await.unwrap();
+        let found = crate::sql::sessions::invitations_for(&mut connection, &"ada@example.COM".parse().unwrap(), NOW, 9).await.unwrap();
+        assert_eq!(found.len(), 1);
+    }
+
     #[test]
     fn versions_only_grow_and_comments_may_change() {
         assert!(MIGRATIONS.windows(2).all(|pair| pair[0].version < pair[1].version));
