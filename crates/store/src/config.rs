@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::SecretKey;
+use crate::{Retention, SecretKey};
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct StoreConfig {
     pub secret_key: Option<SecretKey>,
     /// How long one statement waits for a lock that another process holds on the database.
     pub busy_timeout: Duration,
+    /// How long records and counters are kept.
+    pub retention: Retention,
     /// Called when it has become quiet, to give back memory that the allocator keeps.
     pub give_back: fn(),
 }
@@ -31,6 +33,7 @@ impl StoreConfig {
             window_us: 60_000_000,
             secret_key: None,
             busy_timeout: Duration::from_secs(2),
+            retention: Retention::default(),
             give_back: || (),
         }
     }

@@ -18,9 +18,11 @@ mod ops;
 mod page;
 pub mod pools;
 mod recorder;
+mod retention;
 mod seal;
 mod sql;
 mod store;
+mod times;
 
 pub use attempts::{Attempt, Attempted, TooManyAttempts};
 pub use backup::{BackupContents, BackupError, backup, restore};
@@ -52,10 +54,13 @@ pub use ops::providers::{ChangeProviderError, DeleteProviderError, ProviderDraft
 pub use ops::requests::{RequestStory, ToldRefusal};
 pub use ops::sessions::{AccountError, Session};
 pub use ops::spend::SpendSum;
-pub use ops::usage::{Bucket, GroupBy, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery};
+pub use ops::usage::{Bucket, Group, GroupBy, Previous, SeriesRow, Usage, UsageCounters, UsageError, UsageQuery, Used};
+pub use ops::usage_filter::{StatusFilter, UsageFilter};
 pub use ops::{Actor, Managed, Origin, PutMode, Written};
 pub use page::{ListError, Page, PageRequest};
 pub use pools::Pools;
 pub use recorder::Recorder;
+pub use retention::Retention;
 pub use seal::SecretKey;
 pub use store::Store;
+pub use times::{Histogram, Times};

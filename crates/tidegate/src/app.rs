@@ -184,7 +184,12 @@ async fn forget_answers(store: Store) {
 }
 
 fn store_config(config: &Config) -> StoreConfig {
-    StoreConfig { window_us: config.limits.window_us(), give_back: memory::give_back, ..StoreConfig::in_folder(&config.server.data_dir) }
+    StoreConfig {
+        window_us: config.limits.window_us(),
+        retention: config.retention,
+        give_back: memory::give_back,
+        ..StoreConfig::in_folder(&config.server.data_dir)
+    }
 }
 
 fn gateway_config(settings: &Settings) -> GatewayConfig {

@@ -8,9 +8,9 @@ use domain::{ApiKey, CheckoutId, Email, Key, KeyId, LinkId, Member, OrgId, Perso
 use http::StatusCode;
 use http::request::Parts;
 use store::{
-    AccountError, Actor, AuditEntry, BillingError, ChangeKeyError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice,
-    KeyInfo, Link, ListError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError, Store,
-    UpdateOrgError, Usage, UsageError, UsageQuery,
+    AccountError, Actor, AuditEntry, BillingError, ChangeKeyError, ChangeMemberError, CreateKeyError, DeleteOrgError, GroupBy, InviteError,
+    Invoice, KeyInfo, Link, ListError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, RevokeKeyError,
+    Store, UpdateOrgError, Usage, UsageError, UsageQuery,
 };
 
 use super::caller::Caller;
@@ -99,8 +99,9 @@ impl OrgAccess<See> {
     pub(crate) async fn usage(
         &self,
         query: impl FnOnce(OrgId) -> Result<UsageQuery, Problem>,
-    ) -> Result<Result<Usage, UsageError>, Problem> {
-        Ok(self.store.usage(&query(self.org)?).await)
+    ) -> Result<(Result<Usage, UsageError>, Option<GroupBy>), Problem> {
+        let query = query(self.org)?;
+        Ok((self.store.usage(&query).await, query.group_by))
     }
 
     pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<KeyInfo>, ListError> {

@@ -305,6 +305,11 @@ mirror! {
         Provider,
         /// The HTTP status that the client was sent.
         Status,
+        /// How it ended: `answered`, `cut`, `client_gone`, `broken`, `rejected`, `failed` or `refused`; or `shadow` for what a limit that only
+        /// records would have refused.
+        Outcome,
+        /// The pool that it counted in, or that refused it.
+        Pool,
     }
 }
 
@@ -317,7 +322,27 @@ mirror! {
         Hour,
         /// A day of the time zone: 23 or 25 hours where clocks change.
         Day,
+        /// The shortest of these of which the span has at most 400, or a day.
+        Auto,
     }
+}
+
+/// What usage is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Compare {
+    /// The span of the same length before.
+    Previous,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    /// As JSON.
+    Json,
+    /// As comma-separated values.
+    Csv,
 }
 
 mirror! {

@@ -26,7 +26,9 @@ pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod spend;
 pub(crate) mod usage;
-mod usage_spans;
+pub(crate) mod usage_filter;
+pub(crate) mod usage_spans;
+pub(crate) mod usage_sums;
 
 use std::fmt;
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::{DatabaseFault, ToldRefusal};
 /// The record of a request.
 pub(crate) async fn usage(pool: &Pool, request: RequestId) -> Result<Option<UsageRecord>, DatabaseFault> {
     let sql = "SELECT request, at, org_id, key_id, plan, model, category, pool, provider, endpoint, streamed, status, outcome, counted, input, \
-               output, cached, cost, attempts, first_byte_us, duration_us, waited_us, paused_us, debt, attempt_list FROM usage_records \
+               output, cached, reasoning, cost, attempts, first_byte_us, duration_us, waited_us, paused_us, debt, attempt_list FROM usage_records \
                CROSS JOIN usage_labels ON usage_labels.id = labels WHERE request = $1";
     let row = sqlx::query(sql).bind(request.bytes().to_vec()).fetch_optional(pool).await?;
     row.as_ref().map(record).transpose()
@@ -46,7 +46,12 @@ fn record(row: &Row) -> Result<UsageRecord, DatabaseFault> {
             [Outcome::Answered, Outcome::Cut, Outcome::ClientGone, Outcome::Broken, Outcome::Rejected, Outcome::Failed],
             Outcome::as_str,
         )?,
-        tokens: TokenUsage { input: count(row, "input")?, output: count(row, "output")?, cached: count(row, "cached")? },
+        tokens: TokenUsage {
+            input: count(row, "input")?,
+            output: count(row, "output")?,
+            cached: count(row, "cached")?,
+            reasoning: count(row, "reasoning")?,
+        },
         counted: named(row, "counted", [Counted::Provider, Counted::Tidegate, Counted::Estimate], Counted::as_str)?,
         cost: Money(row.try_get("cost")?),
         attempts: u32::try_from(count(row, "attempts")?).unwrap_or(u32::MAX),

@@ -14,6 +14,7 @@ mod recorder;
 mod restart;
 mod support;
 mod usage;
+mod usage_naive;
 mod usage_property;
 
 /// Runs each function of the suite on a fresh store of the backend.
@@ -95,7 +96,7 @@ contract! { sqlite:
         days_follow_the_time_zone,
         too_much_is_refused_with_advice,
         a_deleted_organisations_usage_is_kept,
-        the_shape_is_the_contracts,
+        few_groups_and_the_span_before,
         a_day_s_spend_is_told_by_provider_and_plan,
         a_request_s_story_is_told,
     }

@@ -16,6 +16,7 @@ mod models;
 mod network;
 mod plans;
 mod providers;
+mod retention;
 mod server;
 mod signup;
 mod spend;
@@ -67,6 +68,8 @@ pub struct Config {
     pub billing: Billing,
     /// `[email]`; `None`: no mail is sent.
     pub email: Option<Email>,
+    /// `[retention]`
+    pub retention: ::store::Retention,
     /// `[errors]`
     pub errors: Errors,
     /// `[metrics]`
@@ -182,7 +185,7 @@ fn read(sources: &Sources, base: Option<seed::Base>) -> (Result<Config, Faults>,
 fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sources, places: &mut Places) -> Config {
     let root = reading.root(body);
     store::read(root.section("store"));
-    for name in ["oidc", "retention", "otel"] {
+    for name in ["oidc", "otel"] {
         later::empty(root.section(name), name);
     }
     let config = Config {
@@ -192,6 +195,7 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
         sign_up: signup::read(root.section("signup")),
         billing: billing::read(root.section("billing"), &sources.environment),
         email: Email::read(root.section("email")),
+        retention: retention::read(root.section("retention")),
         errors: Errors::read(root.section("errors")),
         metrics: MetricsSection::read(root.section("metrics")),
         log: Log::read(root.section("log")),

@@ -39,6 +39,8 @@ const FAULTY: &[(&str, &[(&str, &str)])] = &[
     ("[signup]\nmode = \"everybody\"", &[("2:8", "unknown choice \"everybody\"")]),
     ("[billing]\nprovider = \"paypal\"", &[("2:12", "unknown choice \"paypal\"")]),
     ("[email]\nsmtp = \"x\"", &[("2:1", "unknown key \"smtp\"; known here: from, host,")]),
+    ("[retention]\nrecords_days = 1", &[("2:16", "records_days: ")]),
+    ("[retention]\nminutes_days = 500", &[("1:1", "hours_days (400) must not be less than minutes_days (500)")]),
     ("[oidc]\nissuer = \"x\"", &[("2:1", "[oidc] has no keys in this version")]),
     ("[[providers]]\n", &[("1:1", "kind is missing"), ("1:1", "name is missing")]),
     ("[[providers]]\nname = \"a\"\nkind = \"anthropic\"", &[("3:8", "\"anthropic\" is not in this version")]),
