@@ -31,6 +31,11 @@ impl Csv {
         self.line(&cells);
     }
 
+    /// What was written since this was asked before.
+    pub(crate) fn take(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
     fn line(&mut self, cells: &[Value]) {
         let cells: Vec<_> = cells.iter().map(cell).collect();
         self.text.push_str(&cells.join(","));

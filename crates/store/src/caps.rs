@@ -122,6 +122,14 @@ pub(crate) const MAX_SERIES: usize = 10_000;
 pub(crate) const MAX_BUCKETS: usize = 3_000;
 /// Buckets, one more than those that are chosen for who leaves them open.
 pub(crate) const AUTO_BUCKETS: i128 = 400;
+/// Limits, keys and models that are told of refusals.
+pub(crate) const WHY_MOST: usize = 8;
+/// Runs of minutes that one page of requests looks through.
+pub(crate) const REQUEST_RUNS: usize = 1_000;
+/// Minutes of such a run.
+pub(crate) const RUN_ROWS: i64 = 15;
+/// Limits that may refuse one request.
+pub(crate) const LIMITS_TOLD: u64 = 10;
 /// Groups that a series may be cut down to.
 pub(crate) const MAX_TOP: usize = 100;
 /// Models of one organisation whose output lengths are remembered.

@@ -310,6 +310,8 @@ mirror! {
         Outcome,
         /// The pool that it counted in, or that refused it.
         Pool,
+        /// Which limit refused it, its pool and what that counts: `category:large tokens`; `null`: none did.
+        Limit,
     }
 }
 
@@ -343,6 +345,18 @@ pub(crate) enum Format {
     Json,
     /// As comma-separated values.
     Csv,
+}
+
+/// How requests are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RequestsFormat {
+    /// A page as JSON.
+    Json,
+    /// All of them as comma-separated values.
+    Csv,
+    /// All of them as JSON, a line each.
+    Jsonl,
 }
 
 mirror! {

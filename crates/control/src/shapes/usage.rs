@@ -81,7 +81,7 @@ impl From<Used> for UsageTotals {
     }
 }
 
-/// One element of a series. Of `model`, `key`, `category`, `provider`, `status`, `outcome` and `pool` it has the one that was asked for.
+/// One element of a series. Of `model`, `key`, `category`, `provider`, `status`, `outcome`, `pool` and `limit` it has the one that was asked for.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct UsagePoint {
     /// When the bucket begins; absent where none was asked.
@@ -108,6 +108,9 @@ pub(crate) struct UsagePoint {
     /// The pool that it counted in, or that refused it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pool: Option<Option<String>>,
+    /// Which limit refused it: its pool and what that counts; `null`: none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<Option<String>>,
     /// `true` where this is all that has no element of its own (`top`).
     #[serde(skip_serializing_if = "Option::is_none")]
     others: Option<bool>,
@@ -201,6 +204,7 @@ impl From<SeriesRow> for UsagePoint {
             GroupBy::Status => Self { status: Some(of.and_then(|s| s.parse().ok())), ..counted },
             GroupBy::Outcome => Self { outcome: Some(of), ..counted },
             GroupBy::Pool => Self { pool: Some(of), ..counted },
+            GroupBy::Limit => Self { limit: Some(of), ..counted },
         }
     }
 }

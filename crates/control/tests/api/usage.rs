@@ -105,7 +105,7 @@ async fn totals_count_answered_refused_and_failed_apart_and_one_organisation_onl
 async fn a_series_is_split_as_asked() {
     let api = Api::new().await;
     let path = used(&api).await;
-    for split in ["model", "key", "category", "provider", "status", "outcome", "pool"] {
+    for split in ["model", "key", "category", "provider", "status", "outcome", "pool", "limit"] {
         let usage = api.get(&format!("{path}?group_by={split}")).await.expect(200);
         assert!(
             usage["series"].as_array().unwrap().iter().all(|point| point.get(split).is_some() && point.get("start").is_none()),
@@ -163,7 +163,7 @@ async fn wrong_questions_are_named() {
     let message = api.get(&format!("{path}?group_by=colour")).await.message(422);
     assert_eq!(
         message,
-        r#"group_by: there is no "colour", expected one of "model", "key", "category", "provider", "status", "outcome", "pool"."#
+        r#"group_by: there is no "colour", expected one of "model", "key", "category", "provider", "status", "outcome", "pool", "limit"."#
     );
 }
 
@@ -189,6 +189,26 @@ async fn a_view_is_narrowed_compared_and_timed() {
     let (parts, text) = api.send_for_text(asked.body(Body::empty()).unwrap()).await;
     assert_eq!((parts.status.as_u16(), parts.headers["content-type"].to_str().unwrap()), (200, "text/csv; charset=utf-8"));
     insta::assert_snapshot!("usage_csv", text);
+}
+
+#[tokio::test]
+async fn the_greatest_minutes_of_pools_and_why_they_refused() {
+    let api = Api::new().await;
+    let path = used(&api).await;
+    let query = "from=2026-02-05T15:30:00Z&to=2026-02-05T17:00:00Z&bucket=hour&tz=Asia/Kolkata";
+    let mut told = api.get(&format!("{path}/pools?{query}")).await.expect(200);
+    // The plan has others, which nobody used.
+    told["pools"].as_array_mut().unwrap().retain(|of| of["pool"].is_null() || of["pool"] == "category:large");
+    insta::assert_json_snapshot!("usage_pools", told);
+    let mut why = api.get(&format!("{path}/refusals?model=meta/llama-3.3-70b")).await.expect(200);
+    let key = why["limits"][0]["keys"][0]["key"].take();
+    assert!(key.as_str().unwrap().starts_with("key_"));
+    insta::assert_json_snapshot!("usage_refusals", why);
+    for (query, param) in
+        [("pools?bucket=week", "bucket"), ("pools?from=soon", "from"), ("refusals?key=x", "key"), ("refusals?status=200", "status")]
+    {
+        assert_eq!(api.get(&format!("{path}/{query}")).await.fault(422).1.as_deref(), Some(param), "{query}");
+    }
 }
 
 #[tokio::test]

@@ -20,8 +20,10 @@ pub(crate) mod payments;
 pub(crate) mod people;
 pub(crate) mod plan_requests;
 pub(crate) mod plans;
+pub(crate) mod pool_usage;
 pub(crate) mod providers;
 pub(crate) mod renewals;
+pub(crate) mod request_list;
 pub(crate) mod requests;
 pub(crate) mod sessions;
 pub(crate) mod spend;
@@ -29,6 +31,7 @@ pub(crate) mod usage;
 pub(crate) mod usage_filter;
 pub(crate) mod usage_spans;
 pub(crate) mod usage_sums;
+pub(crate) mod why_refused;
 
 use std::fmt;
 use std::sync::Arc;

@@ -30,6 +30,8 @@ pub enum GroupBy {
     Outcome,
     /// The pool that it counted in, or that refused it.
     Pool,
+    /// Which limit refused it, its pool and what that counts: `category:large tokens`.
+    Limit,
 }
 
 impl GroupBy {
@@ -43,6 +45,7 @@ impl GroupBy {
             Self::Status => "status",
             Self::Outcome => "outcome",
             Self::Pool => "pool",
+            Self::Limit => "limit",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which requests a question about usage is about. It knows no span of time.
 
-use domain::{Category, KeyId, ModelId, Outcome, ProviderName};
+use domain::{Category, KeyId, Kind, ModelId, Outcome, ProviderName};
 use sqlx::QueryBuilder;
 
 use crate::recorder::{CountersOf, Ending};
@@ -33,6 +33,8 @@ pub struct UsageFilter {
     pub provider: Option<ProviderName>,
     /// That counted in this pool, or that it refused.
     pub pool: Option<String>,
+    /// That a limit of this kind refused.
+    pub limit_kind: Option<Kind>,
     /// That ended so.
     pub status: Option<StatusFilter>,
 }
@@ -79,18 +81,42 @@ impl UsageFilter {
         self.push_labels(builder);
     }
 
+    /// The same on records with their labels.
+    pub(crate) fn push_for_records(&self, builder: &mut QueryBuilder<Dialect>) {
+        let of_records = Self { limit_kind: None, ..self.clone() };
+        of_records.push_for_moments(builder);
+        if self.limit_kind.is_some() {
+            builder.push(" AND false");
+        }
+    }
+
+    /// The same on refusals, which have neither provider nor status.
+    pub(crate) fn push_for_refusals(&self, builder: &mut QueryBuilder<Dialect>) {
+        let of_refusals = Self { limit_kind: None, provider: None, status: None, ..self.clone() };
+        of_refusals.push_for_moments(builder);
+        if let Some(kind) = self.limit_kind {
+            builder.push(" AND kind = ").push_bind(kind.as_str());
+        }
+    }
+
+    /// Whether refusals may be among what it asks for.
+    pub(crate) fn admits_refusals(&self) -> bool {
+        self.provider.is_none() && self.status.is_none_or(|status| status.admits(429, Ending::Refused))
+    }
+
     fn has_labels(&self) -> bool {
-        let Self { model, key: _, category, provider, pool, status } = self;
-        model.is_some() || category.is_some() || provider.is_some() || pool.is_some() || status.is_some()
+        let Self { model, key: _, category, provider, pool, limit_kind, status } = self;
+        limit_kind.is_some() || model.is_some() || category.is_some() || provider.is_some() || pool.is_some() || status.is_some()
     }
 
     fn push_labels(&self, builder: &mut QueryBuilder<Dialect>) {
-        let Self { model, key: _, category, provider, pool, status } = self;
+        let Self { model, key: _, category, provider, pool, limit_kind, status } = self;
         let texts = [
             ("model", model.as_ref().map(ModelId::as_str)),
             ("category", category.map(Category::as_str)),
             ("provider", provider.as_ref().map(ProviderName::as_str)),
             ("pool", pool.as_deref()),
+            ("limit_kind", limit_kind.map(Kind::as_str)),
         ];
         for (column, text) in texts {
             if let Some(text) = text {
@@ -104,13 +130,14 @@ impl UsageFilter {
 
     /// Whether it asks for these counters.
     pub(crate) fn admits(&self, of: &CountersOf) -> bool {
-        let Self { model, key, category, provider, pool, status } = self;
+        let Self { model, key, category, provider, pool, limit_kind, status } = self;
         let labels = &of.labels;
         model.as_ref().is_none_or(|model| *model == labels.model)
             && key.is_none_or(|key| key == of.key)
             && category.is_none_or(|category| Some(category) == labels.category)
             && provider.as_ref().is_none_or(|provider| Some(provider) == labels.provider.as_ref())
             && pool.as_deref().is_none_or(|pool| *pool == *labels.pool)
+            && limit_kind.is_none_or(|kind| Some(kind) == labels.limit_kind)
             && status.is_none_or(|status| status.admits(labels.status, labels.ending))
     }
 }

@@ -90,9 +90,11 @@ pub(crate) fn cells(buckets: &[Minutes], whole: Minutes, kept: Kept) -> Vec<(Tie
         } else {
             put(&mut minutes, fine, part.end);
         }
-        // A row counts in the bucket in which it begins. What becomes days is not all there yet.
-        put(&mut quarters, part.first, fine);
-        put(&mut days, part.first, part.end.min(kept.quarters));
+        // A row counts in the bucket in which it begins; what hasn't become days yet, in that in which its day begins.
+        let old = Tier::Days.ceil(part.end).min(kept.quarters);
+        put(&mut days, part.first, old);
+        put(&mut quarters, Tier::Days.ceil(part.first), old);
+        put(&mut quarters, part.first.max(kept.quarters), fine);
     }
     vec![(Tier::Minutes, minutes), (Tier::Quarters, quarters), (Tier::Days, days)]
 }
@@ -100,6 +102,11 @@ pub(crate) fn cells(buckets: &[Minutes], whole: Minutes, kept: Kept) -> Vec<(Tie
 /// One bucket for all of it.
 pub(crate) fn whole(span: Span) -> Minutes {
     Minutes { first: minute_of(span.from), end: first_minute_from(span.to) }
+}
+
+/// The moment that a bucket which begins at this one ends.
+pub(crate) fn end_of(start: UnixMicros, bucket: Bucket, tz: Option<&str>) -> Option<UnixMicros> {
+    next(minute_of(start), bucket, &zone(tz).ok()?).map(start_of)
 }
 
 /// The part of a bucket that lies within `whole`.

@@ -21,6 +21,7 @@ pub(crate) mod pending;
 pub(crate) mod people;
 pub(crate) mod plan_requests;
 pub(crate) mod records;
+pub(crate) mod request_list;
 pub(crate) mod requests;
 pub(crate) mod retain;
 pub(crate) mod sessions;

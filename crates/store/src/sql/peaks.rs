@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use domain::OrgId;
+use futures_util::TryStreamExt as _;
 use hashbrown::HashMap;
 use sqlx::{QueryBuilder, Row as _};
 
 use super::counters::Tier;
 use super::records::pieces;
+use super::usage::{Cells, Minutes};
 use super::value::{self, IdBytes as _, int};
-use super::{Connection, Dialect};
+use super::{Connection, Dialect, pending};
 use crate::DatabaseFault;
 use crate::recorder::{Counters, CountersOf};
 
@@ -130,6 +132,72 @@ pub(crate) async fn put(connection: &mut Connection, table: &'static str, mut al
         });
         builder.push(&update);
         builder.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Calls `add` with the greatest minutes of rows in these cells: the first minute of the row, its pool.
+pub(crate) async fn of_cells(
+    connection: &mut Connection,
+    org: OrgId,
+    tier: Tier,
+    cells: &[Cells],
+    mut add: impl FnMut(i64, Arc<str>, Peaks),
+) -> Result<(), DatabaseFault> {
+    if cells.is_empty() {
+        return Ok(());
+    }
+    let (table, requests_at, tokens_at) = match tier {
+        Tier::Minutes => ("pool_minutes", "minute", "minute"),
+        Tier::Quarters => ("pool_quarters", "requests_at", "tokens_at"),
+        Tier::Days => ("pool_days", "requests_at", "tokens_at"),
+    };
+    let mut builder = QueryBuilder::<Dialect>::new("WITH cells (start, past) AS (");
+    builder.push_values(cells, |mut row, cells| {
+        row.push(cells.minutes.first).push(cells.minutes.end);
+    });
+    builder.push(format!(
+        ") SELECT minute, pool, requests, {requests_at} AS requests_at, tokens, {tokens_at} AS tokens_at FROM cells CROSS JOIN {table} \
+         WHERE minute >= start AND minute < past AND org_id = "
+    ));
+    let query = builder.push_bind(org.bytes().to_vec()).build().persistent(false);
+    let mut rows = query.fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let peak = |n: &str, at: &str| Ok::<_, DatabaseFault>(Peak { n: value::count(&row, n)?, minute: row.try_get(at)? });
+        let peaks = Peaks { requests: peak("requests", "requests_at")?, tokens: peak("tokens", "tokens_at")? };
+        let pool: &str = row.try_get("pool")?;
+        add(row.try_get("minute")?, pool.into(), peaks);
+    }
+    Ok(())
+}
+
+/// The same of minutes to which counters are to be added that wait.
+pub(crate) async fn of_waiting(
+    connection: &mut Connection,
+    org: OrgId,
+    minutes: Minutes,
+    mut add: impl FnMut(i64, Arc<str>, Peaks),
+) -> Result<(), DatabaseFault> {
+    let mut waiting = Vec::new();
+    pending::for_each(connection, |of, n| {
+        if of.org == org && (minutes.first..minutes.end).contains(&of.minute) {
+            waiting.push((of, n));
+        }
+    })
+    .await?;
+    let mut sums = charged(waiting.iter().map(|(of, n)| (of, n)));
+    let there = (sums.keys().map(|(_, minute, _)| *minute).min(), sums.keys().map(|(_, minute, _)| *minute).max());
+    if let (Some(first), Some(last)) = there {
+        let cells = [Cells { bucket: first, minutes: Minutes { first, end: last + 1 } }];
+        of_cells(connection, org, Tier::Minutes, &cells, |minute, pool, peaks| {
+            if let Some(sum) = sums.get_mut(&(org, minute, pool)) {
+                *sum = (sum.0.saturating_add(peaks.requests.n), sum.1.saturating_add(peaks.tokens.n));
+            }
+        })
+        .await?;
+    }
+    for ((_, minute, pool), (requests, tokens)) in sums {
+        add(minute, pool, Peaks::of(minute, requests, tokens));
     }
     Ok(())
 }

@@ -53,6 +53,7 @@ fn column(group_by: Option<GroupBy>) -> &'static str {
         Some(GroupBy::Status) => "status",
         Some(GroupBy::Outcome) => "outcome",
         Some(GroupBy::Pool) => "pool",
+        Some(GroupBy::Limit) => "CASE limit_kind WHEN '' THEN '' ELSE pool || ' ' || limit_kind END",
     }
 }
 
@@ -144,6 +145,7 @@ fn group_of(of: &CountersOf, group_by: GroupBy) -> Option<String> {
         GroupBy::Status => Some(labels.status.to_string()),
         GroupBy::Outcome => Some(labels.ending.as_str().to_owned()),
         GroupBy::Pool => Some(labels.pool.as_ref().to_owned()),
+        GroupBy::Limit => labels.limit_kind.map(|kind| format!("{} {}", labels.pool, kind.as_str())),
     }
 }
 
@@ -169,7 +171,7 @@ fn of_part(asked: Asked<'_>, minute: i64, (from, to): (UnixMicros, UnixMicros), 
     let mut builder = QueryBuilder::<Dialect>::new("SELECT ");
     builder.push(column(asked.group_by)).push(" AS grouped, ").push(selected).push(" FROM (");
     builder.push(
-        "SELECT model, key_id, category, provider, status, outcome, pool, answered AS requests, 0 AS refused, 0 AS would_refuse, \
+        "SELECT model, key_id, category, provider, status, outcome, pool, '' AS limit_kind, answered AS requests, 0 AS refused, 0 AS would_refuse, \
          1 - answered AS failed, recovered, input, output, cached, reasoning, cost, first_byte_us, duration_us \
          FROM usage_records CROSS JOIN usage_labels ON usage_labels.id = labels WHERE request >= ",
     );
@@ -182,7 +184,7 @@ fn of_part(asked: Asked<'_>, minute: i64, (from, to): (UnixMicros, UnixMicros), 
     push_span(&mut builder);
     builder.push(
         " UNION ALL SELECT model, key_id, category, '' AS provider, 429 AS status, CASE shadow WHEN 0 THEN 'refused' ELSE 'shadow' END AS \
-         outcome, pool, 0 AS requests, (1 - shadow) * refused AS refused, shadow * refused AS would_refuse, 0 AS failed, 0 AS recovered, \
+         outcome, pool, kind AS limit_kind, 0 AS requests, (1 - shadow) * refused AS refused, shadow * refused AS would_refuse, 0 AS failed, 0 AS recovered, \
          0 AS input, 0 AS output, 0 AS cached, 0 AS reasoning, 0 AS cost, 0 AS first_byte_us, 0 AS duration_us FROM refusals WHERE minute = ",
     );
     builder.push_bind(minute);
@@ -267,7 +269,7 @@ fn group(row: &Row, group_by: Option<GroupBy>) -> Result<Option<String>, Databas
         None => None,
         Some(GroupBy::Key) => Some(KeyId::from_bits(value::id_bits(row, "grouped")?).to_string()),
         Some(GroupBy::Status) => Some(row.try_get::<i64, _>("grouped")?.to_string()),
-        Some(GroupBy::Model | GroupBy::Category | GroupBy::Provider | GroupBy::Outcome | GroupBy::Pool) => {
+        Some(GroupBy::Model | GroupBy::Category | GroupBy::Provider | GroupBy::Outcome | GroupBy::Pool | GroupBy::Limit) => {
             Some(row.try_get("grouped")?).filter(|text: &String| !text.is_empty())
         }
     })

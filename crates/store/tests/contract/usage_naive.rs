@@ -45,7 +45,7 @@ pub(crate) const MODELS: [(&str, Option<Category>, &str); 3] =
     [("tiny", Some(Category::Small), "category:small"), ("huge", Some(Category::Large), "category:large"), ("odd", None, "any")];
 pub(crate) const FILTERS: usize = 9;
 
-fn filter(index: usize) -> UsageFilter {
+pub(crate) fn narrowed(index: usize) -> UsageFilter {
     let all = UsageFilter::default();
     match index {
         0 => UsageFilter { model: Some("tiny".into()), ..all },
@@ -81,11 +81,11 @@ impl Since {
         }
     }
 
-    fn begin(self, us: i64) -> i64 {
+    pub(crate) fn begin(self, us: i64) -> i64 {
         us - (START + us).rem_euclid(self.span(us))
     }
 
-    fn widened(self, from: i64, to: i64) -> (i64, i64) {
+    pub(crate) fn widened(self, from: i64, to: i64) -> (i64, i64) {
         let end = if to >= self.moments || to <= from { to } else { self.begin(to - 1) + self.span(to - 1) };
         (if from >= self.moments { from } else { self.begin(from) }, end)
     }
@@ -103,7 +103,7 @@ impl Question {
             group_by: self.group_by,
             bucket: self.bucket,
             tz: Some(ZONES[self.tz].into()),
-            filter: filter(self.filter),
+            filter: narrowed(self.filter),
             times: true,
             ..UsageQuery::of(orgs[self.org].id)
         }
@@ -112,14 +112,14 @@ impl Question {
 
 impl Event {
     /// The record; of what was refused the refusal.
-    pub(crate) fn told(&self, b: &Bench, org: &Org) -> Result<UsageRecord, RefusalEvent> {
+    pub(crate) fn told(&self, b: &Bench, org: &Org) -> Result<UsageRecord, Box<RefusalEvent>> {
         let (status, outcome, provider) = ENDINGS[self.ending];
         let (model, category, pool) = MODELS[self.model];
         let key = KeyId::from_bits(self.key);
         let (input, output, cached) = self.tokens;
         let Some(outcome) = outcome else {
             let refusal = b.refusal(org, key, at(self.us));
-            return Err(RefusalEvent { model: model.into(), category, pool: pool.into(), kind: Kind::Tokens, ..refusal });
+            return Err(Box::new(RefusalEvent { model: model.into(), category, pool: pool.into(), kind: Kind::Tokens, ..refusal }));
         };
         Ok(UsageRecord {
             status,
@@ -166,27 +166,29 @@ impl Event {
             GroupBy::Status => Some(status.to_string()),
             GroupBy::Outcome => Some(outcome.map_or("refused", Outcome::as_str).into()),
             GroupBy::Pool => Some(MODELS[self.model].2.into()),
-        }
-    }
-
-    fn is_asked(&self, index: usize) -> bool {
-        let (status, outcome, provider) = ENDINGS[self.ending];
-        match index {
-            0 => self.model == 0,
-            1 => self.key == 2,
-            2 => self.model == 1,
-            3 => provider == Some("main") && self.key == 1,
-            4 => outcome.is_none(),
-            5 => status == 200 && self.model == 2,
-            6 => self.ending == 2 || self.ending == 3,
-            7 => self.ending < 2,
-            _ => true,
+            GroupBy::Limit => outcome.is_none().then(|| format!("{} tokens", MODELS[self.model].2)),
         }
     }
 }
 
+/// Whether the filter of this number asks for it.
+pub(crate) fn is_asked(event: &Event, index: usize) -> bool {
+    let (status, outcome, provider) = ENDINGS[event.ending];
+    match index {
+        0 => event.model == 0,
+        1 => event.key == 2,
+        2 => event.model == 1,
+        3 => provider == Some("main") && event.key == 1,
+        4 => outcome.is_none(),
+        5 => status == 200 && event.model == 2,
+        6 => event.ending == 2 || event.ending == 3,
+        7 => event.ending < 2,
+        _ => true,
+    }
+}
+
 /// The bucket's beginning by the calendar's own arithmetic.
-fn start(us: i64, bucket: Bucket, zone: &TimeZone) -> UnixMicros {
+pub(crate) fn start(us: i64, bucket: Bucket, zone: &TimeZone) -> UnixMicros {
     let minute = at(us).0.div_euclid(MINUTE) * MINUTE;
     let local = Timestamp::from_microsecond(minute).unwrap().to_zoned_datetime(zone.clone());
     let begun = match bucket {
@@ -207,7 +209,7 @@ pub(crate) fn expected(events: &[Event], q: &Question, since: Since) -> (Used, R
     let zone = TimeZone::get(ZONES[q.tz]).unwrap();
     let (from, to) = since.widened(q.from, q.from + q.length);
     let (mut totals, mut rows) = (Used::default(), Rows::new());
-    for event in events.iter().filter(|e| e.org == q.org && from <= e.us && e.us < to && e.is_asked(q.filter)) {
+    for event in events.iter().filter(|e| e.org == q.org && from <= e.us && e.us < to && is_asked(e, q.filter)) {
         add(&mut totals, &event.used());
         let begin = since.begin(event.us);
         let place = (q.bucket.map(|bucket| start(begin, bucket, &zone)), q.group_by.map(|by| Group::Of(event.group(by))));

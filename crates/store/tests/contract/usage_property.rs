@@ -1,12 +1,13 @@
 //! Usage against naive sums over everything that was recorded, also while that is rolled up and deleted.
 
-use domain::{KeyId, Org};
+use domain::{KeyId, Org, RequestId};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use store::{Bucket, GroupBy, Retention};
 
 use crate::support::{Backend, Bench, MINUTE, START};
 use crate::usage_naive::{ENDINGS, Event, FILTERS, MODELS, Question, Since, ZONES, at, expected};
+use crate::usage_views::{check_lists, check_peaks};
 
 const DAY: i64 = 1_440 * MINUTE;
 /// Whole seconds, since refusals of one second are merged; records are moved by a few microseconds.
@@ -24,8 +25,17 @@ fn event(span_s: i64) -> impl Strategy<Value = Event> {
 }
 
 fn question(span_s: i64, buckets: &'static [Bucket]) -> impl Strategy<Value = Question> {
-    let by =
-        [GroupBy::Model, GroupBy::Key, GroupBy::Category, GroupBy::Provider, GroupBy::Status, GroupBy::Outcome, GroupBy::Pool].to_vec();
+    let by = [
+        GroupBy::Model,
+        GroupBy::Key,
+        GroupBy::Category,
+        GroupBy::Provider,
+        GroupBy::Status,
+        GroupBy::Outcome,
+        GroupBy::Pool,
+        GroupBy::Limit,
+    ]
+    .to_vec();
     let group_by = prop::option::of(prop::sample::select(by));
     let bucket = prop::option::of(prop::sample::select(buckets));
     // Half of them ask for everything.
@@ -38,12 +48,20 @@ fn crowd(b: &Bench, org: &Org) {
     (0..300).for_each(|key| b.store.recorder().usage(b.record(org, KeyId::from_bits(key), at(key as i64 * 1_000_000))));
 }
 
-async fn record(b: &Bench, orgs: &[Org], events: &[Event], crowded: bool) {
+/// Returns the ids of those that were admitted.
+async fn record(b: &Bench, orgs: &[Org], events: &[Event], crowded: bool) -> Vec<(Event, RequestId)> {
     let other = b.org("free").await;
+    let mut ids = Vec::new();
     for event in events {
         match event.told(b, &orgs[event.org]) {
-            Ok(record) => b.store.recorder().usage(record),
-            Err(refusal) => b.store.recorder().refusal(refusal),
+            Ok(record) => {
+                ids.push((event.clone(), record.request));
+                b.store.recorder().usage(record);
+            }
+            Err(refusal) => {
+                ids.push((event.clone(), refusal.request));
+                b.store.recorder().refusal(*refusal);
+            }
         }
         if event.tokens.0 % 50 == 0 {
             if crowded && event.tokens.1 % 2 == 0 {
@@ -56,6 +74,7 @@ async fn record(b: &Bench, orgs: &[Org], events: &[Event], crowded: bool) {
         crowd(b, &other);
     }
     b.store.recorder().flush().await;
+    ids
 }
 
 async fn ask(b: &Bench, orgs: &[Org], events: &[Event], questions: &[Question], since: Since) -> Result<(), TestCaseError> {
@@ -72,18 +91,24 @@ async fn ask(b: &Bench, orgs: &[Org], events: &[Event], questions: &[Question], 
 async fn check(events: &[Event], questions: &[Question], crowded: bool) -> Result<(), TestCaseError> {
     let b = Bench::open(Backend::sqlite).await.seeded().await;
     let orgs = [b.org("free").await, b.org("free").await];
-    record(&b, &orgs, events, crowded).await;
+    let ids = record(&b, &orgs, events, crowded).await;
+    for q in questions.iter().take(6) {
+        check_peaks(&b, &orgs, events, q, Since::EVER).await?;
+        check_lists(&b, &orgs, &ids, q, (i64::MIN, i64::MIN)).await?;
+    }
     ask(&b, &orgs, events, questions, Since::EVER).await
 }
 
 /// Kept for so many days each: all are over in the course of the test.
 const RETENTION: Retention = Retention { records_days: 11, refusals_days: 13, minutes_days: 17, hours_days: 29 };
 
+fn since_days(b: &Bench, days: u32) -> i64 {
+    let at = b.now().wall.0 - i64::from(days) * DAY;
+    at - at.rem_euclid(DAY) - START
+}
+
 fn since(b: &Bench) -> Since {
-    let of = |days: u32| {
-        let at = b.now().wall.0 - i64::from(days) * DAY;
-        at - at.rem_euclid(DAY) - START
-    };
+    let of = |days: u32| since_days(b, days);
     Since { moments: of(RETENTION.records_days), minutes: of(RETENTION.minutes_days), quarters: of(RETENTION.hours_days) }
 }
 
@@ -95,21 +120,23 @@ async fn check_kept(events: &[Event], questions: &[Question], steps: &Steps) -> 
     let orgs = [b.org("free").await, b.org("free").await];
     let (now, late) = events.split_at(events.len() * 3 / 4);
     b.clock.advance_us(61 * DAY as u64);
-    record(&b, &orgs, now, false).await;
+    let mut ids = record(&b, &orgs, now, false).await;
     let mut told = now.to_vec();
     ask(&b, &orgs, &told, questions, Since::EVER).await?;
     for (n, (pieces, reopens)) in steps.iter().enumerate() {
         if n == steps.len() / 2 {
             // What ends much later than it began.
-            record(&b, &orgs, late, false).await;
+            ids.extend(record(&b, &orgs, late, false).await);
             told.extend_from_slice(late);
         }
         if *reopens {
             b.reopen().await;
         }
-        let begun = since(&b);
+        let (begun, q) = (since(&b), &questions[n % questions.len()]);
         b.store.retain(*pieces).await.unwrap();
-        ask(&b, &orgs, &told, &questions[n % questions.len()..][..1], begun).await?;
+        ask(&b, &orgs, &told, std::slice::from_ref(q), begun).await?;
+        check_peaks(&b, &orgs, &told, q, begun).await?;
+        check_lists(&b, &orgs, &ids, q, (begun.moments, since_days(&b, RETENTION.refusals_days))).await?;
         b.clock.advance_us(DAY as u64 / 3);
     }
     while b.store.retain(100).await.unwrap() {}
@@ -142,7 +169,7 @@ fn usage_is_the_sum_of_what_was_recorded() {
 fn usage_stays_the_sum_while_it_is_rolled_up_and_deleted() {
     const SPAN_S: i64 = 61 * 86_400;
     let questions = prop::collection::vec(question(SPAN_S, &[Bucket::Hour, Bucket::Day]), 12);
-    let steps = prop::collection::vec((1..40_usize, prop::bool::weighted(0.2)), 1..16);
+    let steps = prop::collection::vec((prop_oneof![1..8_usize, 8..40_usize], prop::bool::weighted(0.2)), 1..16);
     let strategy = (prop::collection::vec(event(SPAN_S), 0..160), questions, steps);
     run(12, &strategy, async |(events, questions, steps)| check_kept(&events, &questions, &steps).await);
 }

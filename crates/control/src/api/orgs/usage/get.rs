@@ -4,7 +4,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 
 use crate::access::{OrgAccess, See};
-use crate::api::orgs::queries::UsageQuery;
+use crate::api::orgs::usage_queries::UsageQuery;
 use crate::documented_errors::{NotFound, ReadErrors, TooLow};
 use crate::problem::Problem;
 use crate::query::Query;
