@@ -14,7 +14,7 @@ use crate::api::{apply, audit, auth, billing, models, openapi, orgs, people, pla
 use crate::app::App;
 use crate::documented_errors::Conflict;
 use crate::problem::ErrorBody;
-use crate::shapes::choice::{Bucket, Compare, Format, GroupBy, RequestsFormat};
+use crate::shapes::choice::{Bucket, Compare, Format, GroupBy, Order, RequestsFormat};
 
 /// The routes below `/api/v1` and their documentation.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -144,7 +144,7 @@ const ONCE: &str = "A text of your own, new for each thing that you want done. S
             organisations as far as their role there allows (`x-role` is the least that an operation needs).",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(ErrorBody, GroupBy, Bucket, Compare, Format, RequestsFormat)),
+    components(schemas(ErrorBody, GroupBy, Bucket, Compare, Format, Order, RequestsFormat)),
     modifiers(&Callers),
     security(("operator_token" = []), ("operator_session" = [])),
     tags(

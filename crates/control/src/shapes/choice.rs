@@ -347,6 +347,16 @@ pub(crate) enum Format {
     Csv,
 }
 
+/// Which requests come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Order {
+    /// The newest.
+    Newest,
+    /// The oldest.
+    Oldest,
+}
+
 /// How requests are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

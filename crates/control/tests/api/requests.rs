@@ -110,8 +110,11 @@ async fn an_organisations_requests_come_newest_first_page_by_page() {
     assert_eq!(shown("status=refused").await, [5]);
     assert_eq!(shown("status=failed").await, [3, 2]);
     assert_eq!(shown("model=mistral-7b&status=200").await, [4, 1, 0]);
+    assert_eq!(shown("order=oldest&limit=4").await, [0, 1, 2, 5]);
     assert_eq!(shown("from=2026-02-05T15:32:10Z&to=2026-02-05T15:33:10Z").await, [5, 2]);
-    for (query, param) in [("cursor=MTI", "cursor"), ("limit=0", "limit"), ("format=xml", "format"), ("status=gone", "status")] {
+    for (query, param) in
+        [("cursor=MTI", "cursor"), ("limit=0", "limit"), ("format=xml", "format"), ("order=random", "order"), ("status=gone", "status")]
+    {
         assert_eq!(api.get(&format!("{path}?{query}")).await.fault(422).1.as_deref(), Some(param), "{query}");
     }
 }

@@ -26,6 +26,8 @@ pub struct RequestsQuery {
     pub to: Option<UnixMicros>,
     /// Only these.
     pub filter: UsageFilter,
+    /// The oldest first, as whoever replays them needs it.
+    pub oldest_first: bool,
     /// Which page. One may have fewer elements than were asked for, though another follows.
     pub page: PageRequest,
 }
@@ -86,6 +88,11 @@ impl Position {
         Self { ms: at.0.div_euclid(1_000), id: 0 }
     }
 
+    /// Behind all that happened before this moment.
+    fn behind(at: UnixMicros) -> Self {
+        Self { ms: at.0.div_euclid(1_000) - 1, id: u128::MAX }
+    }
+
     pub(crate) fn of(story: &RequestStory) -> Self {
         let of_usage = story.usage.as_ref().map(|of| (of.at, of.request));
         let of_refusal = story.refusals.first().map(|told| (told.event.at, told.event.request));
@@ -94,33 +101,51 @@ impl Position {
     }
 }
 
+fn start_of(minute: i64) -> UnixMicros {
+    UnixMicros(minute.saturating_mul(MINUTE_US))
+}
+
+/// The minutes of the span from where the page begins.
+fn minutes_left(wanted: &Wanted<'_>) -> Minutes {
+    let (mut from, mut to) = (wanted.from.0, wanted.to.0);
+    match wanted.after {
+        Some(after) if wanted.oldest_first => from = from.max(after.ms.saturating_mul(1_000)),
+        Some(after) => to = to.min(after.ms.saturating_add(1).saturating_mul(1_000)),
+        None => {}
+    }
+    Minutes { first: from.div_euclid(MINUTE_US), end: to.div_euclid(MINUTE_US) + i64::from(to.rem_euclid(MINUTE_US) > 0) }
+}
+
 impl Store {
-    /// Requests, newest first. Those that one limit refused within a second are one element, the first of them. What limits that only record
+    /// Requests, newest first unless it is asked otherwise. Those that one limit refused within a second are one element, the first of them. What limits that only record
     /// would have refused is among those that were admitted.
     pub async fn requests(&self, query: &RequestsQuery) -> Result<Page<RequestStory>, RequestsError> {
         let after: Option<Position> = query.page.position()?;
         let mut transaction = self.inner.database.reads.begin().await.map_err(DatabaseFault::from)?;
         let kept = Kept::read(&mut transaction).await?;
         let Asking { span, .. } = self.asking(query.org, query.from, query.to, Kept::default())?;
-        let wanted = Wanted { org: query.org, filter: &query.filter, from: span.from, to: span.to, kept, after };
+        let oldest_first = query.oldest_first;
+        let wanted = Wanted { org: query.org, filter: &query.filter, from: span.from, to: span.to, kept, oldest_first, after };
         let most = query.page.size() + 1;
         let mut found: Vec<RequestStory> = Vec::new();
-        let end = after.map_or(span.to.0, |after| span.to.0.min(after.ms.saturating_add(1).saturating_mul(1_000)));
-        let mut end = end.div_euclid(MINUTE_US) + i64::from(end.rem_euclid(MINUTE_US) > 0);
+        let mut minutes = minutes_left(&wanted);
         for _ in 0..caps::REQUEST_RUNS {
             // The counters know in which minutes there is something: where there is little it lies far apart.
-            let minutes = Minutes { first: span.from.0.div_euclid(MINUTE_US), end };
-            let Some(run) = request_list::last_run(&mut transaction, &wanted, minutes).await? else {
+            let Some(run) = request_list::next_run(&mut transaction, &wanted, minutes).await? else {
                 return Ok(Page::of(found, &query.page, |story| Position::of(story).to_string()));
             };
             found.extend(request_list::of_run(&mut transaction, &wanted, run, most - found.len()).await?);
             if found.len() >= most {
                 return Ok(Page::of(found, &query.page, |story| Position::of(story).to_string()));
             }
-            end = run.first;
+            if oldest_first {
+                minutes.first = run.end;
+            } else {
+                minutes.end = run.first;
+            }
         }
-        let next_cursor = Some(Position::before(UnixMicros(end.saturating_mul(MINUTE_US))).to_string());
-        Ok(Page { data: found, next_cursor })
+        let next = if oldest_first { Position::behind(start_of(minutes.first)) } else { Position::before(start_of(minutes.end)) };
+        Ok(Page { data: found, next_cursor: Some(next.to_string()) })
     }
 
     /// What was decided about a request of an organisation; `None`: nothing is known of it there.

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 
 use crate::problem::Problem;
 use crate::query::{choice, flag, page, time};
-use crate::shapes::choice::{Bucket, Category, Compare, Format, GroupBy, RequestsFormat};
+use crate::shapes::choice::{Bucket, Category, Compare, Format, GroupBy, Order, RequestsFormat};
 use crate::shapes::time::Time;
 
 /// The filter that a query with these members holds.
@@ -205,7 +205,10 @@ pub(crate) struct RequestsQuery {
     pool: Option<String>,
     /// Only requests that ended so: an HTTP status, or `answered`, `refused` or `failed`.
     status: Option<String>,
-    /// The `next_cursor` of the page before; absent: the newest.
+    /// Which come first; absent: the newest.
+    #[param(value_type = Option<Order>)]
+    order: Option<String>,
+    /// The `next_cursor` of the page before; absent: the first page.
     cursor: Option<String>,
     /// Entries of the page: 1 to 200, 50 where absent.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 200, default = 50)]
@@ -223,6 +226,7 @@ impl RequestsQuery {
             from: time("from", self.from.as_deref())?,
             to: time("to", self.to.as_deref())?,
             filter: filter!(self, status: self.status.as_deref()),
+            oldest_first: choice::<Order>("order", self.order.as_deref())? == Some(Order::Oldest),
             page: page(self.cursor.as_deref(), self.limit.as_deref())?,
         })
     }

@@ -26,7 +26,7 @@ const AT_ONCE: usize = 200;
 ///
 /// Newest first, refused ones among them: those that one limit refused within a second, by one key and of one model, are one entry, the first of
 /// them. A page may have fewer entries than were asked for though another follows. They are kept as long as `[retention]` says. As `csv` or
-/// `jsonl` all that follow are one stream, a line a request; `tidegate replay` reads such lines.
+/// `jsonl` all that follow are one stream, a line a request; `tidegate replay` reads the lines of `format=jsonl&order=oldest&status=answered`.
 #[utoipa::path(get, path = "/orgs/{id}/requests", tag = "organisations",
     security(("operator_token" = []), ("session" = [])), extensions(("x-role" = json!("viewer"))),
     params(("id" = String, Path, description = "The organisation's id"), RequestsQuery),
