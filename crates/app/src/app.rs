@@ -188,6 +188,7 @@ fn store_config(config: &Config) -> StoreConfig {
     StoreConfig {
         window_us: config.limits.window_us(),
         common: config.total_tpm.map(|tpm| (config.sign_up.plan.clone(), tpm)),
+        retention: config.retention,
         give_back: memory::give_back,
         ..StoreConfig::in_folder(&config.server.data_dir)
     }

@@ -26,6 +26,12 @@ impl<T> List<T> {
         Json(Self { data: page.data.into_iter().map(convert).collect(), next_cursor })
     }
 
+    /// The page with those entries converted that have anything to show.
+    pub(crate) fn some<A>(page: Page<A>, convert: impl FnMut(A) -> Option<T>) -> Json<Self> {
+        let next_cursor = page.next_cursor.map(|cursor| URL_SAFE_NO_PAD.encode(cursor));
+        Json(Self { data: page.data.into_iter().filter_map(convert).collect(), next_cursor })
+    }
+
     /// A list that is never long.
     pub(crate) fn whole(data: Vec<T>) -> Json<Self> {
         Json(Self { data, next_cursor: None })

@@ -8,6 +8,7 @@ mod app;
 mod billing;
 mod body;
 mod caps;
+mod csv;
 mod documented_errors;
 mod errors;
 mod form;

@@ -78,6 +78,15 @@ pub(crate) fn choice<T: DeserializeOwned>(param: &str, text: Option<&str>) -> Re
     parsed.map(Some).map_err(|fault| Problem::invalid(param, format!("{param}: {}.", wrong(&fault.to_string()))))
 }
 
+/// Whether a parameter says yes.
+pub(crate) fn flag(param: &str, text: Option<&str>) -> Result<bool, Problem> {
+    match text {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::invalid(param, format!("{param}: expected true or false."))),
+    }
+}
+
 fn refused(text: &str) -> Problem {
     let code = if text.contains("unknown field") { "unknown_parameter" } else { "invalid_query" };
     let message = match text.split_once("unknown field ") {

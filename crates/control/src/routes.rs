@@ -16,7 +16,7 @@ use crate::api::{
 use crate::app::App;
 use crate::documented_errors::Conflict;
 use crate::problem::ErrorBody;
-use crate::shapes::choice::{Bucket, GroupBy};
+use crate::shapes::choice::{Bucket, Compare, Format, GroupBy, Order, RequestsFormat};
 
 /// Accounts, sessions, and links that work once.
 fn accounts() -> OpenApiRouter<App> {
@@ -51,8 +51,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(orgs::create::create_org, orgs::list::list_orgs))
         .routes(routes!(orgs::get::get_org, orgs::patch::change_org, orgs::delete::delete_org))
         .routes(routes!(orgs::limits::get::get_org_limits, orgs::limits::put::put_org_limits))
-        .routes(routes!(orgs::usage::get::get_usage))
-        .routes(routes!(requests::get::get_request))
+        .merge(about_usage())
         .routes(routes!(orgs::keys::create::create_key, orgs::keys::list::list_keys))
         .routes(routes!(orgs::keys::patch::change_key, orgs::keys::delete::revoke_key))
         .routes(routes!(orgs::keys::rotate::rotate_key))
@@ -103,6 +102,17 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     routes
 }
 
+/// What was used, refused and why.
+fn about_usage() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(orgs::usage::get::get_usage))
+        .routes(routes!(orgs::usage::pools::get_pool_usage))
+        .routes(routes!(orgs::usage::refusals::get_refusals))
+        .routes(routes!(orgs::requests::list::list_requests))
+        .routes(routes!(orgs::requests::get::get_org_request))
+        .routes(routes!(requests::get::get_request))
+}
+
 /// Lists refer to their entries' schemas by name instead of repeating them, so that generated clients have one type for each.
 fn name_entries_of_lists(document: &mut OpenApiDocument) {
     for (name, schema) in document.components.iter_mut().flat_map(|components| &mut components.schemas) {
@@ -149,7 +159,7 @@ const ONCE: &str = "A text of your own, new for each thing that you want done. S
             organisations as far as their role there allows (`x-role` is the least that an operation needs).",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
-    components(schemas(ErrorBody, GroupBy, Bucket)),
+    components(schemas(ErrorBody, GroupBy, Bucket, Compare, Format, Order, RequestsFormat)),
     modifiers(&Callers),
     security(("operator_token" = []), ("operator_session" = [])),
     tags(

@@ -38,6 +38,8 @@ pub struct TokenUsage {
     pub output: u64,
     /// Input tokens that the provider had cached.
     pub cached: u64,
+    /// Output tokens that no client sees as text: the provider counted them as reasoning.
+    pub reasoning: u64,
 }
 
 impl TokenUsage {

@@ -342,7 +342,7 @@ impl Exchange {
     /// Input and output so far, for a client that is told what it was.
     pub(crate) fn usage_so_far(&self, now_us: u64) -> TokenUsage {
         let input = self.open.as_ref().map_or(0, |open| open.input.exact(now_us));
-        TokenUsage { input, output: self.passed(), cached: 0 }
+        TokenUsage { input, output: self.passed(), cached: 0, reasoning: 0 }
     }
 
     /// Counts the input exactly and gives back what was logged too much.
@@ -392,7 +392,7 @@ impl Exchange {
         let now = self.gateway.clock.now();
         let (tokens, counted) = match usage {
             Some(usage) => (usage, Counted::Provider),
-            None => (TokenUsage { input: open.input.exact(now.mono_us), output, cached: 0 }, Counted::Tidegate),
+            None => (TokenUsage { input: open.input.exact(now.mono_us), output, cached: 0, reasoning: 0 }, Counted::Tidegate),
         };
         let settlement = Settlement { input: Some(tokens.input), output: tokens.output };
         if let Some(quota) = open.quota {
@@ -434,7 +434,7 @@ impl Exchange {
     fn lapse(&mut self) {
         let Some(open) = self.open.take() else { return };
         let now = self.gateway.clock.now();
-        let tokens = TokenUsage { input: open.input.best_known(), output: open.covered, cached: 0 };
+        let tokens = TokenUsage { input: open.input.best_known(), output: open.covered, cached: 0, reasoning: 0 };
         if let Some(quota) = open.quota {
             quota.lapse(now.mono_us);
         }

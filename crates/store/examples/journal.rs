@@ -50,7 +50,7 @@ fn record(request: RequestId, org: &Org, at: UnixMicros) -> UsageRecord {
         stream: true,
         status: 200,
         outcome: Outcome::Answered,
-        tokens: TokenUsage { input: 300, output: 200, cached: 10 },
+        tokens: TokenUsage { input: 300, output: 200, cached: 10, reasoning: 20 },
         counted: Counted::Provider,
         cost: Money(1),
         attempts: 1,

@@ -97,7 +97,7 @@ fn record(first: u64, n: u64, keys: u64, keys_each: u64) -> UsageRecord {
         stream: true,
         status: 200,
         outcome: Outcome::Answered,
-        tokens: TokenUsage { input: 300, output: 200, cached: 10 },
+        tokens: TokenUsage { input: 300, output: 200, cached: 10, reasoning: 20 },
         counted: Counted::Provider,
         cost: Money(n as i64),
         attempts: 1,

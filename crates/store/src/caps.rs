@@ -112,12 +112,30 @@ pub(crate) const LAST_PAUSE_MS: u64 = 5_000;
 pub(crate) const QUIET_MS: u64 = 500;
 /// Rows written meanwhile below which there is none to speak of.
 pub(crate) const BUSY_ROWS: u64 = 1_000;
+/// Rows that are deleted at once.
+pub(crate) const RETAIN_ROWS: i64 = 500;
+/// Organisations that are looked at at once for rows to delete.
+pub(crate) const RETAIN_ORGS: usize = 100;
+/// Seconds between two looks for what is older than it is kept.
+pub(crate) const RETAIN_LOOK_S: u64 = 60;
 /// Seconds between sweeps of the pools.
 pub(crate) const SWEEP_S: u64 = 60;
 /// Elements of a usage series.
 pub(crate) const MAX_SERIES: usize = 10_000;
 /// Buckets of a usage series.
 pub(crate) const MAX_BUCKETS: usize = 3_000;
+/// Buckets, one more than those that are chosen for who leaves them open.
+pub(crate) const AUTO_BUCKETS: i128 = 400;
+/// Limits, keys and models that are told of refusals.
+pub(crate) const WHY_MOST: usize = 8;
+/// Runs of minutes that one page of requests looks through.
+pub(crate) const REQUEST_RUNS: usize = 1_000;
+/// Minutes of such a run.
+pub(crate) const RUN_ROWS: i64 = 15;
+/// Limits that may refuse one request.
+pub(crate) const LIMITS_TOLD: u64 = 10;
+/// Groups that a series may be cut down to.
+pub(crate) const MAX_TOP: usize = 100;
 /// Models of one organisation whose output lengths are remembered.
 pub(crate) const LEARNED_MODELS: usize = 64;
 /// Requests in progress of all organisations that share a pool.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::PlanId;
 
-use crate::SecretKey;
+use crate::{Retention, SecretKey};
 
 /// How to open a store.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct StoreConfig {
     pub busy_timeout: Duration,
     /// What all organisations on one plan may use together, in tokens in any window; `None`: as much as each may.
     pub common: Option<(PlanId, u64)>,
+    /// How long records and counters are kept.
+    pub retention: Retention,
     /// Called when it has become quiet, to give back memory that the allocator keeps.
     pub give_back: fn(),
 }
@@ -36,6 +38,7 @@ impl StoreConfig {
             secret_key: None,
             busy_timeout: Duration::from_secs(2),
             common: None,
+            retention: Retention::default(),
             give_back: || (),
         }
     }

@@ -17,7 +17,7 @@ use crate::seal::Sealer;
 use crate::sql::migrate::{self, MigrateFault};
 use crate::sql::{self, Connection, Database, meta, soundness};
 use crate::store::Inner;
-use crate::{DatabaseFault, Recorder, Store, StoreConfig, caps, open_journal, recorder};
+use crate::{DatabaseFault, Recorder, Store, StoreConfig, caps, open_journal, recorder, retention};
 
 /// Why a store can't be opened. `Display` says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -162,12 +162,14 @@ impl Store {
             clock,
             entropy,
             window_us: config.window_us,
+            retention: config.retention,
             is_new,
             tasks: tasks.clone(),
             turn: Arc::default(),
             folder: Mutex::new(Some(folder)),
             damage,
         };
+        tasks.spawn(retention::run(inner.database.clone(), inner.retention, Arc::clone(&inner.clock), inner.recorder.end()));
         Ok(Self { inner: Arc::new(inner) })
     }
 }

@@ -12,7 +12,7 @@ use crate::definitions::Definitions;
 use crate::ops::once::{self, UnderWay};
 use crate::seal::Sealer;
 use crate::sql::Database;
-use crate::{DatabaseFault, Directory, Pools, Recorder, StoreHealth};
+use crate::{DatabaseFault, Directory, Pools, Recorder, Retention, StoreHealth};
 
 /// Everything durable and shared. Cheap to clone.
 #[derive(Clone)]
@@ -32,6 +32,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) window_us: u64,
+    pub(crate) retention: Retention,
     pub(crate) is_new: bool,
     pub(crate) tasks: TaskTracker,
     pub(crate) turn: Arc<tokio::sync::Mutex<()>>,

@@ -16,6 +16,7 @@ mod models;
 mod oidc;
 mod plans;
 mod providers;
+mod retention;
 mod secret;
 mod server;
 mod signup;
@@ -73,6 +74,8 @@ pub struct Config {
     pub email: Option<Email>,
     /// `[oidc]`; `None`: people log in with passwords alone.
     pub oidc: Option<Oidc>,
+    /// `[retention]`
+    pub retention: ::store::Retention,
     /// `[errors]`
     pub errors: Errors,
     /// `[metrics]`
@@ -192,9 +195,7 @@ fn read(sources: &Sources, base: Option<seed::Base>) -> (Result<Config, Faults>,
 fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sources, places: &mut Places) -> Config {
     let root = reading.root(body);
     store::read(root.section("store"));
-    for name in ["retention", "otel"] {
-        later::empty(root.section(name), name);
-    }
+    later::empty(root.section("otel"), "otel");
     let (sign_up, total_tpm) = signup::read(root.section("signup"), places);
     let config = Config {
         server: Server::read(root.section("server")),
@@ -205,6 +206,7 @@ fn sections<'a>(reading: &'a Reading<'a>, body: &'a DeTable<'a>, sources: &Sourc
         billing: billing::read(root.section("billing"), &sources.environment),
         email: Email::read(root.section("email")),
         oidc: Oidc::read(root.section("oidc"), &sources.environment),
+        retention: retention::read(root.section("retention")),
         errors: Errors::read(root.section("errors")),
         metrics: MetricsSection::read(root.section("metrics")),
         log: Log::read(root.section("log")),

@@ -42,6 +42,8 @@ const FAULTY: &[(&str, &[(&str, &str)])] = &[
     ("[otel]\nendpoint = \"x\"", &[("2:1", "[otel] has no keys in this version")]),
     ("[oidc]\nissuer = \"x\"", &[("1:1", "[oidc] needs client_secret"), ("1:1", "client_id is missing"), ("2:10", "issuer: ")]),
     ("[oidc]\nclient = \"x\"", &[("2:1", "unknown key \"client\"; did you mean")]),
+    ("[retention]\nrecords_days = 1", &[("2:16", "records_days: ")]),
+    ("[retention]\nminutes_days = 500", &[("1:1", "hours_days (400) must not be less than minutes_days (500)")]),
     ("[[providers]]\n", &[("1:1", "kind is missing"), ("1:1", "name is missing")]),
     ("[[providers]]\nname = \"a\"\nkind = \"anthropic\"", &[("3:8", "\"anthropic\" is not in this version")]),
     ("[[providers]]\nname = \"a\"\nkind = \"opnai\"", &[("3:8", "unknown kind \"opnai\"; the kinds are")]),
@@ -197,10 +199,10 @@ fn waits_and_pauses_are_read_with_their_defaults() {
 
 #[test]
 fn what_has_no_effect_yet_is_named_in_a_warning() {
-    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[retention]\n[otel]\n";
+    let text = "[signup]\nmode = \"open\"\nplan = \"free\"\n[otel]\n";
     let config = Config::from_toml(text).unwrap();
     let lines: Vec<_> = config.warnings.iter().map(|w| w.place.to_string().replace("configuration:", "")).collect();
-    assert_eq!(lines, ["4:1", "5:1"]);
+    assert_eq!(lines, ["4:1"]);
     assert!(config.warnings.iter().all(|w| w.message.contains("has no effect in this version")));
     let silent =
         "[signup]\nmode = \"invite\"\norgs_per_person = 3\n[billing]\nprovider = \"manual\"\n[[plans]]\nid = \"p\"\nhold = \"learned\"";

@@ -4,13 +4,16 @@
 use std::marker::PhantomData;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use domain::{ApiKey, CheckoutId, Email, Key, KeyId, LinkId, Member, OrgId, PersonId, PlanId, PoolView, Quote, Right, Role, SecretToken};
+use domain::{
+    ApiKey, CheckoutId, Email, Key, KeyId, LinkId, Member, OrgId, PersonId, PlanId, PoolView, Quote, RequestId, Right, Role, SecretToken,
+};
 use http::StatusCode;
 use http::request::Parts;
 use store::{
-    AccountError, Actor, AuditEntry, BillingError, ChangeKeyError, ChangeMemberError, CreateKeyError, DeleteOrgError, InviteError, Invoice,
-    KeyInfo, Link, ListError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest, PlanRequestError, Store, UpdateOrgError, Usage,
-    UsageError, UsageQuery,
+    AccountError, Actor, AuditEntry, BillingError, ChangeKeyError, ChangeMemberError, CreateKeyError, DatabaseFault, DeleteOrgError,
+    GroupBy, InviteError, Invoice, KeyInfo, Link, ListError, NewKey, OrgPatch, Page, PageRequest, PlanChange, PlanRequest,
+    PlanRequestError, PoolUsage, PoolUsageQuery, RequestStory, RequestsError, RequestsQuery, Store, UpdateOrgError, Usage, UsageError,
+    UsageQuery, WhyRefused,
 };
 
 use super::caller::Caller;
@@ -99,8 +102,34 @@ impl OrgAccess<See> {
     pub(crate) async fn usage(
         &self,
         query: impl FnOnce(OrgId) -> Result<UsageQuery, Problem>,
-    ) -> Result<Result<Usage, UsageError>, Problem> {
-        Ok(self.store.usage(&query(self.org)?).await)
+    ) -> Result<(Result<Usage, UsageError>, Option<GroupBy>), Problem> {
+        let query = query(self.org)?;
+        Ok((self.store.usage(&query).await, query.group_by))
+    }
+
+    pub(crate) async fn pool_usage(
+        &self,
+        query: impl FnOnce(OrgId) -> Result<PoolUsageQuery, Problem>,
+    ) -> Result<Result<PoolUsage, UsageError>, Problem> {
+        Ok(self.store.pool_usage(&query(self.org)?).await)
+    }
+
+    pub(crate) async fn why_refused(
+        &self,
+        query: impl FnOnce(OrgId) -> Result<UsageQuery, Problem>,
+    ) -> Result<Result<WhyRefused, UsageError>, Problem> {
+        Ok(self.store.why_refused(&query(self.org)?).await)
+    }
+
+    pub(crate) async fn requests(
+        &self,
+        query: impl FnOnce(OrgId) -> Result<RequestsQuery, Problem>,
+    ) -> Result<Result<Page<RequestStory>, RequestsError>, Problem> {
+        Ok(self.store.requests(&query(self.org)?).await)
+    }
+
+    pub(crate) async fn request(&self, id: RequestId) -> Result<Option<RequestStory>, DatabaseFault> {
+        self.store.request_of(self.org, id).await
     }
 
     pub(crate) async fn keys(&self, page: &PageRequest) -> Result<Page<KeyInfo>, ListError> {

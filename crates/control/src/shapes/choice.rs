@@ -329,6 +329,13 @@ mirror! {
         Provider,
         /// The HTTP status that the client was sent.
         Status,
+        /// How it ended: `answered`, `cut`, `client_gone`, `broken`, `rejected`, `failed` or `refused`; or `shadow` for what a limit that only
+        /// records would have refused.
+        Outcome,
+        /// The pool that it counted in, or that refused it.
+        Pool,
+        /// Which limit refused it, its pool and what that counts: `category:large tokens`; `null`: none did.
+        Limit,
     }
 }
 
@@ -341,7 +348,49 @@ mirror! {
         Hour,
         /// A day of the time zone: 23 or 25 hours where clocks change.
         Day,
+        /// The shortest of these of which the span has at most 400, or a day.
+        Auto,
     }
+}
+
+/// What usage is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Compare {
+    /// The span of the same length before.
+    Previous,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    /// As JSON.
+    Json,
+    /// As comma-separated values.
+    Csv,
+}
+
+/// Which requests come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Order {
+    /// The newest.
+    Newest,
+    /// The oldest.
+    Oldest,
+}
+
+/// How requests are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RequestsFormat {
+    /// A page as JSON.
+    Json,
+    /// All of them as comma-separated values.
+    Csv,
+    /// All of them as JSON, a line each.
+    Jsonl,
 }
 
 mirror! {

@@ -72,6 +72,8 @@ pub(crate) struct RequestOutcome {
     output_tokens: u64,
     /// Input tokens that the provider had cached.
     cached_tokens: u64,
+    /// Output tokens that the provider counted as reasoning.
+    reasoning_tokens: u64,
     /// Who counted them: `provider`, `tidegate`, or `estimate` where nobody could and the hold stands for it.
     #[schema(value_type = String)]
     counted: &'static str,
@@ -180,6 +182,7 @@ impl RequestOutcome {
             input_tokens: of.tokens.input,
             output_tokens: of.tokens.output,
             cached_tokens: of.tokens.cached,
+            reasoning_tokens: of.tokens.reasoning,
             counted: of.counted.as_str(),
             debt_tokens: of.debt,
             cost: Amount(of.cost),

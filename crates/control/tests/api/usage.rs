@@ -1,12 +1,14 @@
 //! `GET /orgs/{id}/usage`.
 
+use axum::body::Body;
+use axum::http::{Method, header};
 use domain::{
     ApiKeyHash, Category, Counted, Endpoint, KeyId, Kind, Money, OrgId, Outcome, RefusalEvent, RequestId, TokenUsage, UnixMicros,
     UsageRecord,
 };
 use serde_json::json;
 
-use crate::support::Api;
+use crate::support::{Api, TOKEN, request};
 
 pub(crate) struct Client {
     org: OrgId,
@@ -37,7 +39,7 @@ impl Client {
             stream: false,
             status,
             outcome,
-            tokens: TokenUsage { input: 10, output: 5, cached: 2 },
+            tokens: TokenUsage { input: 10, output: 5, cached: 2, reasoning: 1 },
             counted: Counted::Provider,
             cost: Money(1_500_000),
             attempts: 1,
@@ -103,7 +105,7 @@ async fn totals_count_answered_refused_and_failed_apart_and_one_organisation_onl
 async fn a_series_is_split_as_asked() {
     let api = Api::new().await;
     let path = used(&api).await;
-    for split in ["model", "key", "category", "provider", "status"] {
+    for split in ["model", "key", "category", "provider", "status", "outcome", "pool", "limit"] {
         let usage = api.get(&format!("{path}?group_by={split}")).await.expect(200);
         assert!(
             usage["series"].as_array().unwrap().iter().all(|point| point.get(split).is_some() && point.get("start").is_none()),
@@ -147,12 +149,66 @@ async fn wrong_questions_are_named() {
         ("group_by=colour", "invalid_value", "group_by"),
         ("bucket=week", "invalid_value", "bucket"),
         ("bucket=day&tz=Mars/Olympus", "invalid_value", "tz"),
+        ("key=nobody", "invalid_value", "key"),
+        ("category=huge", "invalid_value", "category"),
+        ("status=often", "invalid_value", "status"),
+        ("group_by=key&top=101", "invalid_value", "top"),
+        ("compare=next", "invalid_value", "compare"),
+        ("times=maybe", "invalid_value", "times"),
+        ("format=xml", "invalid_value", "format"),
         ("since=2026-02-05T00:00:00Z", "unknown_parameter", "since"),
     ] {
         assert_eq!(api.get(&format!("{path}?{query}")).await.fault(422), (code.into(), Some(param.into())), "{query}");
     }
     let message = api.get(&format!("{path}?group_by=colour")).await.message(422);
-    assert_eq!(message, r#"group_by: there is no "colour", expected one of "model", "key", "category", "provider", "status"."#);
+    assert_eq!(
+        message,
+        r#"group_by: there is no "colour", expected one of "model", "key", "category", "provider", "status", "outcome", "pool", "limit"."#
+    );
+}
+
+#[tokio::test]
+async fn a_view_is_narrowed_compared_and_timed() {
+    let api = Api::new().await;
+    let path = used(&api).await;
+    for (filter, sums) in [
+        ("model=mistral-7b", [0, 0, 2]),
+        ("status=refused", [0, 1, 0]),
+        ("status=200", [2, 0, 0]),
+        ("status=failed&provider=local", [0, 0, 1]),
+        ("category=small", [0, 0, 0]),
+        ("pool=category:large", [2, 1, 2]),
+    ] {
+        let totals = api.get(&format!("{path}?{filter}")).await.expect(200)["totals"].take();
+        assert_eq!(["requests", "refused", "failed"].map(|name| totals[name].as_u64().unwrap()), sums, "{filter}");
+    }
+    let query = "from=2026-02-05T15:31:00Z&to=2026-02-05T15:32:00Z&compare=previous&bucket=auto&group_by=model&top=1&times=true";
+    insta::assert_json_snapshot!("usage_compared", api.get(&format!("{path}?{query}")).await.expect(200));
+    let asked = request(Method::GET, &format!("{path}?group_by=status&bucket=day&times=true&format=csv"));
+    let asked = asked.header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));
+    let (parts, text) = api.send_for_text(asked.body(Body::empty()).unwrap()).await;
+    assert_eq!((parts.status.as_u16(), parts.headers["content-type"].to_str().unwrap()), (200, "text/csv; charset=utf-8"));
+    insta::assert_snapshot!("usage_csv", text);
+}
+
+#[tokio::test]
+async fn the_greatest_minutes_of_pools_and_why_they_refused() {
+    let api = Api::new().await;
+    let path = used(&api).await;
+    let query = "from=2026-02-05T15:30:00Z&to=2026-02-05T17:00:00Z&bucket=hour&tz=Asia/Kolkata";
+    let mut told = api.get(&format!("{path}/pools?{query}")).await.expect(200);
+    // The plan has others, which nobody used.
+    told["pools"].as_array_mut().unwrap().retain(|of| of["pool"].is_null() || of["pool"] == "category:large");
+    insta::assert_json_snapshot!("usage_pools", told);
+    let mut why = api.get(&format!("{path}/refusals?model=meta/llama-3.3-70b")).await.expect(200);
+    let key = why["limits"][0]["keys"][0]["key"].take();
+    assert!(key.as_str().unwrap().starts_with("key_"));
+    insta::assert_json_snapshot!("usage_refusals", why);
+    for (query, param) in
+        [("pools?bucket=week", "bucket"), ("pools?from=soon", "from"), ("refusals?key=x", "key"), ("refusals?status=200", "status")]
+    {
+        assert_eq!(api.get(&format!("{path}/{query}")).await.fault(422).1.as_deref(), Some(param), "{query}");
+    }
 }
 
 #[tokio::test]

@@ -24,8 +24,8 @@ async fn a_chat_is_answered_charged_and_recorded() {
     assert_eq!(rig.pool("category:small", Kind::Requests), (1, 0));
     assert_eq!(rig.pool("category:small", Kind::Tokens), (19, 0));
     let usage = rig.usage().await;
-    assert_eq!((usage.totals.requests, usage.totals.input_tokens, usage.totals.output_tokens), (1, 12, 7));
-    assert_eq!(usage.totals.cost.to_string(), "0.000026");
+    assert_eq!((usage.totals.counters.requests, usage.totals.counters.input_tokens, usage.totals.counters.output_tokens), (1, 12, 7));
+    assert_eq!(usage.totals.counters.cost.to_string(), "0.000026");
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_stream_is_relayed_and_its_usage_chunk_taken_out_again() {
     assert!(events.iter().all(|e| e.json()["usage"].is_null()), "{events:?}");
     assert!(rig.upstream.received()[0].json()["stream_options"]["include_usage"].as_bool().unwrap());
     let usage = rig.usage().await;
-    assert_eq!((usage.totals.requests, usage.totals.input_tokens, usage.totals.output_tokens), (1, 12, 3));
+    assert_eq!((usage.totals.counters.requests, usage.totals.counters.input_tokens, usage.totals.counters.output_tokens), (1, 12, 3));
     assert_eq!(rig.pool("category:small", Kind::Tokens), (15, 0));
 }
 
@@ -81,7 +81,7 @@ async fn without_usage_tokens_are_counted() {
     let output = providers::count_output(domain::Endpoint::ChatCompletions, &answer.body, domain::Tokenizer::O200kBase);
     assert!(exact > 0 && output > 0);
     let usage = rig.usage().await;
-    assert_eq!((usage.totals.input_tokens, usage.totals.output_tokens), (exact, output));
+    assert_eq!((usage.totals.counters.input_tokens, usage.totals.counters.output_tokens), (exact, output));
     assert_eq!(rig.pool("category:small", Kind::Tokens), (exact + output, 0));
 }
 
@@ -95,5 +95,5 @@ async fn a_rejected_request_keeps_its_request_and_gets_its_tokens_back() {
     assert_eq!(rig.pool("category:small", Kind::Requests), (1, 0));
     assert_eq!(rig.pool("category:small", Kind::Tokens), (0, 0));
     let usage = rig.usage().await;
-    assert_eq!((usage.totals.requests, usage.totals.failed), (0, 1));
+    assert_eq!((usage.totals.counters.requests, usage.totals.counters.failed), (0, 1));
 }

@@ -42,5 +42,5 @@ async fn its_streams_are_relayed_and_charged_alike() {
     let usage = events.iter().find_map(|e| e.json()["usage"]["total_tokens"].as_u64()).unwrap();
     rig.settled().await;
     assert_eq!(rig.pool("category:small", Kind::Tokens), (usage, 0));
-    assert_eq!(rig.usage().await.totals.requests, 1);
+    assert_eq!(rig.usage().await.totals.counters.requests, 1);
 }

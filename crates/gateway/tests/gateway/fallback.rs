@@ -116,7 +116,7 @@ async fn all_rate_limited_is_a_429_until_the_first_opens_and_costs_nothing() {
         assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("600"));
     }
     let usage = rig.usage().await;
-    assert_eq!((usage.totals.requests, usage.totals.failed, usage.totals.refused), (0, 2, 0));
+    assert_eq!((usage.totals.counters.requests, usage.totals.counters.failed, usage.totals.counters.refused), (0, 2, 0));
     assert_eq!(rig.pool("category:small", Kind::Tokens), (0, 0));
     rig.clock.advance_s(7);
     assert_eq!(rig.send(&rig.chat("small-1")).await.header("x-tidegate-provider"), Some("second"));
@@ -173,7 +173,7 @@ async fn what_the_client_hears_when_nobody_answers() {
     assert!(answer.text().contains("No provider has `small-1` yet"), "{}", answer.text());
     assert_eq!(rig.pool("category:small", Kind::Requests), (0, 0));
     let usage = rig.usage().await;
-    assert_eq!((usage.totals.failed, usage.totals.input_tokens), (5, 0));
+    assert_eq!((usage.totals.counters.failed, usage.totals.counters.input_tokens), (5, 0));
 }
 
 #[tokio::test]

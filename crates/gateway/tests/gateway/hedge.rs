@@ -287,9 +287,9 @@ async fn a_client_that_leaves_cancels_both_and_pays_one_hold() {
     three.rig.upstream.abandoned(1).await;
     three.second.abandoned(1).await;
     let usage = three.rig.usage().await;
-    assert_eq!((usage.totals.requests, usage.totals.failed), (0, 1));
+    assert_eq!((usage.totals.counters.requests, usage.totals.counters.failed), (0, 1));
     let (used, held) = three.rig.pool(SMALL, Kind::Tokens);
-    let charged = usage.totals.input_tokens + usage.totals.output_tokens;
+    let charged = usage.totals.counters.input_tokens + usage.totals.counters.output_tokens;
     assert!(held == 0 && used == charged && (200..400).contains(&used), "its input's bound and 100 tokens of output, once: {used}");
     assert_eq!((three.failures("first"), three.failures("second")), (0, 0));
     assert_eq!(three.rig.gateway.open_requests(), 0);

@@ -59,7 +59,7 @@ async fn the_reference_pages_answer_at_the_request_after_the_last() {
     rig.clock.advance_us(1);
     assert_eq!(rig.send(&rig.chat("small-1")).await.status, 200);
     let usage = rig.usage().await;
-    assert_eq!((usage.totals.requests, usage.totals.refused, usage.totals.failed), (4, 3, 0));
+    assert_eq!((usage.totals.counters.requests, usage.totals.counters.refused, usage.totals.counters.failed), (4, 3, 0));
 }
 
 #[tokio::test]

@@ -136,7 +136,7 @@ impl Rig {
     pub(crate) async fn usage(&self) -> Usage {
         self.settled().await;
         self.store.recorder().flush().await;
-        let query = UsageQuery { org: self.org, from: None, to: None, group_by: None, bucket: None, tz: None };
+        let query = UsageQuery::of(self.org);
         self.store.usage(&query).await.unwrap()
     }
 

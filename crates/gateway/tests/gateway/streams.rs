@@ -30,9 +30,9 @@ async fn a_provider_that_breaks_is_told_in_the_stream() {
         assert!(last["error"]["message"].is_string() && last["error"]["code"] == "provider_error", "{text}");
         assert!(!text.contains("[DONE]") && text.contains(" two") && !text.to_lowercase().contains("rate limited"), "{text}");
         let usage = rig.usage().await;
-        assert_eq!((usage.totals.requests, usage.totals.failed), (1, 0));
-        assert!(usage.totals.output_tokens >= 2 && usage.totals.input_tokens > 0);
-        let charged = usage.totals.output_tokens + usage.totals.input_tokens;
+        assert_eq!((usage.totals.counters.requests, usage.totals.counters.failed), (1, 0));
+        assert!(usage.totals.counters.output_tokens >= 2 && usage.totals.counters.input_tokens > 0);
+        let charged = usage.totals.counters.output_tokens + usage.totals.counters.input_tokens;
         assert_eq!(rig.pool("category:small", Kind::Tokens), (charged, 0));
     }
 }
@@ -44,7 +44,7 @@ async fn a_missing_done_harms_nobody() {
     rig.upstream.push(Sse::new().event(&chat_chunk("small-1", "one")).event(&finish).event(&chat_usage_chunk("small-1", 9, 1)).end());
     let answer = rig.send(&rig.stream("small-1")).await;
     assert!(!answer.text().contains("error"), "{}", answer.text());
-    assert_eq!(rig.usage().await.totals.input_tokens, 9);
+    assert_eq!(rig.usage().await.totals.counters.input_tokens, 9);
     assert_eq!(rig.pool("category:small", Kind::Tokens), (10, 0));
 }
 
@@ -61,8 +61,8 @@ async fn a_client_that_leaves_stops_the_provider_and_pays_for_what_was_produced(
     drop(opened);
     rig.upstream.abandoned(1).await;
     let usage = rig.usage().await;
-    assert_eq!((usage.totals.requests, usage.totals.output_tokens), (1, 2));
-    assert_eq!(rig.pool("category:small", Kind::Tokens), (usage.totals.input_tokens + 2, 0));
+    assert_eq!((usage.totals.counters.requests, usage.totals.counters.output_tokens), (1, 2));
+    assert_eq!(rig.pool("category:small", Kind::Tokens), (usage.totals.counters.input_tokens + 2, 0));
     assert_eq!(rig.pool("category:small", Kind::Requests), (1, 0));
 }
 
@@ -81,8 +81,8 @@ async fn a_client_that_leaves_before_an_unstreamed_answer_pays_what_was_held() {
     rig.settled().await;
     rig.upstream.arrived(1).await;
     let usage = rig.usage().await;
-    assert_eq!((usage.totals.requests, usage.totals.failed, usage.totals.output_tokens), (0, 1, 100));
-    assert_eq!(rig.pool("category:small", Kind::Tokens), (usage.totals.input_tokens + 100, 0));
+    assert_eq!((usage.totals.counters.requests, usage.totals.counters.failed, usage.totals.counters.output_tokens), (0, 1, 100));
+    assert_eq!(rig.pool("category:small", Kind::Tokens), (usage.totals.counters.input_tokens + 100, 0));
 }
 
 #[tokio::test]

@@ -176,8 +176,8 @@ impl World {
         tokio::time::resume();
         store.recorder().flush().await;
         let views = store.pools().views(&store.directory().org(org).unwrap(), clock.now());
-        let query = UsageQuery { org, from: None, to: None, group_by: None, bucket: None, tz: None };
-        let recorded = store.usage(&query).await.unwrap().totals.requests;
+        let query = UsageQuery::of(org);
+        let recorded = store.usage(&query).await.unwrap().totals.counters.requests;
         Story {
             seed,
             hedges,

@@ -78,7 +78,7 @@ pub fn reply(facts: &RequestFacts, body: &[u8], settings: &Settings<'_>) -> Repl
     let choices = facts.choices.min(caps::MAX_DEMO_CHOICES);
     let said: Vec<Said> = (0..choices).map(|_| Said::new(&mut random, settings.category, facts.max_output)).collect();
     let output = said.iter().map(|said| said.ends.len() as u64).sum();
-    let usage = TokenUsage { input, output, cached: 0 };
+    let usage = TokenUsage { input, output, cached: 0, reasoning: 0 };
     let envelope = Envelope::new(facts.endpoint, settings);
     if facts.stream {
         return Reply::Stream(Schedule::new(envelope, pace, said, usage));

@@ -38,7 +38,7 @@ fn an_answer_says_that_it_is_simulated_and_has_true_usage() {
     let body = answer.to_string();
     let facts = read_answer(Endpoint::ChatCompletions, body.as_bytes()).unwrap();
     let output = count_output(Endpoint::ChatCompletions, body.as_bytes(), Tokenizer::O200kBase);
-    assert_eq!(facts.usage, Some(TokenUsage { input: 8, output, cached: 0 }));
+    assert_eq!(facts.usage, Some(TokenUsage { input: 8, output, cached: 0, reasoning: 0 }));
     assert_eq!((&answer["model"], &answer["system_fingerprint"]), (&json!("demo/small"), &json!("tidegate-demo")));
     let choice = &answer["choices"][0];
     assert_eq!((&choice["finish_reason"], &choice["message"]["role"]), (&json!("stop"), &json!("assistant")));

@@ -21,6 +21,7 @@ struct Members {
     completion: Option<u64>,
     total: Option<u64>,
     cached: Option<u64>,
+    reasoning: Option<u64>,
 }
 
 /// Reads the value of `usage`.
@@ -41,6 +42,15 @@ pub(crate) fn usage(cursor: &mut Cursor<'_>, endpoint: Endpoint) -> Result<Usage
                 cursor.members(|cursor, name| {
                     if name.raw == b"cached_tokens" {
                         read.cached = read.cached.max(count(cursor)?);
+                        return Ok(());
+                    }
+                    cursor.skip()
+                })?;
+            }
+            b"completion_tokens_details" | b"output_tokens_details" if cursor.peek() == b'{' => {
+                cursor.members(|cursor, name| {
+                    if name.raw == b"reasoning_tokens" {
+                        read.reasoning = read.reasoning.max(count(cursor)?);
                         return Ok(());
                     }
                     cursor.skip()
@@ -75,7 +85,12 @@ impl Members {
             Endpoint::ChatCompletions | Endpoint::Completions => self.completion.max(without(self.prompt))?,
         };
         // Some local servers write zeros for want of a count; no request has no tokens at all.
-        (input > 0 || output > 0).then(|| TokenUsage { input, output, cached: self.cached.unwrap_or(0).min(input) })
+        (input > 0 || output > 0).then(|| TokenUsage {
+            input,
+            output,
+            cached: self.cached.unwrap_or(0).min(input),
+            reasoning: self.reasoning.unwrap_or(0).min(output),
+        })
     }
 }
 
@@ -108,6 +123,14 @@ mod tests {
         assert_eq!(chat(r#"{"prompt_tokens":9,"completion_tokens":0,"total_tokens":9}"#), Some((9, 0, 0)));
         assert_eq!(read(Endpoint::Embeddings, r#"{"prompt_tokens":8,"total_tokens":8}"#), Some((8, 0, 0)));
         assert_eq!(read(Endpoint::Embeddings, r#"{"prompt_tokens":8}"#), Some((8, 0, 0)));
+    }
+
+    #[test]
+    fn reasoning_is_read_from_the_details_and_never_more_than_the_output() {
+        let reasoning = |json: &str| usage(&mut Cursor::new(json.as_bytes()), Endpoint::ChatCompletions).unwrap().tokens.unwrap().reasoning;
+        assert_eq!(reasoning(r#"{"prompt_tokens":9,"completion_tokens":12,"completion_tokens_details":{"reasoning_tokens":7,"x":1}}"#), 7);
+        assert_eq!(reasoning(r#"{"input_tokens":9,"output_tokens":12,"output_tokens_details":{"reasoning_tokens":50}}"#), 12);
+        assert_eq!(reasoning(r#"{"prompt_tokens":9,"completion_tokens":12,"completion_tokens_details":null}"#), 0);
     }
 
     #[test]

@@ -57,7 +57,7 @@ fn usage_chunk(model: &str) -> String {
     ) + "\n\n"
 }
 
-const USAGE: TokenUsage = TokenUsage { input: 9, output: 3, cached: 4 };
+const USAGE: TokenUsage = TokenUsage { input: 9, output: 3, cached: 4, reasoning: 0 };
 
 #[test]
 fn what_needs_no_change_passes_in_the_same_buffer() {
@@ -375,7 +375,7 @@ proptest! {
 fn cut_after(settings: StreamSettings<'_>, frames: &[&str]) -> Vec<serde_json::Value> {
     let mut reader = StreamReader::new(settings);
     frames.iter().for_each(|frame| drop(reader.push(Bytes::copy_from_slice(frame.as_bytes()))));
-    let cut = reader.cut(TokenUsage { input: 7, output: 2, cached: 0 });
+    let cut = reader.cut(TokenUsage { input: 7, output: 2, cached: 0, reasoning: 0 });
     let events: Vec<_> =
         std::str::from_utf8(&cut).unwrap().split_terminator("\n\n").map(|event| event.strip_prefix("data: ").unwrap()).collect();
     let (done, chunks) = events.split_last().unwrap();

@@ -153,7 +153,7 @@ impl<'a> Grant<'a> {
     /// What is written down of it when its server died, or its task, and nobody knows how it fared: at least what was relayed, and
     /// everything that was covered. `lasted_us`: how long it is known to have lived.
     pub(crate) fn interrupted(&self, input: u64, charged: u64, covered: u64, lasted_us: u64) -> UsageRecord {
-        let tokens = TokenUsage { input, output: covered.max(charged), cached: 0 };
+        let tokens = TokenUsage { input, output: covered.max(charged), cached: 0, reasoning: 0 };
         let facts = &self.facts;
         UsageRecord {
             request: self.request,

@@ -31,7 +31,7 @@ pub(crate) fn usage(request: u128) -> UsageRecord {
         stream: true,
         status: 200,
         outcome: Outcome::Answered,
-        tokens: TokenUsage { input: 300, output: 200, cached: 10 },
+        tokens: TokenUsage { input: 300, output: 200, cached: 10, reasoning: 20 },
         counted: Counted::Provider,
         cost: Money(1_234),
         attempts: 1,

@@ -71,7 +71,7 @@ impl Life {
         let end = End::Settled(Settlement { input: Some(input), output });
         let mut record = testing::usage(hold.request().bits());
         record.org = hold.org();
-        record.tokens = TokenUsage { input, output, cached: 0 };
+        record.tokens = TokenUsage { input, output, cached: 0, reasoning: 0 };
         let (_, entry) = hold.end_in_ledger(end, self.clock.us());
         entry.unwrap().end(end, self.clock.us(), Some(&record));
     }

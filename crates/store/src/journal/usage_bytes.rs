@@ -4,6 +4,7 @@
 //! usage     request (id) | at (wall) | org (id) | key (id) | plan, model (texts) | category (byte) | pool, provider (texts; none: empty)
 //!           | endpoint (byte) | streamed (byte) | status | outcome (byte) | input | output | cached | counted (byte) | cost (signed)
 //!           | attempts | first byte, duration, waited, paused (us) | debt | attempts told, where any are: see `attempt_bytes.rs`
+//!           | reasoning, where there is any; then attempts are told, if only that there are none
 //! refusal   request (id) | at (wall) | org (id) | key (id) | plan, model (texts) | category (byte) | pool (text) | kind (byte) | window (us)
 //!           | limit | used | held | requested | announced wait (ms; 0: never, else one more than it) | shadow (byte)
 //! category  0 none, 1 small, 2 medium, 3 large         kind      0 requests, 1 tokens, 2 concurrent
@@ -41,13 +42,17 @@ pub(crate) fn put_usage(into: &mut Vec<u8>, record: &UsageRecord) {
     for n in [record.first_byte_us, record.duration_us, record.waited_us, record.paused_us, record.debt] {
         into.number(n);
     }
-    if !record.attempt_list.is_empty() {
+    // What came later stands at the end, so that whoever doesn't know it passes over it.
+    if !record.attempt_list.is_empty() || record.tokens.reasoning > 0 {
         put_attempts(into, &record.attempt_list);
+    }
+    if record.tokens.reasoning > 0 {
+        into.number(record.tokens.reasoning);
     }
 }
 
 pub(crate) fn take_usage(take: &mut Take<'_>) -> Option<UsageRecord> {
-    Some(UsageRecord {
+    let mut record = UsageRecord {
         request: RequestId::from_bits(take.id()?),
         at: UnixMicros(take.signed()?),
         org: OrgId::from_bits(take.id()?),
@@ -61,7 +66,7 @@ pub(crate) fn take_usage(take: &mut Take<'_>) -> Option<UsageRecord> {
         stream: take.byte()? != 0,
         status: u16::try_from(take.number()?).ok()?,
         outcome: take_outcome(take)?,
-        tokens: TokenUsage { input: take.number()?, output: take.number()?, cached: take.number()? },
+        tokens: TokenUsage { input: take.number()?, output: take.number()?, cached: take.number()?, reasoning: 0 },
         counted: take_counted(take)?,
         cost: Money(take.signed()?),
         attempts: u32::try_from(take.number()?).ok()?,
@@ -71,7 +76,11 @@ pub(crate) fn take_usage(take: &mut Take<'_>) -> Option<UsageRecord> {
         paused_us: take.number()?,
         debt: take.number()?,
         attempt_list: take_attempts(take)?,
-    })
+    };
+    if !take.is_empty() {
+        record.tokens.reasoning = take.number()?;
+    }
+    Some(record)
 }
 
 pub(crate) fn put_refusal(into: &mut Vec<u8>, event: &RefusalEvent) {
@@ -203,6 +212,7 @@ mod tests {
                 stream: n % 2 == 1,
                 cost: Money(-(n as i64)),
                 at: UnixMicros(-5),
+                tokens: TokenUsage { reasoning: 0, ..testing::usage(1).tokens },
                 ..testing::usage(n as u128)
             };
             let mut bytes = Vec::new();
@@ -218,7 +228,8 @@ mod tests {
 
     #[test]
     fn records_end_with_the_attempts_they_tell_or_tell_none() {
-        let plain = testing::usage(1);
+        let plain = UsageRecord { tokens: TokenUsage { reasoning: 0, ..testing::usage(1).tokens }, ..testing::usage(1) };
+        let reasoned = UsageRecord { tokens: TokenUsage { reasoning: 300, ..plain.tokens }, ..plain.clone() };
         let told = UsageRecord { attempt_list: vec![testing::attempt(), testing::attempt()], ..plain.clone() };
         let bytes_of = |record: &UsageRecord| {
             let mut bytes = Vec::new();
@@ -227,6 +238,9 @@ mod tests {
         };
         let (plain_bytes, bytes) = (bytes_of(&plain), bytes_of(&told));
         assert_eq!(take_usage(&mut Take::new(&bytes)).unwrap().attempt_list, told.attempt_list);
+        for record in [reasoned.clone(), UsageRecord { attempt_list: told.attempt_list.clone(), ..reasoned }] {
+            assert_eq!(format!("{:?}", take_usage(&mut Take::new(&bytes_of(&record))).unwrap()), format!("{record:?}"));
+        }
         // As a journal has it that was written before attempts were told.
         let old = take_usage(&mut Take::new(&bytes[..plain_bytes.len()])).unwrap();
         assert_eq!(format!("{old:?}"), format!("{plain:?}"));

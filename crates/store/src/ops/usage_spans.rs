@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::input::{InvalidInput, fault};
-use crate::sql::usage::Minutes;
+use crate::sql::counters::Tier;
+use crate::sql::kept::Kept;
+use crate::sql::usage::{Cells, Minutes};
 use crate::{Bucket, caps};
 
 const MINUTE_US: i64 = 60_000_000;
@@ -51,15 +53,66 @@ pub(crate) fn parts(span: Span) -> Parts {
     Parts { whole, edges: [part(span.from, start_of(whole.first)), part(start_of(whole.end), span.to)] }
 }
 
+/// The span, from the beginning to the end of what its own beginning and end lie in, as fine as things are kept.
+pub(crate) fn widened(span: Span, kept: Kept) -> Span {
+    let is_exact = |at: UnixMicros| at >= kept.moments();
+    let from = if is_exact(span.from) {
+        span.from
+    } else {
+        let minute = minute_of(span.from);
+        start_of(kept.tier_of(minute).floor(minute))
+    };
+    let to = if is_exact(span.to) || span.to <= span.from {
+        span.to
+    } else {
+        let end = first_minute_from(span.to);
+        start_of(kept.tier_of(end.saturating_sub(1)).ceil(end))
+    };
+    Span { from, to }
+}
+
+/// Which rows of which table have the counters of these buckets, as far as they lie within whole minutes.
+pub(crate) fn cells(buckets: &[Minutes], whole: Minutes, kept: Kept) -> Vec<(Tier, Vec<Cells>)> {
+    let (mut minutes, mut quarters, mut days) = (Vec::new(), Vec::new(), Vec::new());
+    for (bucket, part) in buckets.iter().filter_map(|bucket| Some((bucket.first, within(*bucket, whole)?))) {
+        let put = |into: &mut Vec<Cells>, first: i64, end: i64| {
+            if first < end {
+                into.push(Cells { bucket, minutes: Minutes { first, end } });
+            }
+        };
+        let fine = part.first.max(kept.minutes).min(part.end);
+        // Whole quarters are fewer rows than their minutes.
+        let (first, end) = (Tier::Quarters.ceil(fine), Tier::Quarters.floor(part.end));
+        if first < end {
+            put(&mut minutes, fine, first);
+            put(&mut quarters, first, end);
+            put(&mut minutes, end, part.end);
+        } else {
+            put(&mut minutes, fine, part.end);
+        }
+        // A row counts in the bucket in which it begins; what hasn't become days yet, in that in which its day begins.
+        let old = Tier::Days.ceil(part.end).min(kept.quarters);
+        put(&mut days, part.first, old);
+        put(&mut quarters, Tier::Days.ceil(part.first), old);
+        put(&mut quarters, part.first.max(kept.quarters), fine);
+    }
+    vec![(Tier::Minutes, minutes), (Tier::Quarters, quarters), (Tier::Days, days)]
+}
+
 /// One bucket for all of it.
 pub(crate) fn whole(span: Span) -> Minutes {
     Minutes { first: minute_of(span.from), end: first_minute_from(span.to) }
 }
 
-/// The buckets' parts that lie within `whole`.
-pub(crate) fn within(buckets: &[Minutes], whole: Minutes) -> Vec<Minutes> {
-    let cut = |bucket: &Minutes| Minutes { first: bucket.first.max(whole.first), end: bucket.end.min(whole.end) };
-    buckets.iter().map(cut).filter(|bucket| bucket.first < bucket.end).collect()
+/// The moment that a bucket which begins at this one ends.
+pub(crate) fn end_of(start: UnixMicros, bucket: Bucket, tz: Option<&str>) -> Option<UnixMicros> {
+    next(minute_of(start), bucket, &zone(tz).ok()?).map(start_of)
+}
+
+/// The part of a bucket that lies within `whole`.
+fn within(bucket: Minutes, whole: Minutes) -> Option<Minutes> {
+    let part = Minutes { first: bucket.first.max(whole.first), end: bucket.end.min(whole.end) };
+    (part.first < part.end).then_some(part)
 }
 
 /// The first minute of the bucket that has this one. The buckets are in order and leave nothing out.
@@ -68,13 +121,24 @@ pub(crate) fn bucket_of(buckets: &[Minutes], minute: i64) -> i64 {
     buckets.get(after.saturating_sub(1)).map_or(minute, |bucket| bucket.first)
 }
 
+/// The bucket, where it is left open.
+pub(crate) fn resolved(span: Span, bucket: Bucket) -> Bucket {
+    let about = |minutes: i64| (i128::from(span.to.0) - i128::from(span.from.0)) / i128::from(minutes * MINUTE_US);
+    match bucket {
+        Bucket::Auto if about(1) < caps::AUTO_BUCKETS => Bucket::Minute,
+        Bucket::Auto if about(HOUR_MINUTES) < caps::AUTO_BUCKETS => Bucket::Hour,
+        Bucket::Auto => Bucket::Day,
+        Bucket::Minute | Bucket::Hour | Bucket::Day => bucket,
+    }
+}
+
 /// The buckets that a span touches, the first from its beginning in the time zone.
 pub(crate) fn buckets(span: Span, bucket: Bucket, tz: Option<&str>) -> Result<Vec<Minutes>, InvalidInput> {
     let zone = zone(tz)?;
     let minutes = match bucket {
         Bucket::Minute => 1,
         Bucket::Hour => HOUR_MINUTES,
-        Bucket::Day => DAY_MINUTES,
+        Bucket::Day | Bucket::Auto => DAY_MINUTES,
     };
     let about = (i128::from(span.to.0) - i128::from(span.from.0)) / i128::from(minutes * MINUTE_US);
     if about > caps::MAX_BUCKETS as i128 {
@@ -121,7 +185,7 @@ fn floor(at: UnixMicros, bucket: Bucket, zone: &TimeZone) -> Option<i64> {
     match bucket {
         Bucket::Minute => Some(minute),
         Bucket::Hour => Some(minute - past_hour_s(time, zone) / 60),
-        Bucket::Day => Some(minute_at(time.to_zoned_datetime(zone.clone()).start_of_day().ok()?.timestamp())),
+        Bucket::Day | Bucket::Auto => Some(minute_at(time.to_zoned_datetime(zone.clone()).start_of_day().ok()?.timestamp())),
     }
 }
 
@@ -134,7 +198,7 @@ fn next(minute: i64, bucket: Bucket, zone: &TimeZone) -> Option<i64> {
             let past = past_hour_s(timestamp(minute + HOUR_MINUTES)?, zone);
             Some(minute + HOUR_MINUTES + if past == 0 { 0 } else { (HOUR_S - past) / 60 })
         }
-        Bucket::Day => {
+        Bucket::Day | Bucket::Auto => {
             let tomorrow = time.to_zoned_datetime(zone.clone()).tomorrow().ok()?.start_of_day().ok()?;
             // A day that a zone left out altogether must not stop the count.
             Some(minute_at(tomorrow.timestamp()).max(minute + 1))
@@ -203,7 +267,7 @@ mod tests {
     fn a_minute_finds_its_bucket() {
         let buckets = [Minutes { first: 0, end: 5 }, Minutes { first: 5, end: 9 }];
         assert_eq!([0, 4, 5, 8].map(|minute| bucket_of(&buckets, minute)), [0, 0, 5, 5]);
-        assert_eq!(within(&buckets, Minutes { first: 2, end: 6 }), [Minutes { first: 2, end: 5 }, Minutes { first: 5, end: 6 }]);
-        assert_eq!(within(&buckets, Minutes { first: 5, end: 5 }), []);
+        assert_eq!(within(buckets[0], Minutes { first: 2, end: 6 }), Some(Minutes { first: 2, end: 5 }));
+        assert_eq!(within(buckets[0], Minutes { first: 5, end: 6 }), None);
     }
 }

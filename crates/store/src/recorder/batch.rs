@@ -4,8 +4,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use domain::{Category, KeyId, Kind, ModelId, OrgId, PlanId, ProviderName, RefusalEvent, RequestId, UnixMicros, UsageRecord};
+use domain::{Category, KeyId, Kind, ModelId, OrgId, Outcome, PlanId, ProviderName, RefusalEvent, RequestId, UnixMicros, UsageRecord};
 use hashbrown::HashMap;
+
+use crate::Times;
 
 const SECOND_US: i64 = 1_000_000;
 const MINUTE_US: i64 = 60 * SECOND_US;
@@ -42,26 +44,74 @@ struct MergeKey {
 pub(crate) struct CountersOf {
     pub(crate) org: OrgId,
     pub(crate) minute: i64,
-    pub(crate) model: ModelId,
     pub(crate) key: KeyId,
-    pub(crate) provider: Option<ProviderName>,
+    pub(crate) labels: CounterLabels,
+}
+
+/// What counters of many keys and minutes have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CounterLabels {
+    pub(crate) model: ModelId,
     pub(crate) plan: PlanId,
     pub(crate) category: Option<Category>,
+    pub(crate) provider: Option<ProviderName>,
     pub(crate) status: u16,
+    pub(crate) ending: Ending,
+    pub(crate) pool: Arc<str>,
+    /// Which of the pool's limits refused.
+    pub(crate) limit_kind: Option<Kind>,
+}
+
+/// How requests ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Ending {
+    /// Admitted.
+    Ended(Outcome),
+    /// Refused by a limit.
+    Refused,
+    /// One that a limit which only records would have refused; how it ended is counted apart.
+    Shadow,
+}
+
+impl Ending {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Ended(Outcome::Answered),
+        Self::Ended(Outcome::Cut),
+        Self::Ended(Outcome::ClientGone),
+        Self::Ended(Outcome::Broken),
+        Self::Ended(Outcome::Rejected),
+        Self::Ended(Outcome::Failed),
+        Self::Refused,
+        Self::Shadow,
+    ];
+
+    /// The name as rows have it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ended(outcome) => outcome.as_str(),
+            Self::Refused => "refused",
+            Self::Shadow => "shadow",
+        }
+    }
 }
 
 /// What is counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counters {
     pub(crate) requests: u64,
     pub(crate) refused: u64,
     /// Requests that limits that only record would have refused.
     pub(crate) would_refuse: u64,
     pub(crate) failed: u64,
+    /// Answered by one target after another had failed.
+    pub(crate) recovered: u64,
     pub(crate) input: u64,
     pub(crate) output: u64,
     pub(crate) cached: u64,
+    pub(crate) reasoning: u64,
     pub(crate) cost: i64,
+    /// Of those answered.
+    pub(crate) times: Times,
 }
 
 /// The status that a refusal by a pool is answered with.
@@ -138,52 +188,71 @@ impl Batch {
 
 impl Counters {
     pub(crate) fn add(&mut self, other: &Self) {
-        let Self { requests, refused, would_refuse, failed, input, output, cached, cost } = other;
+        let Self { requests, refused, would_refuse, failed, recovered, input, output, cached, reasoning, cost, times } = other;
         self.requests += requests;
         self.refused += refused;
         self.would_refuse += would_refuse;
         self.failed += failed;
+        self.recovered += recovered;
         self.input = self.input.saturating_add(*input);
         self.output = self.output.saturating_add(*output);
         self.cached = self.cached.saturating_add(*cached);
+        self.reasoning = self.reasoning.saturating_add(*reasoning);
         self.cost = self.cost.saturating_add(*cost);
+        self.times.add_all(times);
     }
 
     fn add_usage(&mut self, record: &UsageRecord) {
         if record.outcome.is_answered() {
             self.requests += 1;
+            self.times.add(record.first_byte_us, record.duration_us);
         } else {
             self.failed += 1;
         }
+        self.recovered += u64::from(record.is_recovered());
         self.input = self.input.saturating_add(record.tokens.input);
         self.output = self.output.saturating_add(record.tokens.output);
         self.cached = self.cached.saturating_add(record.tokens.cached);
+        self.reasoning = self.reasoning.saturating_add(record.tokens.reasoning);
         self.cost = self.cost.saturating_add(record.cost.0);
+    }
+
+    /// Requests and tokens that the pool was charged, in the limiter's sense: what nobody produced anything for costs no request, and what a
+    /// provider rejected keeps its one.
+    pub(crate) fn charged(&self, ending: Ending) -> (u64, u64) {
+        let requests = match ending {
+            Ending::Ended(Outcome::Rejected) => self.failed,
+            Ending::Ended(Outcome::Failed) | Ending::Refused | Ending::Shadow => 0,
+            Ending::Ended(Outcome::Answered | Outcome::Cut | Outcome::ClientGone | Outcome::Broken) => self.requests,
+        };
+        (requests, self.input.saturating_add(self.output))
     }
 }
 
 fn of_usage(record: &UsageRecord) -> CountersOf {
-    CountersOf {
-        org: record.org,
-        minute: minute_of(record.at),
+    let labels = CounterLabels {
         model: record.model.clone(),
-        key: record.key,
-        provider: record.provider.clone(),
         plan: record.plan.clone(),
         category: record.category,
+        provider: record.provider.clone(),
         status: record.status,
-    }
+        ending: Ending::Ended(record.outcome),
+        pool: Arc::clone(&record.pool),
+        limit_kind: None,
+    };
+    CountersOf { org: record.org, minute: minute_of(record.at), key: record.key, labels }
 }
 
 fn of_refusal(event: &RefusalEvent) -> CountersOf {
-    CountersOf {
-        org: event.org,
-        minute: minute_of(event.at),
+    let labels = CounterLabels {
         model: event.model.clone(),
-        key: event.key,
-        provider: None,
         plan: event.plan.clone(),
         category: event.category,
+        provider: None,
         status: TOO_MANY_REQUESTS,
-    }
+        ending: if event.shadow { Ending::Shadow } else { Ending::Refused },
+        pool: Arc::clone(&event.pool),
+        limit_kind: Some(event.kind),
+    };
+    CountersOf { org: event.org, minute: minute_of(event.at), key: event.key, labels }
 }

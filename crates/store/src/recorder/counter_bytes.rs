@@ -1,57 +1,52 @@
 //! Counters as bytes, for those that wait to be added to their rows. It knows no SQL.
 //!
 //! ```text
-//! counters  version (1) | how many kinds | each: model, provider, plan, category (texts; none: empty) | status
-//!           | of each counter: org (id) | key (id) | minute (signed) | its kind (the how manieth) | requests | refused | would refuse
-//!           | failed | input | output | cached | cost (signed)
+//! counters  version (2) | how many labels | each: model, plan, category, provider (texts; none: empty) | status | outcome, pool, kind (texts)
+//!           | of each counter: org (id) | key (id) | minute (signed) | its labels (the how manieth) | requests | refused | would refuse
+//!           | failed | recovered | input | output | cached | reasoning | cost (signed) | times: see `times.rs`
 //! ```
 
-use domain::{Category, KeyId, ModelId, OrgId, PlanId, ProviderName};
+use domain::{Category, KeyId, Kind, OrgId, ProviderName};
 use hashbrown::HashMap;
 
-use super::batch::{Counters, CountersOf};
+use super::batch::{CounterLabels, Counters, CountersOf, Ending};
+use crate::Times;
 use crate::journal::format::{Put as _, Take};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// What counters of many keys have in common.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct CounterKind {
-    model: ModelId,
-    provider: Option<ProviderName>,
-    plan: PlanId,
-    category: Option<Category>,
-    status: u16,
-}
-
-impl CounterKind {
-    fn of(of: &CountersOf) -> Self {
-        let CountersOf { model, provider, plan, category, status, .. } = of;
-        Self { model: model.clone(), provider: provider.clone(), plan: plan.clone(), category: *category, status: *status }
-    }
-
+impl CounterLabels {
     fn put(&self, into: &mut Vec<u8>) {
         into.text(self.model.as_str());
-        into.text(self.provider.as_ref().map_or("", ProviderName::as_str));
         into.text(self.plan.as_str());
         into.text(self.category.map_or("", Category::as_str));
+        into.text(self.provider.as_ref().map_or("", ProviderName::as_str));
         into.number(u64::from(self.status));
+        into.text(self.ending.as_str());
+        into.text(&self.pool);
+        into.text(self.limit_kind.map_or("", Kind::as_str));
     }
 
     fn take(take: &mut Take<'_>) -> Option<Self> {
         Some(Self {
             model: take.text()?.into(),
-            provider: Some(take.text()?).filter(|name| !name.is_empty()).map(ProviderName::from),
             plan: take.text()?.into(),
-            category: category(take.text()?)?,
+            category: one_or_none(take.text()?, [Category::Small, Category::Medium, Category::Large], Category::as_str)?,
+            provider: Some(take.text()?).filter(|name| !name.is_empty()).map(ProviderName::from),
             status: u16::try_from(take.number()?).ok()?,
+            ending: one_or_none(take.text()?, Ending::ALL, Ending::as_str)??,
+            pool: take.text()?.into(),
+            limit_kind: one_or_none(take.text()?, [Kind::Requests, Kind::Tokens, Kind::Concurrent], Kind::as_str)?,
         })
     }
 }
 
-fn category(text: &str) -> Option<Option<Category>> {
-    let all = [None, Some(Category::Small), Some(Category::Medium), Some(Category::Large)];
-    all.into_iter().find(|category| category.map_or("", Category::as_str) == text)
+/// The one of this name; for no name none.
+fn one_or_none<T: Copy, const N: usize>(text: &str, all: [T; N], name: fn(T) -> &'static str) -> Option<Option<T>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    all.into_iter().find(|one| name(*one) == text).map(Some)
 }
 
 pub(crate) fn put_counters(counters: &[(CountersOf, Counters)]) -> Vec<u8> {
@@ -59,18 +54,19 @@ pub(crate) fn put_counters(counters: &[(CountersOf, Counters)]) -> Vec<u8> {
     let mut rows = Vec::new();
     for (of, n) in counters {
         let next = kinds.len() as u64;
-        let kind = *kinds.entry(CounterKind::of(of)).or_insert_with_key(|kind: &CounterKind| {
-            kind.put(&mut heads);
+        let kind = *kinds.entry(&of.labels).or_insert_with_key(|labels: &&CounterLabels| {
+            labels.put(&mut heads);
             next
         });
         rows.id(of.org.bits());
         rows.id(of.key.bits());
         rows.signed(of.minute);
         rows.number(kind);
-        for n in [n.requests, n.refused, n.would_refuse, n.failed, n.input, n.output, n.cached] {
+        for n in [n.requests, n.refused, n.would_refuse, n.failed, n.recovered, n.input, n.output, n.cached, n.reasoning] {
             rows.number(n);
         }
         rows.signed(n.cost);
+        n.times.put(&mut rows);
     }
     let mut bytes = vec![VERSION];
     bytes.number(kinds.len() as u64);
@@ -86,21 +82,24 @@ pub(crate) fn take_counters(bytes: &[u8], mut each: impl FnMut(CountersOf, Count
         return None;
     }
     let kinds = usize::try_from(take.number()?).ok().filter(|kinds| *kinds <= take.len())?;
-    let kinds = (0..kinds).map(|_| CounterKind::take(&mut take)).collect::<Option<Vec<_>>>()?;
+    let kinds = (0..kinds).map(|_| CounterLabels::take(&mut take)).collect::<Option<Vec<_>>>()?;
     while !take.is_empty() {
         let (org, key, minute) = (OrgId::from_bits(take.id()?), KeyId::from_bits(take.id()?), take.signed()?);
-        let CounterKind { model, provider, plan, category, status } = kinds.get(usize::try_from(take.number()?).ok()?)?.clone();
+        let labels = kinds.get(usize::try_from(take.number()?).ok()?)?.clone();
         let counters = Counters {
             requests: take.number()?,
             refused: take.number()?,
             would_refuse: take.number()?,
             failed: take.number()?,
+            recovered: take.number()?,
             input: take.number()?,
             output: take.number()?,
             cached: take.number()?,
+            reasoning: take.number()?,
             cost: take.signed()?,
+            times: Times::take(&mut take)?,
         };
-        each(CountersOf { org, minute, model, key, provider, plan, category, status }, counters);
+        each(CountersOf { org, minute, key, labels }, counters);
     }
     Some(())
 }
@@ -110,18 +109,27 @@ mod tests {
     use super::*;
 
     fn counters(n: u64) -> (CountersOf, Counters) {
+        let labels = CounterLabels {
+            model: if n.is_multiple_of(2) { "even".into() } else { "odd".into() },
+            plan: "starter".into(),
+            category: [None, Some(Category::Small), Some(Category::Medium), Some(Category::Large)][n as usize % 4],
+            provider: (!n.is_multiple_of(3)).then(|| ProviderName::from("p")),
+            status: if n == 7 { 429 } else { 200 },
+            ending: Ending::ALL[n as usize % 8],
+            pool: "category:small".into(),
+            limit_kind: [None, Some(Kind::Requests), Some(Kind::Tokens), Some(Kind::Concurrent)][n as usize % 4],
+        };
         let of = CountersOf {
             org: OrgId::from_bits(u128::from(n) << 70),
             minute: 29_000_000 + n as i64,
-            model: if n.is_multiple_of(2) { "even".into() } else { "odd".into() },
             key: KeyId::from_bits(u128::from(n)),
-            provider: (!n.is_multiple_of(3)).then(|| ProviderName::from("p")),
-            plan: "starter".into(),
-            category: [None, Some(Category::Small), Some(Category::Medium), Some(Category::Large)][n as usize % 4],
-            status: if n == 7 { 429 } else { 200 },
+            labels,
         };
-        let [requests, refused, would_refuse, failed, input, output, cached] = [n, n + 1, n + 2, n + 3, n << 40, n * 300, u64::MAX - n];
-        (of, Counters { requests, refused, would_refuse, failed, input, output, cached, cost: -(n as i64) })
+        let mut times = Times::default();
+        (0..n % 5).for_each(|more| times.add(n * 1_000, n * (more + 1) * 1_000_000));
+        let [requests, refused, would_refuse, failed, recovered] = [n, n + 1, n + 2, n + 3, n + 4];
+        let [input, output, cached, reasoning] = [n << 40, n * 300, u64::MAX - n, n];
+        (of, Counters { requests, refused, would_refuse, failed, recovered, input, output, cached, reasoning, cost: -(n as i64), times })
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::sql::Database;
 use crate::{Pools, StoreHealth};
 
 pub(crate) use self::writer::POSITION;
-pub(crate) use batch::{Batch, Counters, CountersOf, MergedRefusal, minute_of};
+pub(crate) use batch::{Batch, CounterLabels, Counters, CountersOf, Ending, MergedRefusal, minute_of};
 pub(crate) use counter_bytes::{put_counters, take_counters};
 use writer::Writer;
 
@@ -134,6 +134,11 @@ impl Recorder {
     /// Ready once the writer has ended.
     pub(crate) async fn ended(&self) {
         self.front.ended.cancelled().await;
+    }
+
+    /// Cancelled once the writer has ended.
+    pub(crate) fn end(&self) -> CancellationToken {
+        self.front.ended.clone()
     }
 
     /// Ends the journal though the database has not everything: what waits there is for the next start. Returns how many records are

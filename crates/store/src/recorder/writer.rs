@@ -183,13 +183,16 @@ impl Writer {
         }
         match self.try_to_settle().await {
             Ok(()) => self.waiting = 0,
-            Err(fault) => self.front.note_failure(fault.to_string()),
+            Err(fault) => {
+                self.known.forget();
+                self.front.note_failure(fault.to_string());
+            }
         }
     }
 
-    async fn try_to_settle(&self) -> Result<(), DatabaseFault> {
+    async fn try_to_settle(&mut self) -> Result<(), DatabaseFault> {
         let mut transaction = self.database.begin().await?;
-        pending::settle(&mut transaction).await?;
+        pending::settle(&mut transaction, &mut self.known.counters).await?;
         Database::commit(transaction).await
     }
 }
@@ -333,7 +336,7 @@ mod tests {
         assert_eq!((counted(&database).await, waiting(&database).await), ((written, 1), 3), "those of a few keys don't wait");
         for _ in 0..2 {
             let mut transaction = database.begin().await.unwrap();
-            pending::settle(&mut transaction).await.unwrap();
+            pending::settle(&mut transaction, &mut Known::default().counters).await.unwrap();
             Database::commit(transaction).await.unwrap();
             assert_eq!((counted(&database).await, waiting(&database).await), ((written, written), 0));
         }

@@ -31,6 +31,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { version: 14, text: include_str!("migrations/sqlite/0014_carried.sql") },
     Migration { version: 15, text: include_str!("migrations/sqlite/0015_reversals.sql") },
     Migration { version: 16, text: include_str!("migrations/sqlite/0016_identities.sql") },
+    Migration { version: 17, text: include_str!("migrations/sqlite/0017_counters.sql") },
 ];
 
 /// Why the schema can't be brought up to date.
@@ -170,6 +171,16 @@ mod tests {
         assert_eq!(rows, [told("01", 5, 10, "provider"), told("04", 6, 20, "provider"), told("05", 7, 30, "estimate")]);
         let labels: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM usage_labels").fetch_one(&database.reads).await.unwrap();
         assert_eq!(labels, 2);
+        // The counters are made of them.
+        for table in ["usage_minutes", "usage_quarters"] {
+            let sums = format!("SELECT requests || ',' || input || ',' || output || ',' || cached || ',' || cost FROM {table}");
+            let sums: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sums)).fetch_all(&database.reads).await.unwrap();
+            assert_eq!(sums, ["3,60,63,66,69"], "{table}");
+        }
+        let peaks =
+            "SELECT pool || ',' || requests || ',' || requests_at || ',' || tokens || ',' || tokens_at FROM pool_quarters ORDER BY pool";
+        let peaks: Vec<String> = sqlx::query_scalar(peaks).fetch_all(&database.reads).await.unwrap();
+        assert_eq!(peaks, [",3,0,123,0", "any,3,0,123,0"]);
     }
 
     #[tokio::test]

@@ -3,9 +3,12 @@
 
 pub(crate) mod audit;
 pub(crate) mod billing;
+pub(crate) mod counter_labels;
+pub(crate) mod counters;
 pub(crate) mod definitions;
 pub(crate) mod facts;
 pub(crate) mod identities;
+pub(crate) mod kept;
 pub(crate) mod key_uses;
 pub(crate) mod keys;
 pub(crate) mod labels;
@@ -14,11 +17,14 @@ pub(crate) mod migrate;
 pub(crate) mod once;
 pub(crate) mod orgs;
 pub(crate) mod payments;
+pub(crate) mod peaks;
 pub(crate) mod pending;
 pub(crate) mod people;
 pub(crate) mod plan_requests;
 pub(crate) mod records;
+pub(crate) mod request_list;
 pub(crate) mod requests;
+pub(crate) mod retain;
 pub(crate) mod sessions;
 pub(crate) mod soundness;
 pub(crate) mod usage;

@@ -5,7 +5,8 @@ use futures_util::TryStreamExt as _;
 use hashbrown::HashMap;
 use sqlx::Row as _;
 
-use super::{Connection, records, value};
+use super::counter_labels::KnownCounterLabels;
+use super::{Connection, counters, value};
 use crate::DatabaseFault;
 use crate::recorder::{Counters, CountersOf, put_counters, take_counters};
 
@@ -25,13 +26,13 @@ pub(crate) async fn for_each(connection: &mut Connection, mut each: impl FnMut(C
 }
 
 /// Adds all that wait to their rows.
-pub(crate) async fn settle(connection: &mut Connection) -> Result<(), DatabaseFault> {
+pub(crate) async fn settle(connection: &mut Connection, known: &mut KnownCounterLabels) -> Result<(), DatabaseFault> {
     let mut sums: HashMap<CountersOf, Counters> = HashMap::new();
     for_each(connection, |of, n| sums.entry(of).or_default().add(&n)).await?;
     if sums.is_empty() {
         return Ok(());
     }
-    records::add_counters(connection, sums.into_iter().collect()).await?;
+    counters::add(connection, sums.into_iter().collect(), known).await?;
     sqlx::query("DELETE FROM usage_pending").execute(connection).await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The tables that the recorder writes: usage records, refusals, and counters by the minute.
+//! The tables that the recorder writes: usage records, refusals, and with them the counters.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -7,18 +7,19 @@ use domain::{RequestId, UsageRecord};
 use sqlx::query_builder::Separated;
 use sqlx::{AssertSqlSafe, QueryBuilder};
 
+use super::counter_labels::KnownCounterLabels;
 use super::key_uses::{self, KnownUses};
-use super::labels::{KnownLabels, category, provider};
+use super::labels::{KnownLabels, category};
 use super::value::{self, IdBytes as _, int, to_json};
-use super::{Connection, Dialect, pending, placeholder};
-use crate::recorder::{Batch, Counters, CountersOf, MergedRefusal, minute_of};
+use super::{Connection, Dialect, counters, pending, placeholder};
+use crate::recorder::{Batch, MergedRefusal, minute_of};
 use crate::{DatabaseFault, caps};
 
 /// Rows of one statement. Few sizes, so that few statements are prepared.
 const SIZES: [usize; 3] = [64, 8, 1];
 
 /// Splits rows into pieces of those sizes.
-fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+pub(crate) fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
         let (piece, rest) = rows.split_at(size);
@@ -32,6 +33,7 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 pub(crate) struct Known {
     labels: KnownLabels,
     uses: KnownUses,
+    pub(crate) counters: KnownCounterLabels,
 }
 
 impl Known {
@@ -39,6 +41,7 @@ impl Known {
     pub(crate) fn forget(&mut self) {
         self.labels.forget();
         self.uses.forget();
+        self.counters.forget();
     }
 }
 
@@ -59,21 +62,11 @@ pub(crate) async fn insert(connection: &mut Connection, batch: &Batch, known: &m
         pending::append(connection, &counters).await?;
         return Ok(counters.len());
     }
-    add_counters(connection, counters).await?;
+    counters::add(connection, counters, &mut known.counters).await?;
     Ok(0)
 }
 
-/// Adds counters to their rows.
-pub(crate) async fn add_counters(connection: &mut Connection, mut counters: Vec<(CountersOf, Counters)>) -> Result<(), DatabaseFault> {
-    // In the order of the table, so that each of its pages is visited once.
-    counters.sort_by_key(|(of, _)| (of.org, of.minute));
-    for piece in pieces(&counters) {
-        add_piece(connection, piece).await?;
-    }
-    Ok(())
-}
-
-const USAGE_COLUMNS: [&str; 16] = [
+const USAGE_COLUMNS: [&str; 18] = [
     "request",
     "at",
     "org_id",
@@ -82,6 +75,7 @@ const USAGE_COLUMNS: [&str; 16] = [
     "input",
     "output",
     "cached",
+    "reasoning",
     "cost",
     "attempts",
     "first_byte_us",
@@ -90,6 +84,7 @@ const USAGE_COLUMNS: [&str; 16] = [
     "paused_us",
     "debt",
     "attempt_list",
+    "recovered",
 ];
 
 /// One statement for each size of a piece. Made once, since there is one row for every request.
@@ -119,6 +114,7 @@ async fn insert_usage(connection: &mut Connection, records: &[UsageRecord], know
             .bind(int(record.tokens.input))
             .bind(int(record.tokens.output))
             .bind(int(record.tokens.cached))
+            .bind(int(record.tokens.reasoning))
             .bind(record.cost.0)
             .bind(i64::from(record.attempts))
             .bind(int(record.first_byte_us))
@@ -126,7 +122,8 @@ async fn insert_usage(connection: &mut Connection, records: &[UsageRecord], know
             .bind(int(record.waited_us))
             .bind(int(record.paused_us))
             .bind(int(record.debt))
-            .bind((!record.attempt_list.is_empty()).then(|| to_json(&record.attempt_list)));
+            .bind((!record.attempt_list.is_empty()).then(|| to_json(&record.attempt_list)))
+            .bind(i64::from(record.is_recovered()));
     }
     query.execute(connection).await?;
     Ok(())
@@ -159,41 +156,6 @@ async fn insert_refusals(connection: &mut Connection, refusals: &[MergedRefusal]
             .push_bind(event.retry_after_ms.map(int))
             .push_bind(i64::from(event.shadow));
     });
-    builder.build().execute(connection).await?;
-    Ok(())
-}
-
-async fn add_piece(connection: &mut Connection, counters: &[(CountersOf, Counters)]) -> Result<(), DatabaseFault> {
-    let mut builder = QueryBuilder::<Dialect>::new(
-        "INSERT INTO usage_minutes (org_id, minute, model, key_id, provider, plan, category, status, \
-         requests, refused, would_refuse, failed, input, output, cached, cost) ",
-    );
-    builder.push_values(counters, |mut row, (of, n)| {
-        row.push_bind(of.org.bytes().as_slice())
-            .push_bind(of.minute)
-            .push_bind(of.model.as_str())
-            .push_bind(of.key.bytes().as_slice())
-            .push_bind(provider(of.provider.as_ref()))
-            .push_bind(of.plan.as_str())
-            .push_bind(category(of.category))
-            .push_bind(i64::from(of.status))
-            .push_bind(int(n.requests))
-            .push_bind(int(n.refused))
-            .push_bind(int(n.would_refuse))
-            .push_bind(int(n.failed))
-            .push_bind(int(n.input))
-            .push_bind(int(n.output))
-            .push_bind(int(n.cached))
-            .push_bind(n.cost);
-    });
-    builder.push(
-        " ON CONFLICT (org_id, minute, model, key_id, provider, plan, category, status) DO UPDATE SET \
-         requests = usage_minutes.requests + excluded.requests, refused = usage_minutes.refused + excluded.refused, \
-         would_refuse = usage_minutes.would_refuse + excluded.would_refuse, \
-         failed = usage_minutes.failed + excluded.failed, input = usage_minutes.input + excluded.input, \
-         output = usage_minutes.output + excluded.output, cached = usage_minutes.cached + excluded.cached, \
-         cost = usage_minutes.cost + excluded.cost",
-    );
     builder.build().execute(connection).await?;
     Ok(())
 }

@@ -3,30 +3,34 @@
 use domain::{
     Category, Counted, Endpoint, KeyId, Kind, Money, OrgId, Outcome, PlanId, ProviderName, RefusalEvent, RequestId, TokenUsage, UsageRecord,
 };
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
 use super::value::{self, IdBytes as _, count, json_if_any, unreadable};
 use super::{Pool, Row};
 use crate::{DatabaseFault, ToldRefusal};
 
+/// What [`record`] reads.
+pub(crate) const RECORD_COLUMNS: &str = "request, at, org_id, key_id, plan, model, category, pool, provider, endpoint, streamed, status, outcome, \
+    counted, input, output, cached, reasoning, cost, attempts, first_byte_us, duration_us, waited_us, paused_us, debt, attempt_list";
+/// What [`refusal`] reads.
+pub(crate) const REFUSAL_COLUMNS: &str = "first_request, at, refused, org_id, key_id, plan, model, category, pool, kind, window_us, n, used, held, \
+    requested, retry_after_ms, shadow";
+
 /// The record of a request.
 pub(crate) async fn usage(pool: &Pool, request: RequestId) -> Result<Option<UsageRecord>, DatabaseFault> {
-    let sql = "SELECT request, at, org_id, key_id, plan, model, category, pool, provider, endpoint, streamed, status, outcome, counted, input, \
-               output, cached, cost, attempts, first_byte_us, duration_us, waited_us, paused_us, debt, attempt_list FROM usage_records \
-               CROSS JOIN usage_labels ON usage_labels.id = labels WHERE request = $1";
-    let row = sqlx::query(sql).bind(request.bytes().to_vec()).fetch_optional(pool).await?;
+    let sql = format!("SELECT {RECORD_COLUMNS} FROM usage_records CROSS JOIN usage_labels ON usage_labels.id = labels WHERE request = $1");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(request.bytes().to_vec()).fetch_optional(pool).await?;
     row.as_ref().map(record).transpose()
 }
 
 /// The refusals of which this request is the first, in the order in which its limits stand.
 pub(crate) async fn refusals(pool: &Pool, request: RequestId) -> Result<Vec<ToldRefusal>, DatabaseFault> {
-    let sql = "SELECT first_request, at, refused, org_id, key_id, plan, model, category, pool, kind, window_us, n, used, held, requested, \
-               retry_after_ms, shadow FROM refusals WHERE first_request = $1 ORDER BY pool, kind, window_us, shadow";
-    let rows = sqlx::query(sql).bind(request.bytes().to_vec()).fetch_all(pool).await?;
+    let sql = format!("SELECT {REFUSAL_COLUMNS} FROM refusals WHERE first_request = $1 ORDER BY pool, kind, window_us, shadow");
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(request.bytes().to_vec()).fetch_all(pool).await?;
     rows.iter().map(refusal).collect()
 }
 
-fn record(row: &Row) -> Result<UsageRecord, DatabaseFault> {
+pub(crate) fn record(row: &Row) -> Result<UsageRecord, DatabaseFault> {
     Ok(UsageRecord {
         request: RequestId::from_bits(value::id_bits(row, "request")?),
         at: value::time(row, "at")?,
@@ -46,7 +50,12 @@ fn record(row: &Row) -> Result<UsageRecord, DatabaseFault> {
             [Outcome::Answered, Outcome::Cut, Outcome::ClientGone, Outcome::Broken, Outcome::Rejected, Outcome::Failed],
             Outcome::as_str,
         )?,
-        tokens: TokenUsage { input: count(row, "input")?, output: count(row, "output")?, cached: count(row, "cached")? },
+        tokens: TokenUsage {
+            input: count(row, "input")?,
+            output: count(row, "output")?,
+            cached: count(row, "cached")?,
+            reasoning: count(row, "reasoning")?,
+        },
         counted: named(row, "counted", [Counted::Provider, Counted::Tidegate, Counted::Estimate], Counted::as_str)?,
         cost: Money(row.try_get("cost")?),
         attempts: u32::try_from(count(row, "attempts")?).unwrap_or(u32::MAX),
@@ -59,7 +68,7 @@ fn record(row: &Row) -> Result<UsageRecord, DatabaseFault> {
     })
 }
 
-fn refusal(row: &Row) -> Result<ToldRefusal, DatabaseFault> {
+pub(crate) fn refusal(row: &Row) -> Result<ToldRefusal, DatabaseFault> {
     let retry_after_ms: Option<i64> = row.try_get("retry_after_ms")?;
     let event = RefusalEvent {
         request: RequestId::from_bits(value::id_bits(row, "first_request")?),

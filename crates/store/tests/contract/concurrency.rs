@@ -38,8 +38,8 @@ pub(crate) async fn concurrent_writes_all_count(bench: Bench) {
     assert_eq!(b.store.list_orgs(None, &all).await.unwrap().data.len(), 41);
     assert_eq!(b.store.list_keys(org.id, &all).await.unwrap().data.len(), 40);
     assert_eq!((b.store.directory().org_count(), b.store.directory().key_count()), (41, 40));
-    let query = UsageQuery { org: org.id, from: None, to: None, group_by: None, bucket: None, tz: None };
-    assert_eq!(b.store.usage(&query).await.unwrap().totals.requests, 4_000);
+    let query = UsageQuery::of(org.id);
+    assert_eq!(b.store.usage(&query).await.unwrap().totals.counters.requests, 4_000);
 }
 
 pub(crate) async fn readers_see_whole_states(bench: Bench) {

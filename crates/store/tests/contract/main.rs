@@ -15,7 +15,9 @@ mod recorder;
 mod restart;
 mod support;
 mod usage;
+mod usage_naive;
 mod usage_property;
+mod usage_views;
 
 /// Runs each function of the suite on a fresh store of the backend.
 macro_rules! contract {
@@ -104,9 +106,14 @@ contract! { sqlite:
         days_follow_the_time_zone,
         too_much_is_refused_with_advice,
         a_deleted_organisations_usage_is_kept,
-        the_shape_is_the_contracts,
+        few_groups_and_the_span_before,
         a_day_s_spend_is_told_by_provider_and_plan,
         a_request_s_story_is_told,
+    }
+    usage_views {
+        limits_are_told_as_they_were,
+        why_something_was_refused,
+        lists_of_requests_are_checked,
     }
     restart {
         a_reopened_store_is_the_same,

@@ -5,7 +5,7 @@ use store::UsageQuery;
 use crate::support::Bench;
 
 fn all(org: domain::OrgId) -> UsageQuery {
-    UsageQuery { org, from: None, to: None, group_by: None, bucket: None, tz: None }
+    UsageQuery::of(org)
 }
 
 pub(crate) async fn everything_queued_is_written(bench: Bench) {
@@ -23,7 +23,7 @@ pub(crate) async fn everything_queued_is_written(bench: Bench) {
     let health = b.store.health();
     assert!(health.is_ready() && health.writable && health.last_fault.is_none());
     assert_eq!((health.written, health.failed_attempts), (12_422, 0));
-    let totals = b.store.usage(&all(org.id)).await.unwrap().totals;
+    let totals = b.store.usage(&all(org.id)).await.unwrap().totals.counters;
     assert_eq!((totals.requests, totals.refused, totals.input_tokens, totals.cost.0), (12_345, 77, 123_450, 12_345_000));
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn what_is_recorded_shows_without_being_asked_for(bench: Bench)
     let (key, _) = b.key(&org).await;
     for n in 1..=3 {
         b.store.recorder().usage(b.record(&org, key.id, b.now().wall));
-        while b.store.usage(&all(org.id)).await.unwrap().totals.requests < n {
+        while b.store.usage(&all(org.id)).await.unwrap().totals.counters.requests < n {
             tokio::task::yield_now().await;
         }
     }
@@ -51,7 +51,7 @@ pub(crate) async fn a_request_counts_once(bench: Bench) {
         b.store.recorder().refusal(refusal.clone());
         b.store.recorder().flush().await;
     }
-    let totals = b.store.usage(&all(org.id)).await.unwrap().totals;
+    let totals = b.store.usage(&all(org.id)).await.unwrap().totals.counters;
     assert_eq!((totals.requests, totals.refused), (1, 1));
     assert_eq!(b.store.recorder().queued(), 0);
 }
@@ -66,9 +66,9 @@ pub(crate) async fn a_flood_of_refusals_is_bounded(bench: Bench) {
     }
     b.store.recorder().flush().await;
     b.clock.advance_us(2_000_000);
-    assert_eq!(b.store.usage(&all(org.id)).await.unwrap().totals.refused, 20_000);
+    assert_eq!(b.store.usage(&all(org.id)).await.unwrap().totals.counters.refused, 20_000);
     let part = UsageQuery { from: Some(b.wall(-1_000_000)), ..all(org.id) };
-    assert_eq!(b.store.usage(&part).await.unwrap().totals.refused, 10_000);
+    assert_eq!(b.store.usage(&part).await.unwrap().totals.counters.refused, 10_000);
 }
 
 pub(crate) async fn what_limits_that_only_record_would_refuse_is_counted_apart(bench: Bench) {
@@ -89,7 +89,7 @@ pub(crate) async fn what_limits_that_only_record_would_refuse_is_counted_apart(b
     assert_eq!(b.store.health().failed_attempts, 0);
     // A part of a minute, then whole ones.
     for _ in 0..2 {
-        let totals = b.store.usage(&all(org.id)).await.unwrap().totals;
+        let totals = b.store.usage(&all(org.id)).await.unwrap().totals.counters;
         assert_eq!((totals.refused, totals.would_have_been_refused, totals.requests), (1, 3, 0));
         b.clock.advance_us(120_000_000);
     }
@@ -104,7 +104,7 @@ pub(crate) async fn closing_writes_everything(bench: Bench) {
     }
     let old = b.store.clone();
     b.reopen().await;
-    assert_eq!(b.store.usage(&all(org.id)).await.unwrap().totals.requests, 100);
+    assert_eq!(b.store.usage(&all(org.id)).await.unwrap().totals.counters.requests, 100);
     old.recorder().usage(b.record(&org, key.id, b.now().wall));
     old.recorder().flush().await;
     old.flush_and_close().await;

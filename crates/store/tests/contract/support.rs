@@ -8,7 +8,9 @@ use domain::{
     Provider, RefusalEvent, RequestId, TokenUsage, UnixMicros, UsageRecord,
 };
 use secrecy::ExposeSecret as _;
-use store::{Actor, CredentialChange, NewKey, NewOrg, Origin, ProviderDraft, PutMode, Store, StoreConfig};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
+use store::{Actor, CredentialChange, NewKey, NewOrg, Origin, ProviderDraft, PutMode, Retention, Store, StoreConfig};
 use tokio_util::task::TaskTracker;
 
 #[derive(Clone, Copy, Debug)]
@@ -73,9 +75,13 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn open(backend: Backend) -> Self {
+        Self::open_with(backend, Retention::default()).await
+    }
+
+    pub(crate) async fn open_with(backend: Backend, retention: Retention) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = match backend {
-            Backend::sqlite => StoreConfig::in_folder(folder.path()),
+            Backend::sqlite => StoreConfig { retention, ..StoreConfig::in_folder(folder.path()) },
         };
         let (clock, entropy, tasks) = (Arc::new(HandClock(AtomicU64::new(0))), Arc::new(Seeded::new(1)), TaskTracker::new());
         let store = Store::open(config.clone(), clock.clone(), entropy.clone(), &tasks).await.unwrap();
@@ -86,6 +92,13 @@ impl Bench {
     pub(crate) async fn reopen(&mut self) {
         self.store.flush_and_close().await;
         self.store = Store::open(self.config.clone(), self.clock.clone(), self.entropy.clone(), &self.tasks).await.unwrap();
+    }
+
+    /// What a statement counts, asked behind the store's back.
+    pub(crate) async fn count(&self, statement: &str) -> i64 {
+        let file = SqliteConnectOptions::new().filename(self.config.data_dir.join("tidegate.db"));
+        let mut connection = file.connect().await.unwrap();
+        sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&mut connection).await.unwrap()
     }
 
     /// Whether any file of the data folder holds these bytes.
@@ -160,7 +173,7 @@ impl Bench {
             stream: false,
             status: 200,
             outcome: Outcome::Answered,
-            tokens: TokenUsage { input: 10, output: 5, cached: 2 },
+            tokens: TokenUsage { input: 10, output: 5, cached: 2, reasoning: 1 },
             counted: Counted::Provider,
             cost: Money(1_000),
             attempts: 1,

@@ -1,16 +1,23 @@
 //! Usage.
 
 use domain::{AttemptEnd, AttemptRecord, KeyId, Money, Org, Outcome, Trouble, UnixMicros, UsageRecord};
-use store::{Actor, Bucket, ErrorClass, GroupBy, OperationError as _, UsageQuery};
+use store::{Actor, Bucket, ErrorClass, Group, GroupBy, OperationError as _, UsageQuery};
 
 use crate::support::{Bench, MINUTE, START};
 
 fn all(org: &Org) -> UsageQuery {
-    UsageQuery { org: org.id, from: None, to: None, group_by: None, bucket: None, tz: None }
+    UsageQuery::of(org.id)
+}
+
+fn shown(group: &Group) -> String {
+    match group {
+        Group::Of(value) => value.clone().unwrap_or("-".into()),
+        Group::Others => "others".into(),
+    }
 }
 
 async fn requests(b: &Bench, query: UsageQuery) -> u64 {
-    b.store.usage(&query).await.unwrap().totals.requests
+    b.store.usage(&query).await.unwrap().totals.counters.requests
 }
 
 pub(crate) async fn totals_are_exact_at_any_bound(bench: Bench) {
@@ -58,11 +65,12 @@ pub(crate) async fn groups_and_buckets(bench: Bench) {
 
     let series = async |group_by, bucket| {
         let usage = b.store.usage(&UsageQuery { group_by, bucket, ..all(&org) }).await.unwrap();
-        assert_eq!((usage.totals.requests, usage.totals.failed, usage.totals.refused), (2, 2, 1));
+        let totals = usage.totals.counters;
+        assert_eq!((totals.requests, totals.failed, totals.refused), (2, 2, 1));
         let row = |row: &store::SeriesRow| {
-            let group = row.group.as_ref().map(|(_, value)| value.clone().unwrap_or("-".into())).unwrap_or_default();
+            let group = row.group.as_ref().map(|(_, group)| shown(group)).unwrap_or_default();
             let start = row.start.map(|start| start.to_string()).unwrap_or_default();
-            format!("{start} {group} {}/{}/{}", row.counters.requests, row.counters.refused, row.counters.failed)
+            format!("{start} {group} {}/{}/{}", row.used.counters.requests, row.used.counters.refused, row.used.counters.failed)
         };
         usage.series.iter().map(row).collect::<Vec<_>>()
     };
@@ -108,7 +116,7 @@ pub(crate) async fn days_follow_the_time_zone(bench: Bench) {
         ..all(&org)
     };
     let usage = b.store.usage(&days("Europe/Berlin")).await.unwrap();
-    let seen: Vec<_> = usage.series.iter().map(|row| (row.start.unwrap().to_string(), row.counters.requests)).collect();
+    let seen: Vec<_> = usage.series.iter().map(|row| (row.start.unwrap().to_string(), row.used.counters.requests)).collect();
     let expected = [
         ("2026-03-27T23:00:00Z", 1),
         ("2026-03-28T23:00:00Z", 2),
@@ -146,20 +154,28 @@ pub(crate) async fn a_deleted_organisations_usage_is_kept(bench: Bench) {
     assert_eq!(requests(&b, all(&org)).await, 1);
 }
 
-pub(crate) async fn the_shape_is_the_contracts(bench: Bench) {
+pub(crate) async fn few_groups_and_the_span_before(bench: Bench) {
     let b = bench.seeded().await;
     let org = b.org("free").await;
-    let mut record = b.record(&org, KeyId::from_bits(1), b.now().wall);
-    record.cost = Money(1_500_000_000);
-    record.provider = None;
-    b.store.recorder().usage(record);
+    b.clock.advance_us(2 * MINUTE as u64);
+    for (minute, model, count) in [(0, "tiny", 1), (1, "tiny", 3), (1, "huge", 2), (1, "odd", 1), (1, "even", 1)] {
+        for _ in 0..count {
+            let record = b.record(&org, KeyId::from_bits(1), UnixMicros(START + minute * MINUTE));
+            b.store.recorder().usage(UsageRecord { model: model.into(), ..record });
+        }
+    }
     b.store.recorder().flush().await;
-    let query = UsageQuery { group_by: Some(GroupBy::Provider), bucket: Some(Bucket::Day), ..all(&org) };
+    let (from, to) = (Some(UnixMicros(START + MINUTE)), Some(UnixMicros(START + 2 * MINUTE)));
+    let query =
+        UsageQuery { from, to, group_by: Some(GroupBy::Model), bucket: Some(Bucket::Auto), top: Some(2), compare: true, ..all(&org) };
     let usage = b.store.usage(&query).await.unwrap();
-    assert_eq!(
-        serde_json::to_string(&usage).unwrap(),
-        r#"{"from":"2026-02-05T15:30:00Z","to":"2026-02-05T15:30:00Z","totals":{"requests":1,"refused":0,"would_have_been_refused":0,"failed":0,"input_tokens":10,"output_tokens":5,"cached_tokens":2,"cost":"1.5"},"series":[{"start":"2026-02-05T00:00:00Z","provider":null,"requests":1,"refused":0,"would_have_been_refused":0,"failed":0,"input_tokens":10,"output_tokens":5,"cached_tokens":2,"cost":"1.5"}]}"#
-    );
+    let rows: Vec<_> = usage.series.iter().map(|row| (shown(&row.group.as_ref().unwrap().1), row.used.counters.requests)).collect();
+    assert_eq!(rows, [("huge".into(), 2), ("tiny".into(), 3), ("others".into(), 2)]);
+    let previous = usage.previous.unwrap();
+    assert_eq!((usage.bucket, usage.totals.counters.requests), (Some(Bucket::Minute), 7));
+    assert_eq!((previous.from, previous.to, previous.totals.counters.requests), (UnixMicros(START), UnixMicros(START + MINUTE), 1));
+    let error = b.store.usage(&UsageQuery { top: Some(0), ..query }).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Invalid { param: "top" });
 }
 
 pub(crate) async fn a_day_s_spend_is_told_by_provider_and_plan(bench: Bench) {

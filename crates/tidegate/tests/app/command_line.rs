@@ -232,6 +232,31 @@ async fn explain_tells_what_was_decided_about_a_request() {
     server.running.shutdown().await;
 }
 
+#[tokio::test]
+async fn what_was_recorded_is_replayed() {
+    let upstream = Upstream::start().await;
+    let server = Server::start(&provider(&upstream.base_url())).await;
+    let shell = Shell::of(&server);
+    let (org, key) = server.org("growth").await;
+    for _ in 0..3 {
+        assert_eq!(server.chat(&key, "m").await.status, 200);
+    }
+    let mut lines = String::new();
+    for _ in 0..10_000 {
+        lines =
+            server.operator("GET", &format!("/orgs/{org}/requests?format=jsonl&order=oldest&status=answered"), Value::Null).await.text();
+        if lines.lines().count() == 3 {
+            break;
+        }
+    }
+    let file = server.folder.path().join("requests.jsonl");
+    std::fs::write(&file, &lines).unwrap();
+    let result = shell.json(&["replay", file.to_str().unwrap(), "--limit", "rpm=2"]).await;
+    let pool = &result["plans"][0]["pools"][0];
+    assert_eq!((&pool["requests"], &pool["admitted"], &pool["refused"]), (&json!(3), &json!(2), &json!(1)), "{result:#}\n{lines}");
+    server.running.shutdown().await;
+}
+
 async fn until_told(shell: &Shell, id: &str) -> String {
     for _ in 0..10_000 {
         if let Ok((_, said)) = shell.run(&["explain", id]).await {

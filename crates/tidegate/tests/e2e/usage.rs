@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{Call, Reply, Script, SeededEntropy};
 
-use crate::world::{LARGE, MEDIUM, Org, SMALL, World, chat, stream};
+use crate::world::{LARGE, MEDIUM, Org, SMALL, World, chat, stream, text};
 
 async fn usage(world: &World, org: &Org, query: &str) -> Value {
     world.operator("GET", &format!("/orgs/{}/usage?{query}", org.id), Value::Null).await
@@ -169,4 +169,58 @@ async fn what_no_pool_was_asked_for_is_no_usage() {
     assert_eq!(world.send(&org.key, &chat(SMALL, 5)).await.status, 200);
     let totals = world.totals_when(&org, 1, 0, 0).await;
     assert_eq!((&totals["refused"], &totals["failed"]), (&json!(0), &json!(0)));
+}
+
+/// Everything that can become of a request is in the series, among the requests, and explained, and nothing counts twice.
+#[tokio::test]
+async fn what_became_of_each_request_is_told_everywhere_alike() {
+    let world = World::start().await;
+    let org = world.custom(json!([{"category": "small", "rpm": 4}, {"category": "large", "tpm": 60}])).await;
+    let mut statuses = Vec::new();
+    for (model, script) in
+        [(SMALL, None), (SMALL, Some(Script::error(400, "no such parameter"))), (SMALL, Some(Script::error(500, "broken")))]
+    {
+        script.into_iter().for_each(|script| world.upstream.push(script));
+        statuses.push(world.send(&org.key, &chat(model, 5)).await);
+    }
+    world.operator("DELETE", "/providers/up/cooldown", Value::Null).await;
+    for (model, max_tokens) in [(SMALL, 5), (SMALL, 5), (SMALL, 5), (LARGE, 40), (LARGE, 40)] {
+        statuses.push(world.send(&org.key, &chat(model, max_tokens)).await);
+    }
+    let sent: Vec<_> = statuses.iter().map(|answer| answer.status).collect();
+    assert_eq!(sent, [200, 400, 502, 200, 200, 429, 200, 429]);
+    world.totals_when(&org, 4, 2, 2).await;
+    let get = async |path: &str| world.operator("GET", &format!("/orgs/{}/{path}", org.id), Value::Null).await;
+    let by_outcome = get("usage?group_by=outcome&times=true").await["series"].take();
+    let count = |row: &Value| ["requests", "refused", "failed"].map(|name| row[name].as_u64().unwrap()).iter().sum::<u64>();
+    let outcomes: Vec<_> = by_outcome.as_array().unwrap().iter().map(|row| (text(&row["outcome"]), count(row))).collect();
+    assert_eq!(outcomes, [("answered".into(), 4), ("failed".into(), 1), ("refused".into(), 2), ("rejected".into(), 1)]);
+    // The clock stands still, so that the list's order within the millisecond is that of the ids.
+    let listed = get("requests").await["data"].take();
+    assert_eq!(listed.as_array().unwrap().len(), 8);
+    for answer in &statuses {
+        let id = answer.header("x-request-id").unwrap();
+        let in_list =
+            listed.as_array().unwrap().iter().find(|request| request["id"] == id).unwrap_or_else(|| panic!("no {id} in {listed}"));
+        let told = get(&format!("requests/{id}")).await;
+        assert_eq!(*in_list, told);
+        if answer.status == 429 {
+            let limit = answer.json()["limit"].take();
+            for member in ["pool", "kind", "limit", "used", "held", "requested"] {
+                assert_eq!(told["refusals"][0][member], limit[member], "{member} as it was sent: {told}");
+            }
+        } else {
+            assert_eq!(told["outcome"]["status"], answer.status);
+        }
+    }
+    let why = get("usage/refusals").await;
+    let limits: Vec<_> = why["limits"].as_array().unwrap().iter().map(|of| (text(&of["pool"]), text(&of["kind"]))).collect();
+    assert_eq!(limits, [("category:large".into(), "tokens".into()), ("category:small".into(), "requests".into())]);
+    let pools = get("usage/pools").await["pools"].take();
+    let peak = |pool: &str, kind: &str| {
+        let of = pools.as_array().unwrap().iter().find(|of| of["pool"] == pool && of["kind"] == kind).unwrap();
+        (of["peak"]["peak"].as_u64().unwrap(), of["refused"].as_u64().unwrap(), of["limits"][0]["limit"].as_u64())
+    };
+    assert_eq!(peak("category:small", "requests"), (4, 1, Some(4)), "what the provider rejected has cost its request, what failed none");
+    assert_eq!(peak("category:large", "tokens"), (15, 1, Some(60)));
 }

@@ -12,5 +12,7 @@ pub(crate) mod list;
 pub(crate) mod members;
 pub(crate) mod patch;
 pub(crate) mod queries;
+pub(crate) mod requests;
 pub(crate) mod subscription;
 pub(crate) mod usage;
+pub(crate) mod usage_queries;

@@ -22,7 +22,7 @@ pub(crate) async fn get_request(operator: Operator, Segments(id): Segments<Strin
     story.and_then(Request::of).map(Json).ok_or_else(|| unknown(&id))
 }
 
-fn unknown(id: &str) -> Problem {
+pub(crate) fn unknown(id: &str) -> Problem {
     let message = format!(
         "Nothing is known of the request \"{id}\". It may be in progress, or have ended before any limit was asked; of the requests that one \
          limit refused within a second only the first is kept by its id."
