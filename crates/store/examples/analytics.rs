@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use domain::{
-    Category, Clock, Counted, Endpoint, Entropy, KeyId, Kind, Money, Now, Org, Outcome, RefusalEvent, RequestId, TokenUsage, UnixMicros,
-    UsageRecord,
+    Category, Clock, Counted, Endpoint, KeyId, Kind, Money, Now, Org, Outcome, RefusalEvent, RequestId, TokenUsage, UnixMicros, UsageRecord,
 };
 use store::{
     Actor, Bucket, GroupBy, NewOrg, Origin, PageRequest, PoolUsageQuery, PutMode, RequestsQuery, StatusFilter, Store, StoreConfig,
     UsageFilter, UsageQuery,
 };
+use testkit::SeededEntropy;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -38,25 +38,9 @@ impl Clock for Stepped {
     }
 }
 
-/// SplitMix64.
-struct Seeded(AtomicU64);
-impl Seeded {
-    fn next(&self) -> u64 {
-        let mut z = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Relaxed).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-}
-impl Entropy for Seeded {
-    fn fill(&self, bytes: &mut [u8]) {
-        bytes.chunks_mut(8).for_each(|piece| piece.copy_from_slice(&self.next().to_le_bytes()[..piece.len()]));
-    }
-}
-
-fn record(n: i64, records: i64, orgs: &[Org], random: &Seeded) -> Result<UsageRecord, Box<RefusalEvent>> {
+fn record(n: i64, records: i64, orgs: &[Org], random: &SeededEntropy) -> Result<UsageRecord, Box<RefusalEvent>> {
     let at = UnixMicros(START + n * (DAYS * DAY_US / records));
-    let dice = random.next();
+    let dice = random.next_u64();
     let org = &orgs[if dice.is_multiple_of(2) { 0 } else { (dice >> 8) as usize % orgs.len() }];
     let (model, category, pool) = MODELS[(dice >> 20) as usize % 4];
     let key = KeyId::from_bits(1 + u128::from((dice >> 30) % 4));
@@ -111,7 +95,7 @@ fn record(n: i64, records: i64, orgs: &[Org], random: &Seeded) -> Result<UsageRe
 }
 
 async fn fill(store: &Store, records: i64, orgs: &[Org]) {
-    let random = Seeded(AtomicU64::new(7));
+    let random = SeededEntropy::new(7);
     for n in 0..records {
         match record(n, records, orgs, &random) {
             Ok(record) => store.recorder().usage(record),
@@ -165,7 +149,7 @@ async fn main() {
     let (records, orgs) = (argument(1, 10_000_000_i64), argument(2, 50));
     let (folder, tasks, clock) = (tempfile::tempdir().unwrap(), TaskTracker::new(), Arc::new(Stepped(AtomicU64::new(0))));
     let config = StoreConfig::in_folder(folder.path());
-    let store = Store::open(config, clock.clone(), Arc::new(Seeded(AtomicU64::new(1))), &tasks).await.unwrap();
+    let store = Store::open(config, clock.clone(), Arc::new(SeededEntropy::new(1)), &tasks).await.unwrap();
     let plan = serde_json::from_str(r#"{"id":"starter","limits":[{"any":true,"rpm":10}]}"#).unwrap();
     store.put_plan(Actor::Operator, plan, Origin::Api, PutMode::Upsert).await.unwrap();
     let mut all = Vec::new();

@@ -4,14 +4,12 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement prints, and stops where something is amiss")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use domain::{
-    ApiKeyHash, Clock, Counted, Endpoint, Entropy, KeyId, Money, Now, OrgId, Outcome, RequestId, TokenUsage, UnixMicros, UsageRecord,
-};
+use domain::{ApiKeyHash, Clock, Counted, Endpoint, KeyId, Money, Now, OrgId, Outcome, RequestId, TokenUsage, UnixMicros, UsageRecord};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{QueryBuilder, Sqlite};
 use store::{Actor, OrgPatch, Origin, PutMode, Store, StoreConfig};
+use testkit::SeededEntropy;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -19,22 +17,6 @@ struct Still;
 impl Clock for Still {
     fn now(&self) -> Now {
         Now { mono_us: 1, wall: UnixMicros(1_770_305_400_000_000) }
-    }
-}
-
-/// SplitMix64.
-struct Seeded(AtomicU64);
-impl Seeded {
-    fn next(&self) -> u64 {
-        let mut z = self.0.fetch_add(0x9E37_79B9_7F4A_7C15, Relaxed).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-}
-impl Entropy for Seeded {
-    fn fill(&self, bytes: &mut [u8]) {
-        bytes.chunks_mut(8).for_each(|piece| piece.copy_from_slice(&self.next().to_le_bytes()[..piece.len()]));
     }
 }
 
@@ -48,7 +30,7 @@ fn hash_of(n: u64) -> ApiKeyHash {
 }
 
 fn org_of(n: u64) -> OrgId {
-    OrgId::generate(UnixMicros(1_770_305_400_000_000 + n as i64 * 1_000), &Seeded(AtomicU64::new(n)))
+    OrgId::generate(UnixMicros(1_770_305_400_000_000 + n as i64 * 1_000), &SeededEntropy::new(n))
 }
 
 async fn fill(config: &StoreConfig, orgs: u64, keys_each: u64) {
@@ -84,7 +66,7 @@ fn record(first: u64, n: u64, keys: u64, keys_each: u64) -> UsageRecord {
     let key = n.wrapping_mul(0x9E37_79B9) % keys;
     let at = UnixMicros(1_770_305_400_000_000 + n as i64 * 200);
     UsageRecord {
-        request: RequestId::generate(at, &Seeded(AtomicU64::new(first + n))),
+        request: RequestId::generate(at, &SeededEntropy::new(first + n)),
         at,
         org: org_of(key / keys_each),
         key: KeyId::from_bits(u128::from(key)),
@@ -125,7 +107,7 @@ async fn main() {
     let (made, tasks) = (tempfile::tempdir().unwrap(), TaskTracker::new());
     let config = StoreConfig::in_folder(std::env::args().nth(3).map_or(made.path().into(), std::path::PathBuf::from));
     let open = async || {
-        Store::open(config.clone(), Arc::new(Still), Arc::new(Seeded(AtomicU64::new(u64::from(std::process::id())))), &tasks).await.unwrap()
+        Store::open(config.clone(), Arc::new(Still), Arc::new(SeededEntropy::new(u64::from(std::process::id()))), &tasks).await.unwrap()
     };
     let is_filled = config.data_dir.join("tidegate.db").exists();
     if !is_filled {
